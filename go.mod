@@ -1,0 +1,3 @@
+module waymark
+
+go 1.26
