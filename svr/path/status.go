@@ -1,0 +1,27 @@
+// Package path knows the state of peer paths: usable or not, and why, how
+// good, what MTU. It is pure: events and times go in, states come out.
+package path
+
+import "time"
+
+// Status is the state of one path at the moment it was asked for.
+type Status struct {
+	Up     bool
+	Reason string        // why it is not up, empty when it is; one of the Reason constants
+	MTU    int           // bytes of IP packet that fit, 0 = unknown
+	RTT    time.Duration // newest round trip, 0 = not measured
+	MinRTT time.Duration // smallest round trip, 0 = not measured
+}
+
+// Reasons of a path that is not up.
+const (
+	ReasonNoCarrier = "no-carrier" // its interface is down or missing
+	ReasonNoAddress = "no-address" // no own address yet, or the peer's is unknown
+	ReasonAdmin     = "admin"      // switched off by configuration
+)
+
+// Monitor tells the state of paths by policy's PathID. An unknown id is down
+// with reason admin. It may be asked from any goroutine, per new session.
+type Monitor interface {
+	Status(id uint16) Status
+}

@@ -1,0 +1,107 @@
+package policy
+
+import (
+	"net/netip"
+	"time"
+
+	"waymark/mgmt/config"
+)
+
+// Tables is one router node's compiled view of an authority. It is immutable:
+// every method may be called from any goroutine.
+type Tables struct {
+	RouterName, NodeName string
+
+	Interfaces   []Interface      // index = IfID
+	Tenants      []Tenant         // index = TenantID; [0] is <global>
+	Services     []Service        // index = ServiceID; those that apply to this router
+	Paths        []Path           // index = PathID
+	Peers        []Peer           // index = PeerID
+	Security     []SecurityPolicy // index = SecurityID
+	SessionTypes []SessionType
+
+	tenantByName  map[string]TenantID
+	serviceByName map[string]ServiceID
+	peerByName    map[string]PeerID
+	sources       sourceTable
+	fib           fib
+	timeouts      timeoutTable
+}
+
+// Interface is a network-interface of this node.
+type Interface struct {
+	ID       IfID
+	Device   string // name of the device-interface
+	Name     string // name of the network-interface
+	Target   string // Linux interface below it (target-interface)
+	GlobalID uint32
+	VLAN     uint16 // 0 = untagged
+	MTU      int    // bytes of IP packet
+
+	Addresses []Address // configured ones; empty with DHCP unless both are
+	DHCP      bool      // addresses are those on the Linux interface
+
+	Tenant     TenantID // tenant of the whole interface, NoTenant without one
+	SourceNAT  bool
+	RecvPolicy SecurityID // inter-router-security: how received metadata is read
+	Metered    bool       // billing-type metered
+	DropICMP   bool       // icmp drop: own addresses answer no echo
+
+	EnforcedMSS MSSMode
+	MSS         uint16   // bytes, with MSSFixed
+	Vectors     []string // vectors of its neighborhoods, for local next-hops
+
+	Enabled bool // administratively: device-interface enabled and forwarding
+}
+
+// Address is one address of a network-interface.
+type Address struct {
+	Prefix   netip.Prefix // host address with its prefix length
+	Gateway  netip.Addr   // zero without one
+	Waypoint bool         // may be a waypoint (valid-waypoint)
+}
+
+// MSSMode says how the MSS of TCP SYNs is limited, beyond what the room rule
+// of the wire demands anyway.
+type MSSMode uint8
+
+// The values of enforced-mss.
+const (
+	MSSDisabled MSSMode = iota
+	MSSAutomatic
+	MSSFixed
+)
+
+// Tenant is one tenant of the authority.
+type Tenant struct {
+	ID       TenantID
+	Name     string
+	Parent   TenantID // by dotted name child.parent; Global without one
+	Security SecurityID
+}
+
+// SecurityPolicy is one security element as configured: names and material,
+// not yet usable keys.
+type SecurityPolicy struct {
+	ID SecurityID
+	config.Security
+}
+
+// SessionType gives the timers of sessions of some protocols and ports.
+type SessionType struct {
+	Name         string
+	ServiceClass string
+	Idle         time.Duration
+	Initial      time.Duration // until established
+	NATKeepAlive bool
+	Transport    []Transport
+}
+
+// Transport names a protocol and, if any, its destination ports.
+type Transport struct {
+	Proto uint8 // IANA number; 0 = any
+	Ports []PortRange
+}
+
+// PortRange is inclusive at both ends.
+type PortRange struct{ First, Last uint16 }
