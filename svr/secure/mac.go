@@ -1,0 +1,92 @@
+package secure
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding"
+	"hash"
+)
+
+// macBlock is the block size of SHA-1 and SHA-256 (FIPS 180-4).
+const macBlock = 64
+
+var _ [macBlock]byte = [sha1.BlockSize]byte{}
+var _ [macBlock]byte = [sha256.BlockSize]byte{}
+var _ [macBlock]byte = [MaxHMACKey]byte{} // longer keys would have to be hashed first
+
+// savedHash is a hash whose state can be copied out and in without allocation;
+// both hashes of the standard library can.
+type savedHash interface {
+	hash.Hash
+	encoding.BinaryAppender
+	encoding.BinaryUnmarshaler
+}
+
+// mac is HMAC (RFC 2104) over one hash object. The states behind the two padded
+// key blocks are kept, so that a packet costs neither of them again.
+type mac struct {
+	h            savedHash
+	inner, outer []byte // states behind key^ipad and key^opad
+	mid          []byte // state behind a packet, for several ticks
+	sum          []byte // room for one digest
+	tick         [4]byte
+}
+
+// newMAC makes the states for key, at most MaxHMACKey bytes.
+func newMAC(d Digest, key []byte) *mac {
+	m := &mac{}
+	if d == DigestSHA1 {
+		m.h = sha1.New().(savedHash)
+	} else {
+		m.h = sha256.New().(savedHash)
+	}
+	m.inner = m.keyState(key, 0x36)
+	m.outer = m.keyState(key, 0x5c)
+	m.mid = make([]byte, 0, len(m.inner))
+	m.sum = make([]byte, 0, m.h.Size())
+	return m
+}
+
+func (m *mac) keyState(key []byte, pad byte) []byte {
+	var block [macBlock]byte
+	copy(block[:], key)
+	for i := range block {
+		block[i] ^= pad
+	}
+	m.h.Reset()
+	m.h.Write(block[:])
+	state, err := m.h.AppendBinary(nil)
+	if err != nil {
+		panic("secure: hash state: " + err.Error())
+	}
+	return state
+}
+
+// load puts a state back. It cannot fail: every state came from this object.
+func (m *mac) load(state []byte) { _ = m.h.UnmarshalBinary(state) }
+
+// start begins a message.
+func (m *mac) start(msg []byte) {
+	m.load(m.inner)
+	m.h.Write(msg)
+}
+
+// save keeps the state behind what was written so far for resume.
+func (m *mac) save() { m.mid, _ = m.h.AppendBinary(m.mid[:0]) }
+
+// resume goes back to the state that save kept.
+func (m *mac) resume() { m.load(m.mid) }
+
+// writeTick adds a tick to the message.
+func (m *mac) writeTick(t uint32) {
+	m.tick = [4]byte{byte(t >> 24), byte(t >> 16), byte(t >> 8), byte(t)}
+	m.h.Write(m.tick[:])
+}
+
+// finish returns the full digest. It is valid until the next call of finish.
+func (m *mac) finish() []byte {
+	in := m.h.Sum(m.sum[:0])
+	m.load(m.outer)
+	m.h.Write(in)
+	return m.h.Sum(m.sum[:0])
+}
