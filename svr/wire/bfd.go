@@ -2,8 +2,7 @@ package wire
 
 import "encoding/binary"
 
-// BFDPort is the UDP port of BFD between routers; also that of a metadata-less
-// probe.
+// BFDPort is the UDP port of BFD between routers.
 const BFDPort = 1280
 
 // BFDState is the state field of RFC 5880 4.1.
