@@ -1,0 +1,187 @@
+package world
+
+import (
+	"fmt"
+	"strings"
+)
+
+// end is one side of a link: a namespace and the name of the interface there.
+type end struct{ ns, name string }
+
+// cable is a veth pair.
+type cable struct {
+	a, b end
+	wan  bool // carries what an ISP carries: Options.MTU applies
+}
+
+// The branch's and the hub's interfaces carry the names that acme.json gives as
+// target-interface; an ISP's interface is named after whom it faces.
+var cables = []cable{
+	{a: end{Client, "eth0"}, b: end{Branch, "lan0"}},
+	{a: end{Guest, "eth0"}, b: end{Branch, "lan1"}},
+	{a: end{Branch, "wan0"}, b: end{ISPFiber, "branch"}, wan: true},
+	{a: end{Branch, "wan1"}, b: end{ISPLTE, "branch"}, wan: true},
+	{a: end{ISPLTE, "up"}, b: end{ISPFiber, "lte"}, wan: true},
+	{a: end{Hub, "wan0"}, b: end{ISPFiber, "hub"}, wan: true},
+	{a: end{Hub, "lan0"}, b: end{Server, "eth0"}},
+	{a: end{Internet, "eth0"}, b: end{ISPFiber, "inet"}},
+}
+
+// host is what the world itself sets in a namespace. The branch's and the hub's
+// addresses are set by their routers, so they have none here.
+type host struct {
+	ns      string
+	addrs   []string // "INTERFACE PREFIX"
+	routes  []string // arguments of `ip route add`
+	forward bool     // an ordinary kernel router
+}
+
+var hosts = []host{
+	{ns: Client,
+		addrs:  []string{"eth0 192.168.1.10/24", "eth0 fd00:1::10/64"},
+		routes: []string{"default via 192.168.1.1", "default via fd00:1::1"}},
+	{ns: Guest,
+		addrs:  []string{"eth0 192.168.20.10/24"},
+		routes: []string{"default via 192.168.20.1"}},
+	{ns: Branch},
+	{ns: ISPFiber, forward: true,
+		addrs: []string{"branch 203.0.113.1/24", "hub 198.51.100.1/24", "inet 192.0.2.1/24", "lte 198.18.0.1/30"}},
+	{ns: ISPLTE, forward: true,
+		addrs:  []string{"branch 100.64.0.1/24", "up 198.18.0.2/30"},
+		routes: []string{"default via 198.18.0.1"}},
+	{ns: Hub},
+	{ns: Server,
+		addrs: []string{"eth0 10.20.0.5/24", "eth0 10.20.0.80/24", "eth0 fd00:20::5/64", "eth0 fd00:20::80/64"},
+		// The branch's LAN lies behind the hub; so does everything else.
+		routes: []string{"default via 10.20.0.1", "default via fd00:20::1"}},
+	{ns: Internet,
+		addrs:  []string{"eth0 192.0.2.10/24"},
+		routes: []string{"default via 192.0.2.1"}},
+}
+
+// lteLease is what a DHCP client would have put on the branch's LTE port.
+var lteLease = host{ns: Branch,
+	addrs:  []string{"wan1 100.64.0.10/24"},
+	routes: []string{"default via 100.64.0.1 dev wan1 metric 500"}}
+
+// carrierNAT makes isp-lte hide its customers behind its own address, the port
+// chosen anew: what carrier-grade NAT does.
+const carrierNAT = `table ip carrier {
+	chain post {
+		type nat hook postrouting priority 100; policy accept;
+		oifname "up" masquerade random
+	}
+}
+`
+
+// build makes namespaces, links, addresses and routes.
+func (w *World) build() error {
+	steps := []func() error{w.makeNamespaces, w.makeCables, w.setUpHosts, w.loadNAT, w.waitCarrier}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) makeNamespaces() error {
+	var b strings.Builder
+	for _, h := range hosts {
+		fmt.Fprintf(&b, "netns add %s\n", w.NS(h.ns))
+	}
+	if err := w.ipBatch("", b.String()); err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if err := w.sysctls(h); err != nil {
+			return fmt.Errorf("set sysctls of %s: %w", h.ns, err)
+		}
+	}
+	return nil
+}
+
+// sysctls run before any link exists, so that "default" reaches all of them.
+func (w *World) sysctls(h host) error {
+	forward := "0"
+	if h.forward {
+		forward = "1"
+	}
+	return w.SetSysctls(h.ns,
+		"net/ipv4/ip_forward="+forward,
+		"net/ipv4/conf/default/rp_filter=0", "net/ipv4/conf/all/rp_filter=0",
+		"net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/default/accept_ra=0",
+		"net/ipv4/icmp_ratelimit=0", "net/ipv6/icmp/ratelimit=0")
+}
+
+func (w *World) makeCables() error {
+	var b strings.Builder
+	for _, c := range cables {
+		fmt.Fprintf(&b, "link add dev %s netns %s type veth peer name %s netns %s\n",
+			c.a.name, w.NS(c.a.ns), c.b.name, w.NS(c.b.ns))
+	}
+	if err := w.ipBatch("", b.String()); err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if err := w.ipBatch(h.ns, w.linksUp(h.ns)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) linksUp(ns string) string {
+	var b strings.Builder
+	b.WriteString("link set dev lo up\n")
+	for _, c := range cables {
+		for _, e := range []end{c.a, c.b} {
+			if e.ns != ns {
+				continue
+			}
+			if c.wan && w.opts.MTU != 0 {
+				fmt.Fprintf(&b, "link set dev %s mtu %d\n", e.name, w.opts.MTU)
+			}
+			fmt.Fprintf(&b, "link set dev %s up\n", e.name)
+		}
+	}
+	return b.String()
+}
+
+func (w *World) setUpHosts() error {
+	list := hosts
+	if !w.opts.NoLTE {
+		list = append(list[:len(list):len(list)], lteLease)
+	}
+	for _, h := range list {
+		if err := w.ipBatch(h.ns, h.script()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// script is the host's addresses and routes as a batch for ip.
+func (h host) script() string {
+	var b strings.Builder
+	for _, a := range h.addrs {
+		dev, prefix, _ := strings.Cut(a, " ")
+		nodad := ""
+		if strings.Contains(prefix, ":") {
+			nodad = " nodad"
+		}
+		fmt.Fprintf(&b, "address add %s dev %s%s\n", prefix, dev, nodad)
+	}
+	for _, r := range h.routes {
+		fmt.Fprintf(&b, "route add %s\n", r)
+	}
+	return b.String()
+}
+
+func (w *World) loadNAT() error {
+	return w.nft(ISPLTE, carrierNAT)
+}
+
+// LeaseLTE gives the branch's LTE port the address and default route that a
+// DHCP client would; the world has done so unless Options.NoLTE.
+func (w *World) LeaseLTE() error { return w.ipBatch(Branch, lteLease.script()) }

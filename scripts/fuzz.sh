@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# fuzz.sh: run every fuzz target of the tree for FUZZTIME (60s), one by one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${FUZZTIME:-60s}
+failed=0
+while IFS=: read -r file line; do
+	name=$(sed -E 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/' <<<"$line")
+	pkg=./$(dirname "$file")
+	printf '== %s %s %s ==\n' "$pkg" "$name" "$time"
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$pkg" || failed=1
+done < <(grep -rE '^func Fuzz[A-Za-z0-9_]*\(' --include='*_test.go' . | sed 's|^\./||' | sort)
+exit $failed

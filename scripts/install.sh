@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# install.sh SET: install by package name what the machine misses for SET
+# (lab, test or bench). Prints what it installs and nothing when all is there.
+set -euo pipefail
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# command:package, the command proves that the package is there
+lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping)
+test=("${lab[@]}" tshark:tshark)
+bench=("${lab[@]}" iperf3:iperf3)
+
+case ${1:-} in
+lab) want=("${lab[@]}") ;;
+test) want=("${test[@]}") ;;
+bench) want=("${bench[@]}") ;;
+*)
+	echo "usage: install.sh lab|test|bench" >&2
+	exit 2
+	;;
+esac
+
+command -v go >/dev/null || { echo "install.sh: Go is not in PATH (1.26 or newer is needed)" >&2; exit 1; }
+
+missing=()
+for pair in "${want[@]}"; do
+	command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+# Go fetches modules over TLS: a bare machine may have no root certificates.
+[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || missing+=(ca-certificates)
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "install.sh: missing: ${missing[*]}; no apt-get here, install them by hand" >&2
+	exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+	echo "install.sh: missing: ${missing[*]}; run as root to install them" >&2
+	exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt_quiet() { apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }; }
+apt_quiet update
+apt_quiet install -y --no-install-recommends "${missing[@]}"

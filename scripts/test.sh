@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# test.sh [PART…]: the parts of `make test` in order; without arguments all.
+# Packages whose tests build whole namespace worlds run one at a time, because
+# they measure rates and share two cores with nobody else.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin CGO_ENABLED=0
+case "${GOFLAGS:-}" in *-buildvcs=*) ;; *) export GOFLAGS="${GOFLAGS:-} -buildvcs=false" ;; esac
+
+section() { printf '\n== %s ==\n' "$*"; }
+
+# packages world: those whose tests build the namespace world; packages plain: the others.
+packages() {
+	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+		awk -v want="$1" '{
+			kind = "plain"
+			if ($1 ~ "^waymark/cmd/lab(/world)?$") kind = "world"
+			for (i = 2; i <= NF; i++) if ($i == "waymark/cmd/lab/world") kind = "world"
+			if (kind == want) print $1
+		}'
+}
+
+part_format() {
+	section 'gofmt'
+	local bad
+	bad=$(gofmt -l $(find . -name '*.go' -not -path './out/*' -not -path './.cache/*'))
+	[ -z "$bad" ] || { echo "not in gofmt's form: $bad" >&2; return 1; }
+	echo ok
+}
+part_vet() { section 'go vet'; go vet ./... && echo ok; }
+part_staticcheck() {
+	section 'staticcheck'
+	go tool -modfile=scripts/tools/go.mod staticcheck ./... && echo ok
+}
+part_build() {
+	section 'build'
+	mkdir -p out/bin
+	go build -trimpath -ldflags '-s -w' -o out/bin/ ./cmd/...
+	(cd out/bin && ls -s --block-size=K)
+}
+part_unit() {
+	section 'unit and architecture tests'
+	go test -timeout 8m $(packages plain)
+}
+part_netns() {
+	section 'namespace tests'
+	local list
+	list=$(packages world)
+	[ -z "$list" ] || WAYMARK_BIN=$PWD/out/bin/waymark go test -count=1 -p 1 -timeout 10m $list
+}
+part_leftovers() {
+	section 'nothing left behind'
+	out/bin/lab leftovers
+}
+
+if [ "$(id -u)" != 0 ]; then
+	echo 'test.sh: the namespace tests need root' >&2
+	exit 1
+fi
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build unit netns leftovers)
+for p in "${parts[@]}"; do
+	start=$SECONDS
+	"part_$p"
+	echo "($((SECONDS - start)) s)"
+done
