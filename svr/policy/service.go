@@ -28,9 +28,9 @@ type Service struct {
 	Access    []Access
 	Security  SecurityID     // payload policy; NoSecurity without one
 	Policy    *ServicePolicy // never nil
-	SourceNAT bool           // source-nat of the service says network-interface
-	NoNAT     bool           // source-nat of the service says disabled
-	Routes    []Route        // usable from this node, in configured order
+	Routes    []Route        // those of this router and node, in configured order
+
+	ways []way // what Choose walks, best first
 }
 
 // Access is one access-policy entry.
@@ -63,7 +63,6 @@ type Route struct {
 	Target    netip.Addr // target-address: new destination, zero if none
 	SourceNAT bool       // RouteLocal: sessions get an address of If
 
-	candidates []candidate // what Choose walks, cheapest first
 }
 
 // Strategy is the lb-strategy of a service-policy.

@@ -26,6 +26,7 @@ type Tables struct {
 	sources       sourceTable
 	fib           fib
 	timeouts      timeoutTable
+	members       []MemberRow
 }
 
 // Interface is a network-interface of this node.

@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"waymark/mgmt/config"
+	"waymark/svr/packet"
+)
+
+// Timers of protocols that no session-type describes.
+const (
+	defaultIdle    = 180 * time.Second
+	defaultInitial = 10 * time.Second
+)
+
+// timeoutTable holds the timers by protocol, cut at the ports where they
+// change.
+type timeoutTable struct{ tcp, udp, icmp []timers }
+
+// timers hold from port first to the next element's first.
+type timers struct {
+	first         uint16
+	idle, initial time.Duration
+}
+
+// Timeout returns the timers of a session of service s by protocol and server
+// port: idle once it is established, initial until then. ICMP has no ports.
+func (t *Tables) Timeout(_ ServiceID, proto uint8, port uint16) (idle, initial time.Duration) {
+	var list []timers
+	switch proto {
+	case packet.ProtoTCP:
+		list = t.timeouts.tcp
+	case packet.ProtoUDP:
+		list = t.timeouts.udp
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		list, port = t.timeouts.icmp, 0
+	}
+	for lo, hi := 0, len(list); lo < hi; {
+		mid := (lo + hi) / 2
+		if list[mid].first > port {
+			hi = mid
+		} else if lo = mid + 1; lo == len(list) || list[lo].first > port {
+			return list[mid].idle, list[mid].initial
+		}
+	}
+	return defaultIdle, defaultInitial
+}
+
+// buildTimeouts cuts the ports of every protocol where some session-type
+// begins or ends; the configuration says which type holds in between.
+func (t *Tables) buildTimeouts(a *config.Authority) {
+	t.timeouts = timeoutTable{
+		tcp:  timersOf(a, config.ProtoTCP),
+		udp:  timersOf(a, config.ProtoUDP),
+		icmp: timersOf(a, config.ProtoICMP)[:1],
+	}
+}
+
+func timersOf(a *config.Authority, p config.Protocol) (out []timers) {
+	for _, port := range portStarts(a.AllSessionTypes(), p) {
+		s := a.SessionTypeFor(p, port)
+		out = append(out, timers{port, s.Timeout, s.InitialTimeout})
+	}
+	return out
+}
+
+// portStarts returns 0 and every port at which a session-type begins or ends.
+func portStarts(types []config.SessionType, p config.Protocol) []uint16 {
+	s := []uint16{0}
+	for _, st := range types {
+		for _, tr := range st.Transports {
+			for _, r := range tr.Ports {
+				if tr.Protocol != p {
+					continue
+				}
+				s = append(s, r.Start)
+				if r.End != 0xffff {
+					s = append(s, r.End+1)
+				}
+			}
+		}
+	}
+	slices.Sort(s)
+	return slices.Compact(s)
+}
