@@ -2,7 +2,10 @@
 // good, what MTU. It is pure: events and times go in, states come out.
 package path
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Status is the state of one path at the moment it was asked for.
 type Status struct {
@@ -11,6 +14,9 @@ type Status struct {
 	MTU    int           // bytes of IP packet that fit, 0 = unknown
 	RTT    time.Duration // newest round trip, 0 = not measured
 	MinRTT time.Duration // smallest round trip, 0 = not measured
+
+	Local  netip.Addr // own waypoint in use, zero while unknown
+	Remote netip.Addr // peer's waypoint in use, zero while unknown
 }
 
 // Reasons of a path that is not up.

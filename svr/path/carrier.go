@@ -1,0 +1,174 @@
+package path
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Setup is what the configuration says about one path.
+type Setup struct {
+	ID       uint16     // policy's PathID
+	If       uint16     // policy's IfID of the local network-interface
+	Local    netip.Addr // own waypoint; zero: any address of the interface
+	Remote   netip.Addr // peer's waypoint; zero until someone learns it
+	Disabled bool       // by configuration
+}
+
+// Change is one path whose state changed, with its new state.
+type Change struct {
+	ID     uint16
+	Status Status
+}
+
+// Carrier is the Monitor for a world without BFD: a path is up while its
+// interface has carrier and an address of the right family, and the peer's
+// address is known. Methods may be called from any goroutine.
+type Carrier struct {
+	mu    sync.RWMutex // guards everything below
+	paths map[uint16]*carried
+	ids   []uint16 // order of Setup, so that changes come in a stable order
+	ifs   map[uint16]device
+}
+
+// carried is one path and its last answer.
+type carried struct {
+	Setup
+	status Status
+}
+
+// device is the last word on one interface.
+type device struct {
+	carrier bool
+	addrs   []netip.Addr
+	mtu     int
+}
+
+// NewCarrier makes the monitor; every interface is without carrier until
+// SetInterface says otherwise. A second Setup of one ID replaces the first.
+func NewCarrier(paths []Setup) *Carrier {
+	c := &Carrier{paths: map[uint16]*carried{}, ifs: map[uint16]device{}}
+	for _, s := range paths {
+		if c.paths[s.ID] == nil {
+			c.ids = append(c.ids, s.ID)
+		}
+		p := &carried{Setup: s}
+		p.status = p.evaluate(device{})
+		c.paths[s.ID] = p
+	}
+	return c
+}
+
+// Status returns the state of a path; an unknown one is down with reason
+// admin. It allocates nothing.
+func (c *Carrier) Status(id uint16) Status {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if p := c.paths[id]; p != nil {
+		return p.status
+	}
+	return Status{Reason: ReasonAdmin}
+}
+
+// SetInterface tells the state of an interface: carrier, its addresses, and
+// its MTU in bytes of IP packet. It returns the paths whose state changed. The
+// addresses are copied.
+func (c *Carrier) SetInterface(ifc uint16, carrier bool, addrs []netip.Addr, mtu int) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := device{carrier: carrier, mtu: mtu}
+	for _, a := range addrs {
+		d.addrs = append(d.addrs, a.Unmap())
+	}
+	c.ifs[ifc] = d
+	return c.update(func(p *carried) bool { return p.If == ifc })
+}
+
+// SetRemote tells the peer's waypoint of a path; the zero address means that
+// it is unknown again. It returns the path if its state changed.
+func (c *Carrier) SetRemote(id uint16, remote netip.Addr) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.Remote = remote
+	}
+	return c.update(func(p *carried) bool { return p.ID == id })
+}
+
+// SetEnabled switches a path on or off. It returns the path if its state
+// changed.
+func (c *Carrier) SetEnabled(id uint16, enabled bool) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.Disabled = !enabled
+	}
+	return c.update(func(p *carried) bool { return p.ID == id })
+}
+
+// ObserveRTT notes a measured round trip of a path, such as that of a
+// handshake. It is no change of state. Values of 0 and below are ignored.
+func (c *Carrier) ObserveRTT(id uint16, rtt time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.paths[id]
+	if p == nil || rtt <= 0 {
+		return
+	}
+	p.status.RTT = rtt
+	if p.status.MinRTT == 0 || rtt < p.status.MinRTT {
+		p.status.MinRTT = rtt
+	}
+}
+
+// update evaluates the paths that which selects and returns those that
+// changed. The caller holds mu.
+func (c *Carrier) update(which func(*carried) bool) (changes []Change) {
+	for _, id := range c.ids {
+		p := c.paths[id]
+		if !which(p) {
+			continue
+		}
+		if s := p.evaluate(c.ifs[p.If]); s != p.status {
+			p.status = s
+			changes = append(changes, Change{id, s})
+		}
+	}
+	return changes
+}
+
+// evaluate returns the state of p on an interface in state d. Measurements
+// last as long as both endpoints stay the same.
+func (p *carried) evaluate(d device) Status {
+	s := Status{MTU: d.mtu, Remote: p.Remote, Local: p.waypoint(d)}
+	if s.Local == p.status.Local && s.Remote == p.status.Remote {
+		s.RTT, s.MinRTT = p.status.RTT, p.status.MinRTT
+	}
+	switch {
+	case p.Disabled:
+		s.Reason = ReasonAdmin
+	case !d.carrier:
+		s.Reason = ReasonNoCarrier
+	case !s.Local.IsValid() || !s.Remote.IsValid():
+		s.Reason = ReasonNoAddress
+	default:
+		s.Up = true
+	}
+	return s
+}
+
+// waypoint returns the own address of the path: the configured one if the
+// interface has it, else the interface's first of the peer's family. It is
+// zero while there is none, and while the family is unknown.
+func (p *carried) waypoint(d device) netip.Addr {
+	for _, a := range d.addrs {
+		switch {
+		case p.Local.IsValid() && a == p.Local:
+			return a
+		case p.Local.IsValid():
+		case p.Remote.IsValid() && a.Is4() == p.Remote.Is4() && !a.IsLinkLocalUnicast():
+			return a
+		}
+	}
+	return netip.Addr{}
+}
