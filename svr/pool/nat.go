@@ -1,41 +1,185 @@
 package pool
 
-// NAT maps inner endpoints to ports of a WAN address.
-type NAT struct{}
+import (
+	"errors"
+	"math/rand/v2"
+)
+
+// Errors of source-NAT.
+var (
+	ErrNATFull  = errors.New("source-NAT memory is full")
+	ErrNATPorts = errors.New("no source-NAT port is free for this destination")
+)
+
+// Ports of source-NAT breakout (protocol.md 7), inclusive.
+const (
+	NATFirst = 2048
+	NATLast  = 9999
+
+	natPorts   = NATLast - NATFirst + 1
+	natTries   = 64 // random ports that one allocation looks at
+	natPools   = 64 // default of NATConfig.Pools
+	natSamples = 4  // resting mappings that one allocation offers to conflict
+)
 
 // NATConfig sizes a NAT.
 type NATConfig struct {
-	Mappings int      // mappings at once, live and resting
-	Pools    int      // (WAN, protocol) combinations; 0: 64
-	Seed     [32]byte // of the port choice
+	Mappings int      // inner endpoints at once, live and resting: 56 bytes each
+	Pools    int      // combinations of WAN interface and protocol, about 1 KB each; 0: 64
+	Seed     [32]byte // of the port choice, secret
 }
 
 // NATStats is a snapshot.
 type NATStats struct {
-	InUse, Resting, Capacity, Highest int
-	Refused, Shared                   uint64
+	InUse    int    // mappings with sessions
+	Resting  int    // mappings whose last session went less than 60 s ago
+	Capacity int    // mappings in all
+	Highest  int    // most mappings with sessions at once
+	Refused  uint64 // sessions that got no port
+	Shared   uint64 // mappings that had to share a port with another one
+	Early    uint64 // ports taken from a mapping that still rested
+	Unknown  uint64 // releases of nothing
 }
 
-// NewNAT makes the table.
-func NewNAT(cfg NATConfig) *NAT { return &NAT{} }
+// NAT maps inner endpoints to ports of a WAN interface's address. The mapping
+// does not depend on the destination (RFC 4787 REQ-1) and lives as long as
+// sessions refer to it, then rests 60 s, in which the same endpoint gets it
+// back. One goroutine.
+//
+// Ports are picked at random. When every port of a WAN address and protocol is
+// mapped, the mapping that rests longest gives its port away; when none rests,
+// a port is shared between endpoints that talk to different destinations.
+type NAT struct {
+	arena natArena
+	pools []natPool
+	rng   *rand.ChaCha8
+	stats NATStats
+	now   int64
+	turn  int // pool whose resting mapping goes next when the arena is full
+}
 
-// Acquire returns the external port for an inner endpoint.
+// NewNAT makes an empty table.
+func NewNAT(cfg NATConfig) *NAT {
+	if cfg.Pools <= 0 {
+		cfg.Pools = natPools
+	}
+	rng := rand.NewChaCha8(cfg.Seed)
+	return &NAT{
+		arena: newNATArena(cfg.Mappings, rng.Uint64(), rng.Uint64()), rng: rng,
+		pools: make([]natPool, cfg.Pools), stats: NATStats{Capacity: cfg.Mappings},
+	}
+}
+
+// Acquire returns the external port for a session of the inner endpoint (src,
+// port), and holds it until Release. conflict tells whether a live session uses
+// that external port towards the same destination already; nil: none does. An
+// IPv4 address fills the first four bytes of src; both families share the ports.
+// It fails with ErrNATFull or ErrNATPorts, both counted.
 func (n *NAT) Acquire(now int64, wanIf uint16, proto uint8, src [16]byte, port uint16, conflict func(port uint16) bool) (ext uint16, err error) {
-	return 0, nil
+	n.Advance(now)
+	k := endpoint{src: src, port: port, wan: wanIf, proto: proto}
+	if i := n.reuse(&k, conflict); i != 0 {
+		return n.arena.maps[i-1].ext, nil
+	}
+	if ext, err = n.create(&k, conflict); err != nil {
+		n.stats.Refused++
+	}
+	return ext, err
 }
 
-// Release gives one reference back.
-func (n *NAT) Release(now int64, wanIf uint16, proto uint8, src [16]byte, port uint16) bool {
+// reuse takes another reference on a mapping that the endpoint has.
+func (n *NAT) reuse(k *endpoint, conflict func(uint16) bool) uint32 {
+	for i := n.arena.firstInner(k); i != 0; i = n.arena.nextInner(i, k) {
+		m := &n.arena.maps[i-1]
+		if conflict != nil && conflict(m.ext) {
+			continue
+		}
+		if m.refs == 0 {
+			n.pools[m.pool].unlink(&n.arena, i)
+			n.stats.Resting--
+			n.up()
+		}
+		m.refs++
+		return i
+	}
+	return 0
+}
+
+// create makes a mapping with one reference.
+func (n *NAT) create(k *endpoint, conflict func(uint16) bool) (uint16, error) {
+	p := n.pool(k.wan, k.proto)
+	if p < 0 || n.arena.full() && !n.forget(p) {
+		return 0, ErrNATFull
+	}
+	ext := n.pick(p, conflict)
+	if ext == 0 {
+		ext = n.early(p, conflict)
+	}
+	if ext == 0 {
+		if ext = n.share(p, conflict); ext == 0 {
+			return 0, ErrNATPorts
+		}
+		n.stats.Shared++
+	}
+	n.arena.enter(k, ext, uint16(p))
+	n.pools[p].mark(ext)
+	n.up()
+	return ext, nil
+}
+
+func (n *NAT) up() {
+	n.stats.InUse++
+	n.stats.Highest = max(n.stats.Highest, n.stats.InUse)
+}
+
+// Release gives back one reference on the mapping of (src, port) to ext. False,
+// and counted, when there is none.
+func (n *NAT) Release(now int64, wanIf uint16, proto uint8, src [16]byte, port, ext uint16) bool {
+	n.Advance(now)
+	k := endpoint{src: src, port: port, wan: wanIf, proto: proto}
+	for i := n.arena.firstInner(&k); i != 0; i = n.arena.nextInner(i, &k) {
+		m := &n.arena.maps[i-1]
+		if m.ext != ext || m.refs == 0 {
+			continue
+		}
+		if m.refs--; m.refs == 0 {
+			m.when = releaseTick(n.now + RestTime)
+			n.pools[m.pool].push(&n.arena, i)
+			n.stats.InUse--
+			n.stats.Resting++
+		}
+		return true
+	}
+	n.stats.Unknown++
 	return false
 }
 
-// LookupExternal finds the inner endpoint behind an external port.
+// LookupExternal finds the inner endpoint behind an external port, for a
+// hairpin. Of several that share the port it is the one that had it first.
 func (n *NAT) LookupExternal(wanIf uint16, proto uint8, ext uint16) (src [16]byte, port uint16, ok bool) {
-	return
+	for i := n.arena.firstOuter(wanIf, proto, ext); i != 0; i = n.arena.nextOuter(i, wanIf, proto, ext) {
+		if m := &n.arena.maps[i-1]; m.refs > 0 {
+			src, port, ok = m.src, m.port, true
+		}
+	}
+	return src, port, ok
 }
 
-// Advance tells the time.
-func (n *NAT) Advance(now int64) {}
+// Advance tells the time and ends the rest of a bounded number of mappings.
+// Acquire and Release do the same.
+func (n *NAT) Advance(now int64) {
+	n.now = max(n.now, now)
+	for i := range n.pools {
+		p := &n.pools[i]
+		for j := 0; j < 4 && p.head != 0; j++ {
+			m := &n.arena.maps[p.head-1]
+			if int32(uint32(n.now>>seenShift)-m.when) < 0 {
+				break
+			}
+			n.drop(p.head)
+		}
+	}
+}
 
-// Stats returns a snapshot.
-func (n *NAT) Stats() NATStats { return NATStats{} }
+// Stats returns a snapshot as of the newest time told.
+func (n *NAT) Stats() NATStats { return n.stats }

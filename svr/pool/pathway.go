@@ -1,0 +1,153 @@
+package pool
+
+import "fmt"
+
+// Queues of a pathway.
+const (
+	restLong  = iota // rest of 60 s, by release
+	restShort        // rest of 10 s, by release
+	restDone         // rested, by the end of the rest
+	queues
+)
+
+// pathway is the pool between one local and one peer waypoint.
+type pathway struct {
+	domain             // its permutation, n pairs
+	local, peer        portSet
+	max                int
+	counter            uint32 // walk: next element of the permutation
+	queues             [queues]queue
+	live, resting      int
+	highest            int
+	refused            uint64
+	forgotten          uint64
+	unknown            uint64
+	again              bool  // something was forgotten in this walk
+	forgotAt           int64 // when a pair that still rested was forgotten last
+	retired            bool
+	ringNext, ringPrev int32 // ring of pathways with queued nodes, -1 outside
+}
+
+func newPathway(cfg PathwayConfig) (p pathway, err error) {
+	if len(cfg.Local) == 0 {
+		cfg.Local = defaultLocal
+	}
+	if len(cfg.Peer) == 0 {
+		cfg.Peer = defaultPeer
+	}
+	if p.local, err = newPortSet(cfg.Local, even); err != nil {
+		return p, fmt.Errorf("add pathway: local: %w", err)
+	}
+	if p.peer, err = newPortSet(cfg.Peer, odd); err != nil {
+		return p, fmt.Errorf("add pathway: peer: %w", err)
+	}
+	if p.max = cfg.Max; p.max <= 0 {
+		p.max = DefaultMaxWaypoints
+	}
+	p.domain = newDomain(p.local.count*p.peer.count, 0)
+	p.ringNext, p.ringPrev = -1, -1
+	return p, nil
+}
+
+// has tells whether a pair is one of the pathway's.
+func (p *pathway) has(local, peer uint16) bool {
+	_, ok := p.number(local, peer)
+	return ok
+}
+
+// number returns the number of a pair, as the permutation counts.
+func (p *pathway) number(local, peer uint16) (uint32, bool) {
+	l, ok := p.local.index(local)
+	r, ok2 := p.peer.index(peer)
+	return l*p.peer.count + r, ok && ok2
+}
+
+// up counts a pair that became live.
+func (p *pathway) up() {
+	p.live++
+	p.highest = max(p.highest, p.live)
+}
+
+// mayWalk tells whether the permutation has elements left, and begins a new
+// walk where that is safe.
+func (p *pathway) mayWalk(now int64) bool {
+	if p.counter < p.n {
+		return true
+	}
+	if !p.again || p.forgotAt != 0 && now-p.forgotAt < RestTime {
+		return false
+	}
+	p.counter, p.again = 0, false
+	p.cycle++
+	return true
+}
+
+// releaseTick rounds up: no pair is released early.
+func releaseTick(at int64) uint32 { return uint32((at + 1<<seenShift - 1) >> seenShift) }
+
+// released tells whether a release tick has come.
+func (w *Wayports) released(tick uint32) bool { return int32(uint32(w.now>>seenShift)-tick) >= 0 }
+
+// enqueue lets a live node rest. Its release is not before that of the node
+// ahead of it, so that the queue stays sorted.
+func (w *Wayports) enqueue(p *pathway, q *queue, i, release uint32) {
+	n := &w.arena.nodes[i]
+	n.state, n.when = nodeRest, release
+	if q.tail != 0 {
+		if t := w.arena.nodes[q.tail-1].when; int32(t-release) > 0 {
+			n.when = t
+		}
+	}
+	q.push(&w.arena, i)
+	p.live--
+	p.resting++
+	w.join(p)
+}
+
+// settle moves up to n nodes of each resting queue whose rest is over to the
+// rested ones, and drops ghosts.
+func (w *Wayports) settle(p *pathway, n int) {
+	for k := range restDone {
+		q := &p.queues[k]
+		for j := 0; j < n && q.head != 0; j++ {
+			h := &w.arena.nodes[q.head-1]
+			if h.state == nodeGhost {
+				w.arena.put(q.pop(&w.arena))
+				continue
+			}
+			if !w.released(h.when) {
+				break
+			}
+			h.state = nodeDone
+			p.queues[restDone].push(&w.arena, q.pop(&w.arena))
+			p.resting--
+		}
+	}
+	w.part(p)
+}
+
+// popRested takes the pair that rested longest out of its queue, or none.
+func (w *Wayports) popRested(p *pathway) uint32 {
+	q := &p.queues[restDone]
+	for q.head != 0 {
+		i := q.pop(&w.arena)
+		if w.arena.nodes[i].state != nodeGhost {
+			w.part(p)
+			return i
+		}
+		w.arena.put(i)
+	}
+	w.part(p)
+	return none
+}
+
+// ghost takes a queued node out of the hash and leaves it in its queue until
+// its turn comes.
+func (w *Wayports) ghost(p *pathway, i uint32) {
+	n := &w.arena.nodes[i]
+	if n.state == nodeRest {
+		p.resting--
+	}
+	w.arena.leave(i)
+	n.state = nodeGhost
+}
