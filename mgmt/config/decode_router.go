@@ -1,0 +1,132 @@
+package config
+
+import "net/netip"
+
+func decodeRouter(e *entry) Router {
+	return Router{
+		Name:              e.str("name"),
+		Description:       e.str("description"),
+		Location:          e.str("location"),
+		Groups:            append(values[string](e, "router-group"), values[string](e, "group")...),
+		InterNodeSecurity: e.str("inter-node-security"),
+		Peers: each(e, "peer", func(p *entry) Peer {
+			return Peer{p.str("name"), p.str("authority-name"), p.str("router-name")}
+		}),
+		Nodes:         each(e, "node", decodeNode),
+		ServiceRoutes: each(e, "service-route", decodeServiceRoute),
+	}
+}
+
+func decodeServiceRoute(e *entry) ServiceRoute {
+	r := ServiceRoute{Name: e.str("name"), Service: e.str("service-name")}
+	if p := e.str("peer"); p != "" {
+		r.Peers = append(r.Peers, p)
+	}
+	r.Peers = append(r.Peers, values[string](e, "next-peer")...)
+	r.NextHops = each(e, "next-hop", func(h *entry) NextHop {
+		return NextHop{h.str("node-name"), h.str("interface"), h.addr("gateway-ip"), h.addr("target-address")}
+	})
+	resolvePeers(e.parent, r.Peers)
+	return r
+}
+
+// resolvePeers replaces names of the router's peer list by router names.
+func resolvePeers(router *entry, names []string) {
+	for i, n := range names {
+		names[i] = peerRouter(router, n)
+	}
+}
+
+// peerRouter returns the name of the router that a peer name stands for.
+func peerRouter(router *entry, peer string) string {
+	for _, p := range router.all("peer") {
+		if p.str("name") == peer && p.str("router-name") != "" {
+			return p.str("router-name")
+		}
+	}
+	return peer
+}
+
+func decodeNode(e *entry) Node {
+	return Node{
+		Name:        e.str("name"),
+		Description: e.str("description"),
+		AssetID:     e.str("asset-id"),
+		Role:        e.str("role"),
+		Enabled:     e.flag("enabled"),
+		Devices:     each(e, "device-interface", decodeDevice),
+	}
+}
+
+func decodeDevice(e *entry) DeviceInterface {
+	return DeviceInterface{
+		Name:        e.str("name"),
+		Description: e.str("description"),
+		Type:        e.str("type"),
+		Target:      e.str("target-interface"),
+		Enabled:     e.flag("enabled"),
+		Forwarding:  e.flag("forwarding"),
+		Interfaces:  each(e, "network-interface", decodeInterface),
+	}
+}
+
+func decodeInterface(e *entry) NetworkInterface {
+	return NetworkInterface{
+		Name:                e.str("name"),
+		Description:         e.str("description"),
+		GlobalID:            uint32(e.num("global-id")),
+		VLAN:                uint16(e.num("vlan")),
+		Type:                e.str("type"),
+		Tenant:              e.str("tenant"),
+		TenantPrefixes:      each(e, "tenant-prefixes", decodeTenantPrefix),
+		DHCP:                DHCPMode(e.str("dhcp")),
+		Hostname:            e.str("hostname"),
+		DefaultRoute:        e.flag("default-route"),
+		Management:          e.flag("management"),
+		SourceNAT:           e.flag("source-nat"),
+		MTU:                 e.num("mtu"),
+		EnforcedMSS:         MSSMode{e.str("enforced-mss") == "automatic", uint16(e.num("enforced-mss"))},
+		ICMPDrop:            e.str("icmp") == "drop",
+		InterRouterSecurity: e.str("inter-router-security"),
+		BillingType:         e.str("billing-type"),
+		PreserveDSCP:        e.flag("preserve-dscp"),
+		Addresses:           each(e, "address", decodeAddress),
+		Neighbors:           each(e, "neighbor", decodeNeighbor),
+		Neighborhoods:       each(e, "neighborhood", decodeNeighborhood),
+		Adjacencies:         each(e, "adjacency", decodeWritten),
+	}
+}
+
+func decodeTenantPrefix(e *entry) TenantPrefix {
+	return TenantPrefix{e.str("tenant"), prefixes(e, "source-address")}
+}
+
+func decodeAddress(e *entry) Address {
+	return Address{e.addr("ip-address"), e.num("prefix-length"), e.addr("gateway"), e.flag("valid-waypoint")}
+}
+
+func decodeNeighbor(e *entry) Neighbor {
+	return Neighbor{e.addr("ip-address"), get[[6]byte](e, "phys-address")}
+}
+
+func decodeNeighborhood(e *entry) Neighborhood {
+	return Neighborhood{e.str("name"), Topology(e.str("topology")), decodePath(e)}
+}
+
+func decodeWritten(e *entry) WrittenAdjacency {
+	router := e
+	for router.el.name != "router" {
+		router = router.parent
+	}
+	return WrittenAdjacency{
+		Address:    e.addr("ip-address"),
+		Hostname:   e.str("ip-address"),
+		Peer:       peerRouter(router, e.str("peer")),
+		Cost:       uint32(get[int64](e, "cost")),
+		Security:   e.str("inter-router-security"),
+		PathLeaves: decodePath(e),
+	}
+}
+
+// subnet returns the network of an address, zero when it is not valid.
+func (a Address) subnet() netip.Prefix { return a.Prefix().Masked() }
