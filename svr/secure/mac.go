@@ -23,16 +23,18 @@ type savedHash interface {
 }
 
 // mac is HMAC (RFC 2104) over one hash object. The states behind the two padded
-// key blocks are kept, so that a packet costs neither of them again.
+// key blocks are kept, so that a packet costs neither of them again. What is
+// passed to the hash lives in here: it would be moved to the heap otherwise.
 type mac struct {
 	h            savedHash
 	inner, outer []byte // states behind key^ipad and key^opad
 	mid          []byte // state behind a packet, for several ticks
 	sum          []byte // room for one digest
+	block        [macBlock]byte
 	tick         [4]byte
 }
 
-// newMAC makes the states for key, at most MaxHMACKey bytes.
+// newMAC makes a MAC with a key of at most MaxHMACKey bytes.
 func newMAC(d Digest, key []byte) *mac {
 	m := &mac{}
 	if d == DigestSHA1 {
@@ -40,24 +42,30 @@ func newMAC(d Digest, key []byte) *mac {
 	} else {
 		m.h = sha256.New().(savedHash)
 	}
-	m.inner = m.keyState(key, 0x36)
-	m.outer = m.keyState(key, 0x5c)
+	m.setKey(key)
 	m.mid = make([]byte, 0, len(m.inner))
 	m.sum = make([]byte, 0, m.h.Size())
 	return m
 }
 
-func (m *mac) keyState(key []byte, pad byte) []byte {
-	var block [macBlock]byte
-	copy(block[:], key)
-	for i := range block {
-		block[i] ^= pad
+// setKey changes the key. key may be the result of finish.
+func (m *mac) setKey(key []byte) {
+	clear(m.block[:])
+	copy(m.block[:], key)
+	m.inner = m.keyState(m.inner[:0], 0x36)
+	m.outer = m.keyState(m.outer[:0], 0x36^0x5c) // undoes the first pad
+	clear(m.block[:])
+}
+
+func (m *mac) keyState(state []byte, pad byte) []byte {
+	for i := range m.block {
+		m.block[i] ^= pad
 	}
 	m.h.Reset()
-	m.h.Write(block[:])
-	state, err := m.h.AppendBinary(nil)
+	m.h.Write(m.block[:])
+	state, err := m.h.AppendBinary(state)
 	if err != nil {
-		panic("secure: hash state: " + err.Error())
+		panic("secure: hash state: " + err.Error()) // no hash of the standard library
 	}
 	return state
 }

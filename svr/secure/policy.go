@@ -6,9 +6,10 @@ import "slices"
 // made once. One goroutine at a time; Clone makes one for another worker.
 type Policy struct {
 	cfg  Config
-	size int  // of the digest, 0 for none
-	mac  *mac // nil when size is 0
-	cbc  *cbc // nil unless a CBC cipher encrypts
+	size int      // of the digest, 0 for none
+	mac  *mac     // nil when size is 0
+	cbc  *cbc     // nil unless a CBC cipher encrypts
+	kdf  *deriver // nil unless a GCM cipher encrypts
 	late lateSearch
 }
 
@@ -24,11 +25,14 @@ func New(cfg Config) (*Policy, error) {
 		p.size = cfg.Digest.Size()
 		p.mac = newMAC(cfg.Digest, cfg.HMACKey)
 	}
-	if !cfg.Encrypt || cfg.Cipher.GCM() {
-		return p, nil
-	}
 	var err error
-	p.cbc, err = newCBC(cfg.Key)
+	switch {
+	case !cfg.Encrypt:
+	case cfg.Cipher.GCM():
+		p.kdf = newDeriver()
+	default:
+		p.cbc, err = newCBC(cfg.Key)
+	}
 	return p, err
 }
 
