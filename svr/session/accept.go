@@ -1,0 +1,246 @@
+package session
+
+import (
+	"waymark/svr/packet"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+	"waymark/svr/wire"
+)
+
+// arrive takes metadata on a tuple that belongs to no session.
+func (e *Engine) arrive(p *packet.Packet) { e.arriveJoined(p, false) }
+
+func (e *Engine) arriveJoined(p *packet.Packet, joined bool) {
+	if !p.VerifyL4() {
+		e.stats.Add(DropChecksum, 1)
+		return
+	}
+	m, ok := e.openMetadata(p, joined)
+	if !ok {
+		return
+	}
+	if m.h.Has.Has(wire.TypeFragment) {
+		e.fabricPiece(p, &m)
+		return
+	}
+	e.arriveWith(p, &m)
+}
+
+// arriveWith decides what verified metadata on an unknown tuple means.
+func (e *Engine) arriveWith(p *packet.Packet, m *receivedMeta) {
+	if string(m.p.Router) == e.tables.RouterName {
+		e.stats.Add(DropOwnRouter, 1)
+		return
+	}
+	odd := p.T.DstPort&1 == 1
+	switch {
+	case m.p.Forward && odd:
+		e.arriveForward(p, m)
+	case m.p.Reverse && !odd && !m.h.Has.Has(wire.TypeControl):
+		e.resume(p, m)
+	case m.h.Has.Has(wire.TypeControl):
+		e.stats.Add(DropControl, 1)
+	default:
+		e.stats.Add(DropDirection, 1)
+	}
+}
+
+// arriveForward: a new session, or a known one from another place.
+func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
+	from, ok := e.tables.PeerByName(m.p.Router)
+	if !ok {
+		e.stats.Add(DropUnknownPeer, 1)
+		return
+	}
+	id := e.pathFrom(p, from)
+	if id == policy.NoPath {
+		e.stats.Add(DropUnknownPeer, 1)
+		return
+	}
+	if i, l, ok := e.known(m, from); ok {
+		e.moved(p, i, l, id, m)
+		return
+	}
+	if m.h.Has.Has(wire.TypeControl) {
+		e.stats.Add(DropControl, 1)
+		return
+	}
+	e.accept(p, id, m)
+}
+
+// pathFrom returns our path to the peer on the interface p arrived on; the one
+// whose remote address is the sender's is the best.
+func (e *Engine) pathFrom(p *packet.Packet, from policy.PeerID) policy.PathID {
+	found := policy.NoPath
+	for _, id := range e.tables.Peers[from].Paths {
+		pp := &e.paths[id]
+		if pp.ifc != p.If {
+			continue
+		}
+		if pp.family != 0 && pp.remote == p.T.Src {
+			return id
+		}
+		if found == policy.NoPath {
+			found = id
+		}
+	}
+	return found
+}
+
+// known finds the session that forward metadata speaks of: same UUID, or same
+// context and router. l is its leg towards that router.
+func (e *Engine) known(m *receivedMeta, from policy.PeerID) (i uint32, l int, ok bool) {
+	if m.p.Has.Has(wire.TypeUUID) {
+		if i = e.findUUID(&m.p.UUID); i != none && e.facing(i, from) >= 0 {
+			return i, e.facing(i, from), true
+		}
+	}
+	i, mirrored := e.findContext(&m.p.Context)
+	if i == none {
+		return i, 0, false
+	}
+	l = 0
+	if mirrored {
+		l = 1
+	}
+	g := &e.recs[i].leg[l]
+	return i, l, g.kind == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from
+}
+
+// facing returns the leg of session i that leads to a peer, -1 without one.
+func (e *Engine) facing(i uint32, from policy.PeerID) int {
+	for l := range e.recs[i].leg {
+		g := &e.recs[i].leg[l]
+		if g.kind == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from {
+			return l
+		}
+	}
+	return -1
+}
+
+// accept makes a session whose leg 0 is a peer.
+func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
+	tenant, payloadOf, ok := e.names(m)
+	if !ok || !e.coherent(p, m) {
+		return
+	}
+	svc, verdict := e.tables.Lookup(tenant, &m.p.Context)
+	if verdict != policy.Routed {
+		e.refuse(p, verdict)
+		return
+	}
+	if p.TTL() <= 1 {
+		e.replyError(p, packet.ErrTTL, 0)
+		e.stats.Add(DropTTL, 1)
+		return
+	}
+	choice, ok := e.choose(svc, &m.p.Context, id)
+	if !ok {
+		e.replyError(p, packet.ErrNoRoute, 0)
+		e.stats.Add(DropNoPath, 1)
+		return
+	}
+	i, ok := e.follow(p, id, m, tenant, svc, payloadOf, &choice)
+	if !ok {
+		return
+	}
+	e.stats.Add(SessionsAccepted, 1)
+	e.paths[id].prove(&p.T.Src)
+	e.deliver(p, i, 0, m)
+}
+
+// names resolves tenant and service of forward metadata, and checks that both
+// sides mean the same payload protection (protocol.md 1).
+func (e *Engine) names(m *receivedMeta) (policy.TenantID, policy.ServiceID, bool) {
+	tenant, ok := policy.Global, true
+	if len(m.p.Tenant) > 0 {
+		tenant, ok = e.tables.TenantByName(m.p.Tenant)
+	}
+	if !ok {
+		e.stats.Add(DropUnknownTenant, 1)
+		return 0, 0, false
+	}
+	svc, ok := e.tables.ServiceByName(m.p.Service)
+	if !ok {
+		e.stats.Add(DropUnknownService, 1)
+		return 0, 0, false
+	}
+	sec := e.tables.Services[svc].Security
+	encrypts := sec != policy.NoSecurity && e.cfg.Payload[sec].Encrypts()
+	if encrypts != m.p.Encrypted() {
+		e.stats.Add(DropSecurityMismatch, 1)
+		return 0, 0, false
+	}
+	return tenant, svc, true
+}
+
+// coherent says whether context and outer packet can belong together.
+func (e *Engine) coherent(p *packet.Packet, m *receivedMeta) bool {
+	c := &m.p.Context
+	ok := m.p.Has.Has(wire.TypeUUID) && (c.Proto == packet.ProtoTCP || p.T.Proto == packet.ProtoUDP)
+	switch c.Proto {
+	case packet.ProtoTCP, packet.ProtoUDP:
+	case packet.ProtoICMP:
+		ok = ok && c.Family == 4 && c.SrcPort == c.DstPort
+	case packet.ProtoICMPv6:
+		ok = ok && c.Family == 6 && c.SrcPort == c.DstPort
+	default:
+		ok = false
+	}
+	if !ok {
+		e.stats.Add(DropMetadata, 1)
+	}
+	return ok
+}
+
+// refuse answers a session that a peer asked for and policy forbids.
+func (e *Engine) refuse(p *packet.Packet, v policy.Verdict) {
+	e.stats.Add(SessionRefused, 1)
+	switch v {
+	case policy.Deny:
+		e.stats.Add(DropDeny, 1)
+		return
+	case policy.Prohibited:
+		e.replyError(p, packet.ErrAdminProhibited, 0)
+	default:
+		e.replyError(p, packet.ErrNoRoute, 0)
+	}
+	e.stats.Add(DropNoRoute, 1)
+}
+
+// follow makes the record of an accepted session.
+func (e *Engine) follow(p *packet.Packet, id policy.PathID, m *receivedMeta, tenant policy.TenantID,
+	svc, payloadOf policy.ServiceID, c *policy.Choice) (uint32, bool) {
+	i, ok := e.allocate()
+	if !ok {
+		return none, false
+	}
+	r := &e.recs[i]
+	r.uuid, r.inner, r.tenant, r.service, r.route = m.p.UUID, m.p.Context, tenant, svc, uint16(c.Route)
+	r.security = payloadOf
+	e.setTimers(r)
+	g := &r.leg[0]
+	g.kind, g.role, g.signal, g.unanswered = kindSVR, roleResponder, true, 1
+	g.path, g.ifc, g.due = id, p.If, e.now+200*1e6
+	key := [2]pool.Key{{Tuple: p.T, If: p.If}}
+	if g.hop, ok = e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway); !ok {
+		g.hop = noHop
+		e.stats.Add(DropHop, 1)
+	}
+	if !ok || !e.protect(r) || !e.lead(i, &key[1], c) || !e.keysOf(r, m) {
+		e.remove(i)
+		return none, false
+	}
+	return i, e.publish(i, &key)
+}
+
+// keysOf sets up the keys of a new session whose leg 0 is a peer.
+func (e *Engine) keysOf(r *record, m *receivedMeta) bool {
+	if r.key == none {
+		return true
+	}
+	if r.leg[1].kind != kindSVR {
+		e.freshSalt(r, 1)
+	}
+	return e.takeSalt(r, 0, m)
+}

@@ -1,0 +1,328 @@
+package session
+
+import (
+	"waymark/svr/packet"
+	"waymark/svr/wire"
+)
+
+// decode takes a packet of a known session that arrived on SVR leg d, undoes
+// what the peer added and sends it on. joined: p was put together from fabric
+// fragments, whose digests were good.
+func (e *Engine) decode(p *packet.Packet, i uint32, d int, joined bool) {
+	if p.TTL() <= 1 {
+		e.replyError(p, packet.ErrTTL, 0)
+		e.stats.Add(DropTTL, 1)
+		return
+	}
+	if p.GSO != packet.GSONone {
+		if !e.passesWhole(p, i, d) {
+			e.decodeSegments(p, i, d)
+			return
+		}
+	}
+	b := p.Payload()
+	if wire.HasCookie(b) && !wire.FalsePositive(b) {
+		e.decodeSignalled(p, i, d, joined)
+		return
+	}
+	e.decodeBare(p, i, d, joined)
+}
+
+// passesWhole says whether a super-packet needs nothing done to its segments.
+func (e *Engine) passesWhole(p *packet.Packet, i uint32, d int) bool {
+	r := &e.recs[i]
+	return !e.protected(r) && p.T.Proto == r.inner.Proto && !e.hasCookie(p)
+}
+
+func (e *Engine) decodeSegments(p *packet.Packet, i uint32, d int) {
+	var cut packet.Segmenter
+	cut.Init(p, int(p.GSOSize))
+	for {
+		b := e.out.Buffer(false)
+		if b == nil {
+			e.stats.Add(DropBuffer, 1)
+			return
+		}
+		if !cut.Next(b) {
+			return
+		}
+		if !e.recs[i].used {
+			return
+		}
+		b.CompleteCsum()
+		e.decode(b, i, d, false)
+	}
+}
+
+// decodeSignalled reads the metadata in front of the data.
+func (e *Engine) decodeSignalled(p *packet.Packet, i uint32, d int, joined bool) {
+	if !p.VerifyL4() {
+		e.stats.Add(DropChecksum, 1)
+		return
+	}
+	m, ok := e.openMetadata(p, joined)
+	if !ok {
+		return
+	}
+	if m.h.Has.Has(wire.TypeFragment) {
+		e.fabricPiece(p, &m)
+		return
+	}
+	if m.h.Has.Has(wire.TypeControl) {
+		e.control(p, i, d, &m)
+		return
+	}
+	switch e.believe(p, i, d, &m) {
+	case beliefReplace:
+		// The pair belongs to another session of the peer now.
+		e.remove(i)
+		e.arriveWith(p, &m)
+	case beliefPass:
+		e.deliver(p, i, d, &m)
+	}
+}
+
+// deliver removes the metadata and sends the data on.
+func (e *Engine) deliver(p *packet.Packet, i uint32, d int, m *receivedMeta) {
+	e.stats.Add(MetadataRemoved, 1)
+	p.RemoveData(m.size)
+	e.restore(p, i, d, true)
+}
+
+// belief is what metadata of a known session leads to.
+type belief uint8
+
+const (
+	beliefDrop belief = iota
+	beliefPass
+	beliefReplace
+)
+
+// believe applies session metadata that arrived on leg d of session i
+// (protocol.md 3 and 4).
+func (e *Engine) believe(p *packet.Packet, i uint32, d int, m *receivedMeta) belief {
+	r := &e.recs[i]
+	g := &r.leg[d]
+	local := p.T.DstPort
+	switch {
+	case m.p.Forward && local&1 == 1 && g.role == roleResponder:
+		return e.believeForward(p, i, d, m)
+	case m.p.Reverse && local&1 == 0 && g.role == roleInitiator:
+		return e.believeReverse(i, d, m)
+	case !m.p.Forward && !m.p.Reverse:
+		return beliefPass
+	}
+	e.stats.Add(DropDirection, 1)
+	return beliefDrop
+}
+
+func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMeta) belief {
+	r := &e.recs[i]
+	g := &r.leg[d]
+	if string(m.p.Router) == e.tables.RouterName {
+		e.stats.Add(DropOwnRouter, 1)
+		return beliefDrop
+	}
+	if m.p.Context != ctx(r, d) || m.p.UUID != r.uuid {
+		return beliefReplace
+	}
+	if !e.takeSalt(r, d, m) {
+		return beliefDrop
+	}
+	e.paths[g.path].prove(&p.T.Src)
+	r.simple = false
+	g.signal = true
+	if g.unanswered < 255 {
+		g.unanswered++
+	}
+	if g.due == 0 {
+		g.due = e.now + 200*1e6
+		e.arm(i)
+	}
+	if g.unanswered >= 4 {
+		e.sendDisable(i, d)
+	}
+	return beliefPass
+}
+
+func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
+	r := &e.recs[i]
+	if m.p.Context != ctx(r, d) {
+		e.stats.Add(DropUnbound, 1)
+		return beliefDrop
+	}
+	if m.p.Has.Has(wire.TypeChallenge) {
+		e.stats.Add(ReceivedChallenge, 1)
+		e.answerChallenge(i, d, m.p.Challenge)
+		return beliefDrop
+	}
+	if !e.takeSalt(r, d, m) {
+		return beliefDrop
+	}
+	e.handshakeDone(i, d)
+	return beliefPass
+}
+
+// handshakeDone: the peer of leg d knows the session; no more forward metadata.
+func (e *Engine) handshakeDone(i uint32, d int) {
+	g := &e.recs[i].leg[d]
+	if g.signal {
+		g.signal = false
+		g.sent = 0
+		e.moves.forget(i)
+		e.settle(i)
+	}
+}
+
+// decodeBare takes a packet without metadata on SVR leg d.
+func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
+	r := &e.recs[i]
+	b := p.Payload()
+	marked := wire.FalsePositive(b)
+	digested := joined
+	if prot := e.protected(r); prot || marked || p.T.Proto != r.inner.Proto {
+		if !p.VerifyL4() {
+			e.stats.Add(DropChecksum, 1)
+			return
+		}
+		if pol := e.payload(r); prot && !joined && len(b) > 0 && pol.DigestSize() > 0 {
+			if !e.checkDigest(p, pol) {
+				return
+			}
+			digested = true
+		}
+	}
+	if marked {
+		p.RemoveData(wire.HeaderSize)
+		e.stats.Add(FalsePositiveRemoved, 1)
+	}
+	e.acknowledge(i, d, digested)
+	e.restore(p, i, d, marked)
+}
+
+// acknowledge: a bare packet says that our reverse metadata arrived, if it can
+// be believed (protocol.md 4).
+func (e *Engine) acknowledge(i uint32, d int, digested bool) {
+	g := &e.recs[i].leg[d]
+	if g.role != roleResponder || !g.signal || g.since == 0 {
+		return
+	}
+	rtt := int64(e.cfg.Paths.Status(uint16(g.path)).MinRTT)
+	if rtt == 0 {
+		rtt = 1e6
+	}
+	if !digested && e.now-g.since < rtt {
+		return
+	}
+	g.signal, g.announce = false, false
+	g.since, g.due, g.unanswered, g.sent = 0, 0, 0, 0
+	e.settle(i)
+}
+
+// restore undoes payload protection and transform, then sends p out on the other
+// leg. changed: data bytes were removed already.
+func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
+	r := &e.recs[i]
+	native := r.leg[1-d].kind != kindSVR
+	if e.protected(r) {
+		if native && !e.unseal(p, r, d) {
+			return
+		}
+		changed = true
+	}
+	if native && p.T.Proto != r.inner.Proto || !native && e.undo(r, d) {
+		if !e.fromUDP(p, r, d) {
+			return
+		}
+		changed = false
+	}
+	if changed {
+		p.Finish()
+	}
+	if !native {
+		r.active, r.heard[d] = e.now, true
+		e.transit(p, i, d)
+		return
+	}
+	e.observe(p, i, d)
+	e.clampFromPeer(p, r, d)
+	e.toNative(p, i, d)
+}
+
+// transit passes a packet from one peer to the next.
+func (e *Engine) transit(p *packet.Packet, i uint32, d int) {
+	r := &e.recs[i]
+	if !r.answered && r.heard[1-d] {
+		r.answered = true
+		e.unlinkUnanswered(i)
+		e.settle(i)
+	}
+	e.toPeer(p, i, d)
+}
+
+// undo says whether a transit router changes the form back: transformed here,
+// native TCP on the next leg.
+func (e *Engine) undo(r *record, d int) bool {
+	return r.inner.Proto == packet.ProtoTCP &&
+		e.table.Key(r.slot[d]).Proto == packet.ProtoUDP &&
+		e.table.Key(r.slot[1-d]).Proto == packet.ProtoTCP
+}
+
+// fromUDP rebuilds the transformed packet. The family of the header changes
+// first: ICMPv6 lives in IPv6 only.
+func (e *Engine) fromUDP(p *packet.Packet, r *record, d int) bool {
+	to := e.table.Action(r.slot[d]).To
+	proto := to.Proto
+	to.Proto = packet.ProtoUDP
+	if !p.Readdress(to) || !p.FromUDP(proto, to.SrcPort, to.DstPort) {
+		e.stats.Add(DropMetadata, 1)
+		return false
+	}
+	return true
+}
+
+// unseal decrypts the data of p, which arrived on leg d.
+func (e *Engine) unseal(p *packet.Packet, r *record, d int) bool {
+	pol := e.payload(r)
+	b := p.Payload()
+	if len(b) == 0 || !pol.Encrypts() {
+		return true
+	}
+	if !pol.Cipher().GCM() {
+		out, err := pol.DecryptCBC(b)
+		if err != nil {
+			e.stats.Add(DropDecrypt, 1)
+			return false
+		}
+		p.Trim(len(b) - len(out))
+		return true
+	}
+	k := e.keys.gcm(r.key, d)
+	if k == nil {
+		e.stats.Add(DropState, 1)
+		return false
+	}
+	out, err := k.Open(b)
+	if err != nil {
+		e.stats.Add(replayOrDecrypt(err), 1)
+		return false
+	}
+	p.Trim(len(b) - len(out))
+	return true
+}
+
+// clampFromPeer keeps the MSS of a SYN from the far side inside this path: the
+// answers will leave on it.
+func (e *Engine) clampFromPeer(p *packet.Packet, r *record, d int) {
+	if p.Kind != packet.KindTCP || p.TCPFlags&flagSYN == 0 {
+		return
+	}
+	o := outgoing{r: r, g: &r.leg[d], mtu: e.pathMTU(r.leg[d].path)}
+	o.a.To = e.table.Key(r.slot[d]).Tuple
+	o.change = o.a.To.Proto != r.inner.Proto
+	if e.protected(r) {
+		o.pol = e.payload(r)
+		o.seal = o.pol.Encrypts()
+	}
+	e.clampSYN(p, &o)
+}

@@ -1,0 +1,181 @@
+package session
+
+import (
+	"hash/maphash"
+	"net/netip"
+
+	"waymark/svr/packet"
+	"waymark/svr/path"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+	"waymark/svr/secure"
+)
+
+// Output is what the engine needs of the lane that carries its packets.
+type Output interface {
+	// Send queues p for network-interface ifc and next-hop hop. The bytes of p
+	// belong to the lane until its batch is flushed; the engine does not touch
+	// them again.
+	Send(p *packet.Packet, ifc, hop uint16)
+	// Buffer lends a spare packet with head- and tailroom until the batch is
+	// flushed: large ones take a whole IP packet of 64 KB. Nil when none is left.
+	Buffer(large bool) *packet.Packet
+	// Hop returns the number of a next-hop and takes a reference on it.
+	Hop(ifc uint16, addr [16]byte, family uint8) (hop uint16, ok bool)
+	// Release gives back one reference of Hop.
+	Release(hop uint16)
+}
+
+// Alarms hears of what an operator must know; the router turns it into alarms.
+type Alarms interface {
+	// PathSuspected: a peer on this path did not answer a handshake.
+	PathSuspected(id policy.PathID)
+}
+
+// Config is all an Engine is made from.
+type Config struct {
+	Tables *policy.Tables
+	// Sessions is how many sessions the engine holds at most.
+	Sessions int
+	Table    *pool.Table
+	Wayports *pool.Wayports
+	NAT      *pool.NAT
+	// Pathway maps a PathID to its wayport pathway.
+	Pathway []uint16
+	// Recv, Send, Payload are the security policies: by network-interface (what
+	// received metadata is protected with), by path (what we send) and by
+	// security element as Service.Security counts them. Nil entries: none.
+	Recv, Send, Payload []*secure.Policy
+	Paths               path.Monitor
+	Random              *secure.Random
+	IV                  *secure.IVSource
+	Out                 Output
+	Alarms              Alarms
+	// ColdStart says that no session table was adopted: for a while TCP packets
+	// of unknown flows may belong to sessions that another process had.
+	ColdStart bool
+}
+
+// Engine holds every session of one router.
+type Engine struct {
+	cfg    Config
+	tables *policy.Tables
+	table  *pool.Table
+	out    Output
+
+	now  int64 // monotonic nanoseconds of this batch
+	unix int64 // wall clock of this batch, seconds: only for digests
+	born int64
+
+	ifs   []iface
+	own   map[[17]byte]uint16 // own address and family to network-interface
+	paths []peerPath
+
+	recs                                 []record
+	freeRec                              uint32 // head of the free list, through record.next
+	virginRec                            uint32 // records from here on were never used
+	live                                 int
+	peak                                 int
+	unanswered                           list // oldest first
+	byUUID                               *pool.HashIndex
+	byContext                            *pool.HashIndex
+	seed                                 maphash.Seed
+	wheel                                *pool.Wheel
+	keys                                 keyStore
+	moves                                moveTable
+	recovering                           recoverTable
+	enables                              enableLimiter
+	host                                 *packet.IPReassembler         // IP fragments
+	fabric                               *packet.Reassembler[pieceKey] // fabric fragments
+	fragID                               uint32
+	largest                              uint16 // longest IP fragment of the packet at hand, 0 if none
+	errors                               bucket
+	lent                                 [64]uint16 // next-hops that no session holds
+	lentNext                             int
+	secret                               *secure.Policy // makes challenges
+	noGateway                            netip.Addr
+	routerName                           []byte
+	tenantNames, serviceNames, sendNames [][]byte
+
+	stats Stats
+	meta  metaScratch
+	// scratch packets of the caller's goroutine, so that nothing escapes
+	pieces packet.Fragmenter
+}
+
+// none marks an empty record index.
+const none = ^uint32(0)
+
+// second is one second of the engine's clock.
+const second = int64(1e9)
+
+// New builds an engine. The tables, pools and policies of cfg are its own from
+// now on.
+func New(cfg Config, now int64) *Engine {
+	e := &Engine{
+		cfg: cfg, tables: cfg.Tables, table: cfg.Table, out: cfg.Out,
+		now: now, born: now,
+		recs:       make([]record, cfg.Sessions),
+		freeRec:    none,
+		unanswered: list{head: none, tail: none},
+		byUUID:     pool.NewHashIndex(cfg.Sessions),
+		byContext:  pool.NewHashIndex(cfg.Sessions),
+		seed:       maphash.MakeSeed(),
+		wheel:      pool.NewWheel(cfg.Sessions, now),
+		host:       packet.NewIPReassembler(packet.ReassemblerConfig{}),
+		fabric:     packet.NewReassembler[pieceKey](packet.ReassemblerConfig{}),
+	}
+	for i := range e.lent {
+		e.lent[i] = noHop
+	}
+	e.keys.init(cfg.Sessions)
+	e.buildInterfaces()
+	e.buildPaths()
+	e.buildNames()
+	e.fragID = uint32(cfg.Random.Uint64())
+	return e
+}
+
+// Begin sets the clock of a batch: now in monotonic nanoseconds, unix in
+// seconds of wall-clock time.
+func (e *Engine) Begin(now, unix int64) {
+	e.now, e.unix = now, unix
+	e.table.Advance(now)
+}
+
+// Tick runs what is due: idle sessions, late answers, fragments that never
+// became whole. Call it at least every 100 ms.
+func (e *Engine) Tick() {
+	e.wheel.Advance(e.now, e.onTimer)
+	e.host.Expire(e.now)
+	e.fabric.Expire(e.now)
+	e.cfg.Wayports.Advance(e.now)
+	e.cfg.NAT.Advance(e.now)
+}
+
+// Live returns the number of sessions.
+func (e *Engine) Live() int { return e.live }
+
+// buildNames keeps the names that metadata carries as bytes.
+func (e *Engine) buildNames() {
+	e.routerName = []byte(e.tables.RouterName)
+	for i := range e.tables.Tenants {
+		e.tenantNames = append(e.tenantNames, []byte(e.tables.Tenants[i].Name))
+	}
+	for i := range e.tables.Services {
+		e.serviceNames = append(e.serviceNames, []byte(e.tables.Services[i].Name))
+	}
+	for i := range e.paths {
+		var name string
+		if pol := e.paths[i].send; pol != nil {
+			name = pol.Name()
+		}
+		e.sendNames = append(e.sendNames, []byte(name))
+	}
+	var key [32]byte
+	e.cfg.Random.Fill(key[:])
+	// The configuration is fixed and right, so New cannot fail.
+	e.secret, _ = secure.New(secure.Config{
+		Name: "challenge", Mode: secure.ModeRegular, Digest: secure.DigestSHA256128, HMACKey: key[:],
+	})
+}

@@ -1,0 +1,127 @@
+package session
+
+import (
+	"waymark/svr/packet"
+	"waymark/svr/pool"
+)
+
+// fromHost forwards a packet that arrived on native leg d.
+func (e *Engine) fromHost(p *packet.Packet, i uint32, d int) {
+	if p.TTL() <= 1 {
+		e.replyError(p, packet.ErrTTL, 0)
+		e.stats.Add(DropTTL, 1)
+		return
+	}
+	e.observe(p, i, d)
+	if e.recs[i].leg[1-d].kind == kindSVR {
+		e.toPeer(p, i, d)
+		return
+	}
+	e.toNative(p, i, d)
+}
+
+// observe notes that a packet in its inner form arrived on leg d.
+func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
+	r := &e.recs[i]
+	r.active = e.now
+	r.heard[d] = true
+	if !r.answered && r.heard[1-d] {
+		r.answered = true
+		e.unlinkUnanswered(i)
+		e.settle(i)
+	}
+	if p.Kind != packet.KindTCP {
+		return
+	}
+	closed := r.tcp.closedBothWays()
+	r.tcp.observe(p, d)
+	if closed != r.tcp.closedBothWays() {
+		e.arm(i)
+	}
+}
+
+// settle decides whether session i may go the short way from now on.
+func (e *Engine) settle(i uint32) {
+	r := &e.recs[i]
+	r.simple = r.answered && !e.protected(r)
+	for l := range r.leg {
+		g := &r.leg[l]
+		if g.kind != kindSVR || r.slot[l] == none {
+			continue
+		}
+		if g.signal || g.due != 0 || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
+			r.simple = false
+		}
+	}
+}
+
+// protected says whether established packets of r carry a digest or ciphertext
+// on their way between routers.
+func (e *Engine) protected(r *record) bool {
+	if r.payload == noPayload {
+		return false
+	}
+	pol := e.cfg.Payload[r.payload]
+	return pol.Encrypts() || pol.DigestSize() > 0
+}
+
+// toNative sends a packet in its inner form out on a native leg.
+func (e *Engine) toNative(p *packet.Packet, i uint32, d int) {
+	r := &e.recs[i]
+	a := e.table.Action(r.slot[d])
+	if f := &e.ifs[a.Egress]; f.mss > 0 && p.Kind == packet.KindTCP {
+		p.ClampMSS(uint16(f.mss))
+	}
+	if !e.fits(p, &a) {
+		e.tooLongNative(p, i, d, &a)
+		return
+	}
+	e.emit(p, r.slot[d], &a)
+}
+
+// emit gives p its new addresses and sends it: the last step of every way.
+func (e *Engine) emit(p *packet.Packet, slot uint32, a *pool.Action) {
+	n, packets := p.Len(), segments(p)
+	if p.T != a.To && !p.Readdress(a.To) {
+		e.stats.Add(DropNoRoom, 1)
+		return
+	}
+	p.DecTTL()
+	e.table.Count(slot, uint64(packets), uint64(n), e.now)
+	e.stats.Add(Forwarded, uint64(packets))
+	e.out.Send(p, a.Egress, a.Hop)
+}
+
+// tooLongNative cuts, or tells the sender that it must.
+func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action) {
+	if p.DF() || p.V6() || p.GSO != packet.GSONone {
+		e.refuseSize(p, i, d, int(a.MTU))
+		return
+	}
+	if !p.Readdress(a.To) {
+		e.stats.Add(DropNoRoom, 1)
+		return
+	}
+	p.DecTTL()
+	p.CompleteCsum()
+	e.table.Count(e.recs[i].slot[d], 1, uint64(p.Len()), e.now)
+	e.pieces.Init(p, int(a.MTU))
+	for {
+		b := e.out.Buffer(false)
+		if b == nil {
+			e.stats.Add(DropBuffer, 1)
+			return
+		}
+		if !e.pieces.Next(b) {
+			return
+		}
+		e.out.Send(b, a.Egress, a.Hop)
+	}
+}
+
+// refuseSize answers a packet of direction d that is too long with what would
+// fit, in bytes of the packet as it arrived.
+func (e *Engine) refuseSize(p *packet.Packet, i uint32, d int, mtu int) {
+	e.stats.Add(DropTooBig, 1)
+	e.errorTo(p, i, d, packet.ErrTooBig, mtu)
+}

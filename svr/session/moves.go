@@ -1,0 +1,266 @@
+package session
+
+import (
+	"hash/maphash"
+
+	"waymark/svr/packet"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+	"waymark/svr/wire"
+)
+
+// moveTable holds the challenges that we have to echo: a few sessions at a
+// time, each for the handshake it is in.
+type moveTable struct {
+	slots [64]move
+	next  int
+	count int // slots in use
+}
+
+type move struct {
+	session uint32
+	nonce   [8]byte
+	used    bool
+}
+
+func (t *moveTable) put(i uint32, nonce [8]byte) {
+	for k := range t.slots {
+		if t.slots[k].used && t.slots[k].session == i {
+			t.slots[k].nonce = nonce
+			return
+		}
+	}
+	if t.slots[t.next].used {
+		t.count--
+	}
+	t.slots[t.next] = move{session: i, nonce: nonce, used: true}
+	t.next = (t.next + 1) % len(t.slots)
+	t.count++
+}
+
+// echo returns the challenge that session i must echo.
+func (t *moveTable) echo(i uint32) (nonce [8]byte, ok bool) {
+	if t.count == 0 {
+		return nonce, false
+	}
+	for k := range t.slots {
+		if t.slots[k].used && t.slots[k].session == i {
+			return t.slots[k].nonce, true
+		}
+	}
+	return nonce, false
+}
+
+func (t *moveTable) forget(i uint32) {
+	if t.count == 0 {
+		return
+	}
+	for k := range t.slots {
+		if t.slots[k].used && t.slots[k].session == i {
+			t.slots[k].used = false
+			t.count--
+		}
+	}
+}
+
+// moved: forward metadata of a known session from another place. Nothing
+// changes until the sender echoes our challenge from there (protocol.md 3).
+func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *receivedMeta) {
+	r := &e.recs[i]
+	if m.p.Context != ctx(r, l) {
+		e.stats.Add(DropUnbound, 1)
+		return
+	}
+	if e.keepsOwn(r, l) {
+		e.stats.Add(DropUnbound, 1)
+		return
+	}
+	nonce := e.nonce(p, &m.p.UUID)
+	if !m.p.Has.Has(wire.TypeChallenge) || m.p.Challenge != nonce {
+		e.challenge(p, r, l, id, m, nonce)
+		return
+	}
+	if !e.retie(p, i, l, id, m) {
+		return
+	}
+	e.stats.Add(SessionsMoved, 1)
+	if m.h.Has.Has(wire.TypeControl) {
+		e.sendDisable(i, l)
+		return
+	}
+	e.deliver(p, i, l, m)
+}
+
+// keepsOwn settles glare: both routers lost the session and both opened it
+// again. The one with the lower name keeps its own.
+func (e *Engine) keepsOwn(r *record, l int) bool {
+	g := &r.leg[l]
+	if g.role != roleInitiator || !g.signal || r.heard[l] {
+		return false
+	}
+	return e.tables.RouterName < e.tables.Peers[e.paths[g.path].peer].Name
+}
+
+// nonce is the challenge for this session at this place. It is made from a
+// secret of the engine and needs no memory, so that replayed metadata cannot
+// push out the challenge of an honest peer. It changes every 8 s and is good
+// for that long.
+func (e *Engine) nonce(p *packet.Packet, uuid *[16]byte) [8]byte {
+	m := &e.meta
+	b := append(m.nonceIn[:0], uuid[:]...)
+	b = append(b, p.T.Src[:]...)
+	b = append(b, byte(p.T.SrcPort>>8), byte(p.T.SrcPort), byte(p.T.DstPort>>8), byte(p.T.DstPort))
+	b = append(b, byte(p.If>>8), byte(p.If))
+	for s, t := 0, uint64(e.now/(8*second)); s < 64; s += 8 {
+		b = append(b, byte(t>>s))
+	}
+	return [8]byte(e.secret.AppendDigest(b, b, 0)[len(b):])
+}
+
+// challenge answers metadata from an unproven place, there.
+func (e *Engine) challenge(p *packet.Packet, r *record, l int, id policy.PathID, m *receivedMeta, nonce [8]byte) {
+	if !e.enables.allow(e, p, id) {
+		e.stats.Add(DropRateLimit, 1)
+		return
+	}
+	hop, ok := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
+	if !ok {
+		e.stats.Add(DropHop, 1)
+		return
+	}
+	e.lend(hop)
+	g := leg{path: id, ifc: p.If, hop: hop}
+	uuid := m.p.UUID
+	s := &e.meta
+	wire.Challenge(&s.head, &s.body, keyIndex, uuid, ctx(r, 1-l), nonce)
+	seq, ack := answerNumbers(p)
+	if e.sendMessage(p.T.Reverse(), &g, seq, ack) {
+		e.stats.Add(SentChallenge, 1)
+	}
+}
+
+// answerNumbers are plausible TCP numbers for a packet in answer to p.
+func answerNumbers(p *packet.Packet) (seq, ack uint32) {
+	if p.Kind != packet.KindTCP {
+		return 0, 0
+	}
+	h := readTCP(p)
+	return h.ack, h.seq
+}
+
+// retie moves leg l of session i to the place that p came from: new flow, new
+// way back, and only then the old pair rests.
+func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *receivedMeta) bool {
+	r := &e.recs[i]
+	g := &r.leg[l]
+	hop, ok := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
+	if !ok {
+		e.stats.Add(DropHop, 1)
+		return false
+	}
+	k := pool.Key{Tuple: p.T, If: p.If}
+	s, err := e.table.Insert(k, e.table.Action(r.slot[l]), i<<1|uint32(l))
+	if err != nil {
+		e.out.Release(hop)
+		e.stats.Add(SessionRefusedFull, 1)
+		return false
+	}
+	old := e.table.Key(r.slot[l])
+	e.freeWayports(r, l, &old)
+	e.table.Remove(r.slot[l], e.now)
+	if g.hop != noHop {
+		e.out.Release(g.hop)
+	}
+	r.slot[l] = s
+	*g = leg{
+		kind: kindSVR, role: roleResponder, signal: true, unanswered: 1,
+		path: id, ifc: p.If, hop: hop, due: e.now + 200*1e6,
+	}
+	e.redirect(r, 1-l, p.T.Reverse())
+	e.rename(i, &m.p.UUID)
+	r.simple = false
+	e.paths[id].prove(&p.T.Src)
+	e.takeSalt(r, l, m)
+	if r.leg[1-l].kind != kindSVR {
+		e.freshSalt(r, 1-l)
+	}
+	e.arm(i)
+	return true
+}
+
+// redirect lets direction d leave as tuple to. A slot without room for IPv6
+// addresses moves.
+func (e *Engine) redirect(r *record, d int, to packet.Tuple) {
+	a := e.action(r, d, to)
+	if err := e.table.Update(r.slot[d], a); err == nil {
+		return
+	}
+	s, err := e.table.Move(r.slot[d], a, e.now)
+	if err != nil {
+		e.stats.Add(SessionRefusedFull, 1)
+		return
+	}
+	r.slot[d] = s
+}
+
+// rename gives session i the UUID of the peer that opened it anew.
+func (e *Engine) rename(i uint32, uuid *[16]byte) {
+	r := &e.recs[i]
+	if r.uuid == *uuid {
+		return
+	}
+	e.byUUID.Remove(e.hashUUID(&r.uuid), i)
+	r.uuid = *uuid
+	e.byUUID.Add(e.hashUUID(&r.uuid), i)
+}
+
+// answerChallenge proves to the peer of leg d that we are where we say: the
+// next forward metadata echoes the nonce, and it leaves now.
+func (e *Engine) answerChallenge(i uint32, d int, nonce [8]byte) {
+	r := &e.recs[i]
+	g := &r.leg[d]
+	if !g.signal {
+		e.stats.Add(DropUnbound, 1)
+		return
+	}
+	e.moves.put(i, nonce)
+	o := outgoing{i: i, d: 1 - d, r: r, g: g, a: e.table.Action(r.slot[1-d])}
+	e.compose(&o)
+	e.meta.head.SetControl(wire.ControlKeepAlive)
+	if e.sendControl(i, d) {
+		e.stats.Add(SentKeepAlive, 1)
+	}
+}
+
+// enableLimiter bounds what unauthenticated and replayed packets make us send:
+// once per tuple and second, 100 per path and second (protocol.md 3).
+type enableLimiter struct {
+	seen  [1024]struct{ hash, at int64 }
+	paths []struct {
+		at    int64
+		count int
+	}
+}
+
+func (l *enableLimiter) allow(e *Engine, p *packet.Packet, id policy.PathID) bool {
+	h := int64(maphash.Comparable(e.seed, p.T) | 1)
+	s := &l.seen[uint64(h)%uint64(len(l.seen))]
+	if s.hash == h && e.now-s.at < second {
+		return false
+	}
+	if l.paths == nil {
+		l.paths = make([]struct {
+			at    int64
+			count int
+		}, len(e.paths))
+	}
+	c := &l.paths[id]
+	if e.now-c.at >= second {
+		c.at, c.count = e.now, 0
+	}
+	if c.count++; c.count > 100 {
+		return false
+	}
+	s.hash, s.at = h, e.now
+	return true
+}

@@ -1,0 +1,209 @@
+package session
+
+import (
+	"hash/maphash"
+
+	"waymark/svr/packet"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+)
+
+// open starts a session from a host's first packet: tenant, service, way,
+// wayports, reverse flow, then the packet itself.
+func (e *Engine) open(p *packet.Packet) {
+	tenant := e.tables.ClassifyTenant(policy.IfID(p.If), p.T.Src, p.T.Family)
+	svc, ok := e.classify(p, tenant)
+	if !ok {
+		return
+	}
+	if p.TTL() <= 1 {
+		e.replyError(p, packet.ErrTTL, 0)
+		e.stats.Add(DropTTL, 1)
+		return
+	}
+	choice, ok := e.choose(svc, &p.T, policy.NoPath)
+	if !ok {
+		e.replyError(p, packet.ErrNoRoute, 0)
+		e.stats.Add(DropNoPath, 1)
+		return
+	}
+	midflow := p.Kind == packet.KindTCP && p.TCPFlags&(flagSYN|flagACK|flagRST) != flagSYN
+	if midflow && !e.admitMidflow(p, svc, &choice) {
+		return
+	}
+	i, ok := e.begin(p, tenant, svc, &choice)
+	if !ok {
+		return
+	}
+	if midflow {
+		e.recs[i].recovered = true
+		e.stats.Add(SessionsRecovered, 1)
+	}
+	e.stats.Add(SessionsOpened, 1)
+	e.fromHost(p, i, 0)
+}
+
+// classify asks the FIB, and answers the host where the answer is no.
+func (e *Engine) classify(p *packet.Packet, tenant policy.TenantID) (policy.ServiceID, bool) {
+	svc, verdict := e.tables.Lookup(tenant, &p.T)
+	switch verdict {
+	case policy.Routed:
+		return svc, true
+	case policy.Deny:
+		e.stats.Add(DropDeny, 1)
+		return svc, false
+	case policy.Prohibited:
+		e.replyError(p, packet.ErrAdminProhibited, 0)
+	default:
+		e.replyError(p, packet.ErrNoRoute, 0)
+	}
+	e.stats.Add(DropNoRoute, 1)
+	return svc, false
+}
+
+// choose picks a way that is up, never back over the path it came from.
+func (e *Engine) choose(svc policy.ServiceID, t *packet.Tuple, from policy.PathID) (policy.Choice, bool) {
+	up := func(id policy.PathID) bool {
+		return id != from && e.paths[id].family != 0 && e.cfg.Paths.Status(uint16(id)).Up
+	}
+	ifUp := func(id policy.IfID) bool { return e.ifs[id].up }
+	return e.tables.Choose(svc, up, ifUp, uint32(maphash.Comparable(e.seed, *t)))
+}
+
+// begin makes the record of a session whose leg 0 is native.
+func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc policy.ServiceID, c *policy.Choice) (uint32, bool) {
+	i, ok := e.allocate()
+	if !ok {
+		return none, false
+	}
+	r := &e.recs[i]
+	r.uuid = e.cfg.Random.UUID()
+	r.inner, r.tenant, r.service, r.route = p.T, tenant, svc, uint16(c.Route)
+	r.security = svc
+	e.setTimers(r)
+	g := &r.leg[0]
+	g.ifc = p.If
+	if g.hop, ok = e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway); !ok {
+		g.hop = noHop
+		e.stats.Add(DropHop, 1)
+		e.remove(i)
+		return none, false
+	}
+	key := [2]pool.Key{{Tuple: p.T, If: p.If}}
+	if !e.lead(i, &key[1], c) {
+		e.remove(i)
+		return none, false
+	}
+	return i, e.publish(i, &key)
+}
+
+// lead prepares leg 1 of session i as choice c says, and gives the key that
+// its packets will arrive with.
+func (e *Engine) lead(i uint32, key *pool.Key, c *policy.Choice) bool {
+	if c.Kind == policy.RoutePeer {
+		return e.leadPeer(i, key, c.Path)
+	}
+	return e.leadNative(i, key, c)
+}
+
+// leadPeer takes a wayport pair on path id and becomes initiator there.
+func (e *Engine) leadPeer(i uint32, key *pool.Key, id policy.PathID) bool {
+	r, pp := &e.recs[i], &e.paths[id]
+	g := &r.leg[1]
+	g.kind, g.role, g.signal = kindSVR, roleInitiator, true
+	g.path, g.ifc, g.since = id, pp.ifc, e.now
+	if !e.protect(r) {
+		e.stats.Add(DropSecurityMismatch, 1)
+		return false
+	}
+	if r.leg[0].kind != kindSVR {
+		e.freshSalt(r, 0)
+	}
+	var ok bool
+	if g.hop, ok = e.pathHop(pp, pp.remote); !ok {
+		g.hop = noHop
+		e.stats.Add(DropHop, 1)
+		return false
+	}
+	local, remote, err := e.cfg.Wayports.Alloc(e.cfg.Pathway[id], e.now)
+	if err != nil {
+		e.stats.Add(DropWayports, 1)
+		return false
+	}
+	g.owned = true
+	*key = pool.Key{If: pp.ifc, Tuple: packet.Tuple{
+		Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
+		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform),
+	}}
+	return true
+}
+
+// outerProto is the protocol of the outer header of a session's packets.
+func (e *Engine) outerProto(inner uint8, transform bool) uint8 {
+	if inner == packet.ProtoTCP && !transform {
+		return packet.ProtoTCP
+	}
+	return packet.ProtoUDP
+}
+
+// pathHop takes a reference on the next-hop of a path towards remote.
+func (e *Engine) pathHop(pp *peerPath, remote [16]byte) (uint16, bool) {
+	return e.nextHop(pp.ifc, remote, pp.family, e.noGateway)
+}
+
+// protect fixes the payload protection of a session at its making.
+func (e *Engine) protect(r *record) bool {
+	id := e.tables.Services[r.security].Security
+	if id == policy.NoSecurity || e.cfg.Payload[id] == nil {
+		return true
+	}
+	r.payload = uint16(id)
+	if e.cfg.Payload[id].Cipher().GCM() && r.key == none {
+		var ok bool
+		if r.key, ok = e.keys.take(); !ok {
+			e.stats.Add(SessionRefusedFull, 1)
+			return false
+		}
+	}
+	return true
+}
+
+// leadNative prepares a local next-hop, with source NAT where the interface
+// wants it.
+func (e *Engine) leadNative(i uint32, key *pool.Key, c *policy.Choice) bool {
+	r := &e.recs[i]
+	g := &r.leg[1]
+	g.kind, g.ifc = kindNative, uint16(c.If)
+	out := r.inner
+	if c.Target.IsValid() {
+		out.Dst, _ = packet.FromAddr(c.Target)
+	}
+	if c.SourceNAT && !e.translate(i, &out) {
+		return false
+	}
+	var ok bool
+	if g.hop, ok = e.nextHop(g.ifc, out.Dst, out.Family, c.Gateway); !ok {
+		g.hop = noHop
+		e.stats.Add(DropHop, 1)
+		return false
+	}
+	*key = pool.Key{If: g.ifc, Tuple: out.Reverse()}
+	return true
+}
+
+// setTimers takes the session's timeouts from its session-type.
+func (e *Engine) setTimers(r *record) {
+	idle, initial := e.tables.Timeout(r.service, r.inner.Proto, r.inner.DstPort)
+	r.idle, r.initial = int64(idle), int64(initial)
+}
+
+// action is what the table does with packets that arrive on leg d and leave as
+// to on the other one.
+func (e *Engine) action(r *record, d int, to packet.Tuple) pool.Action {
+	g := &r.leg[1-d]
+	mtu := e.ifs[g.ifc].mtu
+	if g.kind == kindSVR && g.path != policy.NoPath {
+		mtu = e.pathMTU(g.path)
+	}
+	return pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}
+}

@@ -1,0 +1,182 @@
+package session
+
+import (
+	"hash/maphash"
+
+	"waymark/svr/packet"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+	"waymark/svr/wire"
+)
+
+// recoveryWindow is how long after a cold start TCP packets of unknown flows
+// may belong to sessions of the process before us: the idle time of TCP.
+const recoveryWindow = 1900 * second
+
+// recoverTable remembers when a mid-flow TCP packet was first seen.
+type recoverTable struct {
+	slots [4096]struct {
+		hash        uint64
+		first, last int64
+	}
+}
+
+// stranger takes a bare packet on a wayport without a session: a peer that
+// proved itself is asked to signal again, anybody else hears nothing.
+func (e *Engine) stranger(p *packet.Packet) {
+	e.stats.Add(DropStranger, 1)
+	id := e.provenPath(p)
+	if id == policy.NoPath {
+		return
+	}
+	if p.Kind == packet.KindTCP && p.TCPFlags&flagRST != 0 {
+		return
+	}
+	if !e.enables.allow(e, p, id) {
+		e.stats.Add(DropRateLimit, 1)
+		return
+	}
+	hop, ok := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
+	if !ok {
+		e.stats.Add(DropHop, 1)
+		return
+	}
+	e.lend(hop)
+	g := leg{path: id, ifc: p.If, hop: hop}
+	m := &e.meta
+	wire.Enable(&m.head, &m.body, keyIndex)
+	seq, ack := answerNumbers(p)
+	if e.sendMessage(p.T.Reverse(), &g, seq, ack) {
+		e.stats.Add(SentEnable, 1)
+	}
+}
+
+// provenPath returns a path on p's interface whose peer is known to be at p's
+// source address.
+func (e *Engine) provenPath(p *packet.Packet) policy.PathID {
+	for id := range e.paths {
+		if e.paths[id].ifc == p.If && e.paths[id].isProven(&p.T.Src) {
+			return policy.PathID(id)
+		}
+	}
+	return policy.NoPath
+}
+
+// admitMidflow decides about a TCP packet that is no SYN and belongs to no
+// session (protocol.md 4).
+func (e *Engine) admitMidflow(p *packet.Packet, svc policy.ServiceID, c *policy.Choice) bool {
+	if p.TCPFlags&flagRST != 0 {
+		e.stats.Add(DropState, 1)
+		return false
+	}
+	if e.cfg.ColdStart && e.now-e.born < recoveryWindow && c.Kind == policy.RoutePeer {
+		return e.waited(p)
+	}
+	switch e.tables.Services[svc].Policy.Enforcement {
+	case policy.EnforceAllow:
+		return true
+	case policy.EnforceReset:
+		e.replyReset(p)
+	}
+	e.stats.Add(DropState, 1)
+	return false
+}
+
+// waited says whether the flow of p was first seen a second ago, time enough
+// for a peer that still holds it to speak up.
+func (e *Engine) waited(p *packet.Packet) bool {
+	h := maphash.Comparable(e.seed, p.T) | 1
+	s := &e.recovering.slots[h%uint64(len(e.recovering.slots))]
+	if s.hash != h || e.now-s.last > 10*second {
+		s.hash, s.first = h, e.now
+	}
+	s.last = e.now
+	if e.now-s.first < second {
+		e.stats.Add(DropRecovering, 1)
+		return false
+	}
+	s.hash = 0
+	return true
+}
+
+// resume takes reverse metadata on a pair we do not know: we opened that
+// session and forgot it. The peer names service and tenant when we asked.
+func (e *Engine) resume(p *packet.Packet, m *receivedMeta) {
+	from, ok := e.tables.PeerByName(m.p.Router)
+	if !ok || !m.p.Has.Has(wire.TypeUUID) {
+		e.stats.Add(DropUnbound, 1)
+		return
+	}
+	id := e.pathFrom(p, from)
+	if id == policy.NoPath || !e.paths[id].isProven(&p.T.Src) {
+		e.stats.Add(DropUnknownPeer, 1)
+		return
+	}
+	inner := m.p.Context.Reverse()
+	i, l := e.findContext(&inner)
+	if i != none && e.recs[i].leg[1].kind == kindSVR && !l {
+		// Already opened anew from our side; the peer will be challenged there.
+		e.stats.Add(DropUnbound, 1)
+		return
+	}
+	if i, ok = e.reopen(p, id, inner, m); ok {
+		e.stats.Add(SessionsRecovered, 1)
+		e.deliver(p, i, 1, m)
+	}
+}
+
+// reopen makes the session again that reverse metadata m speaks of: leg 0 the
+// host, leg 1 the pair that p arrived on.
+func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, m *receivedMeta) (uint32, bool) {
+	in, ok := e.connected(inner.Src, inner.Family)
+	if !ok {
+		e.stats.Add(DropNoRoute, 1)
+		return none, false
+	}
+	tenant := e.tables.ClassifyTenant(policy.IfID(in), inner.Src, inner.Family)
+	svc, verdict := e.tables.Lookup(tenant, &inner)
+	if verdict != policy.Routed {
+		e.stats.Add(DropNoRoute, 1)
+		return none, false
+	}
+	i, ok := e.allocate()
+	if !ok {
+		return none, false
+	}
+	r := &e.recs[i]
+	r.uuid, r.inner, r.tenant, r.service, r.security = m.p.UUID, inner, tenant, svc, svc
+	r.recovered = true
+	e.setTimers(r)
+	hop0, ok0 := e.nextHop(in, inner.Src, inner.Family, e.noGateway)
+	hop1, ok1 := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
+	r.leg[0] = leg{kind: kindNative, path: policy.NoPath, ifc: in, hop: orNone(hop0, ok0)}
+	r.leg[1] = leg{
+		kind: kindSVR, role: roleInitiator, signal: true, path: id,
+		ifc: p.If, hop: orNone(hop1, ok1), since: e.now,
+	}
+	if !ok0 || !ok1 || !e.protect(r) || !e.claim(r, p, id) {
+		e.remove(i)
+		return none, false
+	}
+	e.freshSalt(r, 0)
+	e.takeSalt(r, 1, m)
+	key := [2]pool.Key{{Tuple: inner, If: in}, {Tuple: p.T, If: p.If}}
+	return i, e.publish(i, &key)
+}
+
+// claim takes the pair of a session that we had before.
+func (e *Engine) claim(r *record, p *packet.Packet, id policy.PathID) bool {
+	ok := e.cfg.Wayports.Claim(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort, e.now)
+	r.leg[1].owned = ok
+	if !ok {
+		e.stats.Add(DropWayports, 1)
+	}
+	return ok
+}
+
+func orNone(hop uint16, ok bool) uint16 {
+	if ok {
+		return hop
+	}
+	return noHop
+}

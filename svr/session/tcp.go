@@ -1,0 +1,184 @@
+package session
+
+import (
+	"encoding/binary"
+
+	"waymark/svr/packet"
+)
+
+// TCP flags (RFC 9293 section 3.1).
+const (
+	flagFIN = 0x01
+	flagSYN = 0x02
+	flagRST = 0x04
+	flagACK = 0x10
+)
+
+// tcpState follows the two directions of a TCP connection, indexed by the leg
+// the segment arrived on. A segment is believed only inside the window
+// (RFC 5961): no digest covers a native TCP header.
+type tcpState struct {
+	end   [2]uint32 // highest sequence number sent, plus length
+	ack   [2]uint32 // highest acknowledgement sent
+	win   [2]uint32 // last window offered, in bytes
+	fin   [2]uint32 // sequence number behind the FIN
+	scale [2]uint8
+	bits  [2]uint8
+	reset bool
+}
+
+const (
+	tcpKnown  = 1 << iota // end, ack and win are valid
+	tcpSYN                // a SYN was seen
+	tcpFIN                // a FIN inside the window was seen
+	tcpScaled             // the SYN offered window scaling
+)
+
+// tcpHeader is what tracking reads of a segment.
+type tcpHeader struct {
+	seq, ack uint32
+	win      uint16
+	flags    uint8
+	length   uint32 // sequence space the segment takes
+}
+
+// readTCP reads the header of p, which Parse found whole.
+func readTCP(p *packet.Packet) tcpHeader {
+	b := p.Buf[p.L4:]
+	h := tcpHeader{
+		seq: binary.BigEndian.Uint32(b[4:]), ack: binary.BigEndian.Uint32(b[8:]),
+		win: binary.BigEndian.Uint16(b[14:]), flags: b[13],
+		length: uint32(p.End - p.Data),
+	}
+	if h.flags&flagSYN != 0 {
+		h.length++
+	}
+	if h.flags&flagFIN != 0 {
+		h.length++
+	}
+	return h
+}
+
+// windowScale returns the shift count of a SYN (RFC 7323 section 2.2).
+func windowScale(p *packet.Packet) (shift uint8, ok bool) {
+	opt := p.Buf[p.L4+20 : p.Data]
+	for len(opt) >= 2 && opt[0] != 0 {
+		if opt[0] == 1 {
+			opt = opt[1:]
+			continue
+		}
+		n := int(opt[1])
+		if n < 2 || n > len(opt) {
+			break
+		}
+		if opt[0] == 3 && n == 3 {
+			return min(opt[2], 14), true
+		}
+		opt = opt[n:]
+	}
+	return 0, false
+}
+
+// observe follows segment p, which arrived on leg d.
+func (t *tcpState) observe(p *packet.Packet, d int) {
+	h := readTCP(p)
+	if h.flags&flagRST != 0 {
+		if t.inWindow(h.seq, d) {
+			t.reset = true
+		}
+		return
+	}
+	end := h.seq + h.length
+	first := t.bits[d]&tcpKnown == 0
+	if h.flags&flagSYN != 0 {
+		t.open(p, d)
+		first = true
+	}
+	if !first && !t.plausible(h.seq, d) {
+		return
+	}
+	if first || int32(end-t.end[d]) > 0 {
+		t.end[d] = end
+	}
+	if h.flags&flagACK != 0 && (first || int32(h.ack-t.ack[d]) > 0) {
+		t.ack[d] = h.ack
+	}
+	t.win[d] = t.window(h.win, h.flags, d)
+	t.bits[d] |= tcpKnown
+	if h.flags&flagFIN != 0 {
+		t.bits[d] |= tcpFIN
+		t.fin[d] = end
+	} else if h.length > 0 && t.bits[d]&tcpFIN != 0 && int32(end-t.fin[d]) > 0 {
+		t.bits[d] &^= tcpFIN // new data behind a FIN: the FIN was a lie
+	}
+	if h.length > 0 {
+		t.reset = false
+	}
+}
+
+// open starts direction d at a SYN.
+func (t *tcpState) open(p *packet.Packet, d int) {
+	t.bits[d] = tcpSYN
+	t.reset = false
+	if s, ok := windowScale(p); ok {
+		t.scale[d] = s
+		t.bits[d] |= tcpScaled
+	}
+}
+
+// window is the offered window in bytes; the one in a SYN is never scaled. A
+// connection whose SYNs were not seen counts with the largest scale in use.
+func (t *tcpState) window(w uint16, flags uint8, d int) uint32 {
+	switch {
+	case flags&flagSYN != 0:
+		return uint32(w)
+	case t.bits[0]&tcpSYN == 0 || t.bits[1]&tcpSYN == 0:
+		return uint32(w) << 8
+	case t.bits[0]&tcpScaled != 0 && t.bits[1]&tcpScaled != 0:
+		return uint32(w) << t.scale[d]
+	}
+	return uint32(w)
+}
+
+// plausible says whether a segment of direction d at seq lies within what the
+// other side may still accept or may see again.
+func (t *tcpState) plausible(seq uint32, d int) bool {
+	o := 1 - d
+	if t.bits[o]&tcpKnown == 0 {
+		return true
+	}
+	room := max(t.win[o], 65535)
+	low := t.end[d] - room - 65535
+	return int32(seq-low) >= 0 && int32(seq-(t.ack[o]+room+65535)) <= 0
+}
+
+// inWindow says whether seq of direction d is inside the other side's window.
+func (t *tcpState) inWindow(seq uint32, d int) bool {
+	o := 1 - d
+	if t.bits[o]&tcpKnown == 0 {
+		// Only a SYN went the other way: its RST acknowledges it.
+		return t.bits[d]&tcpKnown == 0
+	}
+	if t.bits[d]&tcpKnown == 0 {
+		return true // RST in answer to a SYN
+	}
+	return int32(seq-t.ack[o]) >= 0 && int32(seq-(t.ack[o]+max(t.win[o], 1))) <= 0
+}
+
+// quoted says whether a sequence number that an ICMP error quotes was sent in
+// direction d and is not long acknowledged.
+func (t *tcpState) quoted(seq uint32, d int) bool {
+	if t.bits[d]&tcpKnown == 0 {
+		return false
+	}
+	low := t.ack[1-d] - 1
+	if t.bits[1-d]&tcpKnown == 0 {
+		low = t.end[d] - 65535
+	}
+	return int32(seq-low) >= 0 && int32(seq-t.end[d]) <= 0
+}
+
+// closedBothWays: two FINs, or a RST that counted.
+func (t *tcpState) closedBothWays() bool {
+	return t.reset || t.bits[0]&tcpFIN != 0 && t.bits[1]&tcpFIN != 0
+}

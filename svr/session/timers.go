@@ -1,0 +1,77 @@
+package session
+
+// Limits of a handshake that nobody answers (protocol.md 4).
+const (
+	handshakeTime    = 10 * second
+	handshakePackets = 64
+)
+
+// closedRest is how long a session stays after TCP closed both ways, for late
+// segments.
+const closedRest = 10 * second
+
+// deadline is when session r ends if nothing happens before.
+func (r *record) deadline() int64 {
+	switch {
+	case r.tcp.closedBothWays():
+		return r.active + closedRest
+	case !r.answered:
+		return r.active + r.initial
+	}
+	return r.active + r.idle
+}
+
+// arm schedules the next look at session i.
+func (e *Engine) arm(i uint32) {
+	r := &e.recs[i]
+	next := r.deadline()
+	for l := range r.leg {
+		g := &r.leg[l]
+		if g.due != 0 {
+			next = min(next, g.due)
+		}
+		if g.signal && g.role == roleInitiator && !r.heard[l] {
+			next = min(next, g.since+handshakeTime)
+		}
+	}
+	e.wheel.Schedule(i, max(next, e.now+1))
+}
+
+// onTimer looks at session i: late answers first, then its end.
+func (e *Engine) onTimer(i uint32) {
+	r := &e.recs[i]
+	if !r.used {
+		return
+	}
+	for l := range r.leg {
+		if g := &r.leg[l]; g.due != 0 && g.due <= e.now {
+			e.sendDisable(i, l)
+		}
+		if e.unheard(r, l) {
+			e.giveUp(i, l)
+			return
+		}
+	}
+	if r.deadline() <= e.now {
+		e.stats.Add(SessionTimeout, 1)
+		e.remove(i)
+		return
+	}
+	e.arm(i)
+}
+
+// unheard says whether the peer of leg l never answered and had its chance.
+func (e *Engine) unheard(r *record, l int) bool {
+	g := &r.leg[l]
+	return g.signal && g.role == roleInitiator && !r.heard[l] &&
+		(e.now-g.since >= handshakeTime || g.sent >= handshakePackets)
+}
+
+// giveUp refuses a session whose peer does not answer.
+func (e *Engine) giveUp(i uint32, l int) {
+	e.stats.Add(HandshakeTimeout, 1)
+	if e.cfg.Alarms != nil {
+		e.cfg.Alarms.PathSuspected(e.recs[i].leg[l].path)
+	}
+	e.remove(i)
+}
