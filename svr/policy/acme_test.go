@@ -2,9 +2,11 @@ package policy_test
 
 import (
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
+	"waymark/mgmt/config"
 	"waymark/svr/policy"
 )
 
@@ -156,6 +158,26 @@ func TestAcmeTimeouts(t *testing.T) {
 		idle, initial := b.Timeout(0, tc.proto, tc.port)
 		if idle != tc.idle || initial != tc.initial {
 			t.Errorf("%d/%d: got %v, %v, want %v, %v", tc.proto, tc.port, idle, initial, tc.idle, tc.initial)
+		}
+	}
+}
+
+// Every port has the timers that the configuration itself names.
+func TestTimeoutsAreTheConfigurations(t *testing.T) {
+	data, err := os.ReadFile("testdata/acme.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := parse(t, data)
+	a.SessionTypes = append(a.SessionTypes, config.SessionType{Name: "range", Timeout: time.Minute,
+		InitialTimeout: time.Second, Transports: []config.Transport{{Protocol: config.ProtoTCP,
+			Ports: []config.PortRange{{Start: 79, End: 8079}, {Start: 65000, End: 65535}}}}})
+	b := build(t, a, "branch1")
+	for port := range 1 << 16 {
+		want := a.SessionTypeFor(config.ProtoTCP, uint16(port))
+		idle, initial := b.Timeout(0, 6, uint16(port))
+		if idle != want.Timeout || initial != want.InitialTimeout {
+			t.Fatalf("tcp/%d: got %v, %v, want %v, %v", port, idle, initial, want.Timeout, want.InitialTimeout)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (b *builder) addInterface(d *config.DeviceInterface, n *config.NetworkInter
 	f := Interface{ID: IfID(len(b.t.Interfaces)), Device: d.Name, Name: n.Name, Target: d.Target,
 		GlobalID: n.GlobalID, VLAN: n.VLAN, MTU: n.MTU, DHCP: n.DHCP == config.DHCPv4, Tenant: NoTenant,
 		SourceNAT: n.SourceNAT, Metered: n.Metered(), DropICMP: n.ICMPDrop,
-		Enabled: b.node.Enabled && d.Enabled && d.Forwarding}
+		Enabled: b.node.Enabled && d.Enabled && d.Forwarding, Config: n}
 	f.EnforcedMSS, f.MSS = mssMode(n.EnforcedMSS)
 	for _, a := range n.Addresses {
 		f.Addresses = append(f.Addresses, Address{a.Prefix(), a.Gateway, a.ValidWaypoint})

@@ -69,8 +69,11 @@ func find(segs []segment, v uint16) []entry {
 type query struct {
 	t      *packet.Tuple
 	view   uint16
-	hidden int // length of the longest private prefix around the destination
+	hidden int // length of the longest private prefix around the destination; see hiddenBits
 }
+
+// hiddenUnknown is the value of query.hidden until somebody needs it.
+const hiddenUnknown = -2
 
 // Lookup finds the service of a packet by destination, port, protocol, tenant
 // and, where an access-policy names prefixes, source. Entries that name a port
@@ -86,7 +89,7 @@ func (t *Tables) Lookup(tenant TenantID, tuple *packet.Tuple) (ServiceID, Verdic
 	if int(tenant) >= len(f.viewOf) {
 		return NoService, NoRoute
 	}
-	q := query{t: tuple, view: f.viewOf[tenant], hidden: f.hiddenBits(tuple)}
+	q := query{t: tuple, view: f.viewOf[tenant], hidden: hiddenUnknown}
 	for _, s := range [...]struct {
 		step  int
 		value uint16
@@ -98,7 +101,7 @@ func (t *Tables) Lookup(tenant TenantID, tuple *packet.Tuple) (ServiceID, Verdic
 			return id, t.verdict(id, deny)
 		}
 	}
-	if q.hidden >= 0 {
+	if f.hiddenBits(&q) >= 0 {
 		return NoService, Prohibited
 	}
 	return NoService, NoRoute
@@ -127,9 +130,11 @@ func (t *Tables) verdict(id ServiceID, deny bool) Verdict {
 
 // hiddenBits returns the length of the longest private prefix around the
 // destination, -1 if there is none.
-func (f *fib) hiddenBits(t *packet.Tuple) int {
-	_, bits, _ := f.private.longest(0, kindOf(0, t.Family), t.Dst)
-	return bits
+func (f *fib) hiddenBits(q *query) int {
+	if q.hidden == hiddenUnknown {
+		_, q.hidden, _ = f.private.longest(0, kindOf(0, q.t.Family), q.t.Dst)
+	}
+	return q.hidden
 }
 
 // search walks one table from the longest prefix to the shortest; value is the
@@ -153,7 +158,7 @@ func (f *fib) search(q *query, step int, value uint16) (id ServiceID, deny, ok b
 func (f *fib) decide(q *query, entries []entry, bits int) (id ServiceID, deny, ok bool) {
 	for i := range entries {
 		e := &entries[i]
-		if e.public && bits < q.hidden {
+		if e.public && bits < f.hiddenBits(q) {
 			continue
 		}
 		for j := e.from; j < e.to; j++ {

@@ -53,6 +53,10 @@ type Interface struct {
 	Vectors     []string // vectors of its neighborhoods, for local next-hops
 
 	Enabled bool // administratively: device-interface enabled and forwarding
+
+	// Config is the element itself, for what the fields above do not repeat:
+	// static neighbours, preserve-dscp. Read only.
+	Config *config.NetworkInterface
 }
 
 // Address is one address of a network-interface.
