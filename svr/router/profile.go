@@ -1,0 +1,31 @@
+package router
+
+import "fmt"
+
+// Profile sizes every pool of a router. All of them are made at boot.
+type Profile struct {
+	Name     string
+	Sessions int // session records
+	Slots    int // 64-byte slots of the session table: one per IPv4 direction, two per IPv6
+	Wayports int // wayport pairs in use and resting, all pathways together
+	Mappings int // source-NAT mappings
+	Hops     int // next-hops
+}
+
+// Profiles by name (design 4): cpe holds 65,536 IPv4 sessions or 32,768 IPv6
+// ones, hub a million, tiny fits boxes of 64 MB.
+var profiles = []Profile{
+	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 131072, Mappings: 16384, Hops: 4096},
+	{Name: "hub", Sessions: 1 << 20, Slots: 1 << 21, Wayports: 1 << 21, Mappings: 65536, Hops: 32768},
+	{Name: "tiny", Sessions: 8192, Slots: 16384, Wayports: 16384, Mappings: 4096, Hops: 512},
+}
+
+// FindProfile returns the profile of that name.
+func FindProfile(name string) (Profile, error) {
+	for _, p := range profiles {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	return Profile{}, fmt.Errorf("find profile %q: allowed are cpe, hub, tiny", name)
+}
