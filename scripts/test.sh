@@ -14,7 +14,7 @@ packages() {
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
 		awk -v want="$1" '{
 			kind = "plain"
-			if ($1 ~ "^waymark/cmd/lab(/world)?$") kind = "world"
+			if ($1 ~ "^waymark/cmd/lab(/|$)") kind = "world"
 			for (i = 2; i <= NF; i++) if ($i == "waymark/cmd/lab/world") kind = "world"
 			if (kind == want) print $1
 		}'

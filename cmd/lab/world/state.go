@@ -192,15 +192,21 @@ func removeNamespaces(name string) error {
 	var errs []error
 	for _, h := range hosts {
 		ns := name + "-" + h.ns
-		if _, err := os.Stat("/run/netns/" + ns); err != nil {
+		if !isNamespace(ns) {
 			continue
 		}
 		endInside(ns)
-		if out, err := exec.Command("ip", "netns", "del", ns).CombinedOutput(); err != nil {
+		out, err := exec.Command("ip", "netns", "del", ns).CombinedOutput()
+		if err != nil && isNamespace(ns) { // gone: another sweep was faster
 			errs = append(errs, fmt.Errorf("delete namespace %s: %w: %s", ns, err, out))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func isNamespace(ns string) bool {
+	_, err := os.Stat("/run/netns/" + ns)
+	return err == nil
 }
 
 // endInside kills the processes whose network namespace is ns, ourselves apart.

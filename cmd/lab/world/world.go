@@ -41,6 +41,9 @@ type World struct {
 	mu     sync.Mutex // guards procs, closed and the state file
 	procs  []*Proc
 	closed bool
+
+	ending   sync.Once
+	endError error // of the one Close that did the work
 }
 
 // Namespaces of every world. Host names of the world are "NAME-" and one of these.
@@ -84,15 +87,18 @@ func New(o Options) (*World, error) {
 }
 
 // Close stops the world's processes (SIGTERM, after 5 s SIGKILL) and removes
-// its namespaces, directory and state file. A second call does nothing.
+// its namespaces, directory and state file. Whoever waits for one of them sees
+// its end. A second call waits for the first and returns what it did.
 func (w *World) Close() error {
+	w.ending.Do(func() { w.endError = w.end() })
+	return w.endError
+}
+
+func (w *World) end() error {
 	w.mu.Lock()
-	procs, closed := w.procs, w.closed
+	procs := w.procs
 	w.procs, w.closed = nil, true
 	w.mu.Unlock()
-	if closed {
-		return nil
-	}
 	for i := len(procs) - 1; i >= 0; i-- { // last started stops first
 		procs[i].signal(stopSignal)
 	}

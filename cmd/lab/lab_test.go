@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"waymark/cmd/lab/traffic"
+	"waymark/cmd/lab/world"
+)
+
+// TestMain lets the test binary be three more programs: the hosts' traffic, a
+// router that leaves the work to the kernel, and the lab itself.
+func TestMain(m *testing.M) {
+	args := os.Args[1:]
+	if code, ok := traffic.Main(args); ok {
+		os.Exit(code)
+	}
+	switch {
+	case len(args) > 0 && args[0] == "router":
+		os.Exit(plainRouter(args))
+	case len(args) > 0 && args[0] == "show":
+		os.Exit(plainShow(args))
+	case os.Getenv("BE_THE_LAB") != "":
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// plainRouter answers on a socket as a router does and forwards nothing itself.
+func plainRouter(args []string) int {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	l, err := net.Listen("unix", filepath.Join(args[slices.Index(args, "-run")+1], "router.sock"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer l.Close()
+	<-stop
+	return 0
+}
+
+func plainShow(args []string) int {
+	if slices.Contains(args, "-json") {
+		row := map[string]any{"peer": "hub1", "network-interface": "fiber", "destination": "198.51.100.2", "status": "up"}
+		_ = json.NewEncoder(os.Stdout).Encode([]any{row})
+		return 0
+	}
+	fmt.Println("a table")
+	return 0
+}
+
+// plainLab is a lab whose routers are the kernel's.
+func plainLab(t *testing.T) (*lab, *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("WAYMARK_BIN", self)
+	var out bytes.Buffer
+	return &lab{out: &out, prepare: (*world.World).KernelRouters}, &out
+}
+
+// Kernel routers carry everything, but not as SVR does: every step that proves
+// SVR must fail over them, the others must pass, and all must be removed.
+func TestStepsTellSVRFromForwarding(t *testing.T) {
+	l, out := plainLab(t)
+	mainSteps := mainSteps // the guest has no way through kernel routers
+	err := l.demonstrate(context.Background())
+	if err == nil {
+		t.Error("demonstration over kernel routers passed")
+	}
+	for _, s := range append(mainSteps, guestSteps...) {
+		fails := slices.Contains([]string{"breakout", "on the wire", "guest out", "guest route"}, s.name)
+		if got := slices.Contains(l.failed, s.name); got != fails {
+			t.Errorf("step %s failed: got %v, want %v", s.name, got, fails)
+		}
+	}
+	t.Log(out)
+	for _, want := range []string{"SHA-256 equal", "branch1> show capacity", "no namespace, process or file left"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("output has no %q", want)
+		}
+	}
+}
+
+func TestUpAndDown(t *testing.T) {
+	l, out := plainLab(t)
+	if err := l.command(context.Background(), []string{"up"}); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if l.w.Name != world.LabName || !strings.Contains(out.String(), "ip netns exec lab-client") {
+		t.Errorf("up printed %s", out)
+	}
+	second, _ := plainLab(t)
+	if err := second.command(context.Background(), []string{"up"}); err == nil {
+		t.Error("second up: no error")
+	}
+	pid := l.branch.PID()
+	down, text := plainLab(t)
+	if err := down.command(context.Background(), []string{"down"}); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(pid, 0); err == nil {
+		<-l.branch.Done() // ended, reaped by now or in a moment
+	}
+	if err := down.command(context.Background(), []string{"down"}); err != nil || !strings.Contains(text.String(), "no lab is up") {
+		t.Errorf("down twice: %v, %s", err, text)
+	}
+	if err := down.command(context.Background(), []string{"leftovers"}); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	l, _ := plainLab(t)
+	for _, args := range [][]string{{"sideways"}, {"up", "down"}} {
+		if err := l.command(context.Background(), args); exitCode(err) != 2 {
+			t.Errorf("%q: got %v, want wrong usage", args, err)
+		}
+	}
+}
+
+// theLab starts the lab as a program of its own and returns its world's name
+// once routers run in it.
+func theLab(t *testing.T) (*exec.Cmd, string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	c := exec.Command(self)
+	c.Env = append(os.Environ(), "BE_THE_LAB=1", "WAYMARK_BIN="+self)
+	c.Stdout, c.Stderr = file, file
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	err = world.Until(20*time.Second, "a running lab", func() (bool, error) {
+		text, err := os.ReadFile(file.Name())
+		if _, rest, ok := bytes.Cut(text, []byte("namespaces ")); ok {
+			name, _, _ = strings.Cut(string(rest), "-*")
+		}
+		return bytes.Contains(text, []byte("✓ servers")), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, name
+}
+
+// stays tells whether a namespace or the directory of a world is there.
+func stays(name string) bool {
+	ns, _ := filepath.Glob("/run/netns/" + name + "-*") // only a bad pattern is an error
+	_, err := os.Stat(filepath.Join(world.RunRoot, name))
+	return len(ns) > 0 || err == nil
+}
+
+func TestInterruptedLabCleansUp(t *testing.T) {
+	c, name := theLab(t)
+	if !stays(name) {
+		t.Fatalf("no world %q while the lab runs", name)
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil || c.ProcessState.ExitCode() != 1 {
+		t.Errorf("interrupted lab: got %v, want exit code 1", err)
+	}
+	if stays(name) {
+		t.Errorf("world %s is still there", name)
+	}
+}
+
+func TestKilledLabIsSweptByTheNext(t *testing.T) {
+	c, name := theLab(t)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // "signal: killed"
+	if left, err := world.Leftovers(); err != nil || !strings.Contains(strings.Join(left, "\n"), name) {
+		t.Errorf("leftovers of a killed lab: got %q, %v", left, err)
+	}
+	if err := world.Sweep(); err != nil {
+		t.Error(err)
+	}
+	if stays(name) {
+		t.Errorf("world %s is still there", name)
+	}
+}

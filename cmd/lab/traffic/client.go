@@ -1,0 +1,120 @@
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var errUsage = errors.New("wrong number of arguments")
+
+// get URL fetches one page over a connection of its own.
+func get(args []string) (any, error) {
+	if len(args) != 1 {
+		return nil, errUsage
+	}
+	client := http.Client{Timeout: 2 * clientLimit, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       (&net.Dialer{Timeout: clientLimit}).DialContext,
+	}}
+	start := time.Now()
+	resp, err := client.Get(args[0])
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read body of %s: %w", args[0], err)
+	}
+	return Page{Status: resp.StatusCode, Body: string(body), Seconds: time.Since(start).Seconds()}, nil
+}
+
+// put ADDRESS BYTES sends the pattern to a sink. Its sum is made before the
+// clock starts; the sink makes its own while it reads.
+func put(args []string) (any, error) {
+	if len(args) != 2 {
+		return nil, errUsage
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil || n < 0 {
+		return nil, fmt.Errorf("bytes %q: want a number from 0 on", args[1])
+	}
+	t := Transfer{Sent: patternSum(n)}
+	c, err := net.DialTimeout("tcp", args[0], clientLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	start := time.Now()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{c}, newPattern(n), make([]byte, block)); err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return nil, fmt.Errorf("half-close: %w", err)
+	}
+	if _, err := fmt.Fscan(c, &t.Bytes, &t.Arrived); err != nil {
+		return nil, fmt.Errorf("read the sink's sum: %w", err)
+	}
+	t.Seconds = time.Since(start).Seconds()
+	return t, nil
+}
+
+// ask ADDRESS COUNT sends questions one after another, each from a socket of its
+// own as resolvers do, and waits for each answer.
+func ask(args []string) (any, error) {
+	if len(args) != 2 {
+		return nil, errUsage
+	}
+	n, err := strconv.Atoi(args[1])
+	if err != nil || n < 1 {
+		return nil, fmt.Errorf("count %q: want a number from 1 on", args[1])
+	}
+	a := Answers{Asked: n}
+	var times []time.Duration
+	for i := range n {
+		d, err := askOnce(args[0], fmt.Sprintf("question %d", i))
+		if err != nil {
+			if a.Answered == 0 && i >= 2 {
+				return nil, err // nobody is there
+			}
+			continue
+		}
+		a.Answered++
+		times = append(times, d)
+	}
+	if len(times) > 0 {
+		slices.Sort(times)
+		a.MedianMs = float64(times[len(times)/2].Microseconds()) / 1000
+	}
+	return a, nil
+}
+
+func askOnce(addr, question string) (time.Duration, error) {
+	c, err := net.DialTimeout("udp", addr, clientLimit)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	start := time.Now()
+	if err := c.SetDeadline(start.Add(clientLimit / 2)); err != nil {
+		return 0, err
+	}
+	if _, err := c.Write([]byte(question)); err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 1<<16)
+	n, err := c.Read(buf)
+	if err != nil {
+		return 0, err
+	}
+	if got, want := string(buf[:n]), "answer to "+question; got != want {
+		return 0, fmt.Errorf("answer %q, want %q", got, want)
+	}
+	return time.Since(start), nil
+}
