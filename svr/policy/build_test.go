@@ -29,7 +29,7 @@ func TestPeerWithoutPath(t *testing.T) {
 	}
 }
 
-// Next-hops of an earlier service-route win over equal ones of a later one.
+// What next-hop, service and interface say ends up in the choice.
 func TestRouteSettings(t *testing.T) {
 	s := with(svc("s", config.ScopePublic, "10.0.0.0/8"), nil, policy.GlobalName)
 	s.SourceNAT = "disabled"
