@@ -70,6 +70,21 @@ func Release(c *rtnl.Conn, index int, a netip.Addr) error {
 	return nil
 }
 
+// Get returns one neighbour. An error that rtnl.IsGone knows: no such entry.
+func Get(c *rtnl.Conn, index int, a netip.Addr) (Neighbour, error) {
+	m := rtnl.NewBody(header(index, a, 0, 0)).Addr(unix.NDA_DST, a)
+	msgs, err := c.Get(unix.RTM_GETNEIGH, m.Data())
+	if err != nil {
+		return Neighbour{}, fmt.Errorf("get neighbour %s: %w", a, err)
+	}
+	for _, m := range msgs {
+		if n, ok := parse(m.Data); ok {
+			return n, nil
+		}
+	}
+	return Neighbour{}, fmt.Errorf("get neighbour %s: %w", a, unix.ENOENT)
+}
+
 // List returns the kernel's neighbours, IPv4 and IPv6.
 func List(c *rtnl.Conn) ([]Neighbour, error) {
 	msgs, err := c.Dump(unix.RTM_GETNEIGH, make([]byte, unix.SizeofNdMsg))

@@ -3,6 +3,7 @@ package lane
 // HopState is what is known of a next-hop's link address.
 type HopState uint8
 
+// States of a next-hop.
 const (
 	HopFree       HopState = iota // the id is not in use
 	HopUnresolved                 // asked, no answer yet: packets are kept
@@ -14,7 +15,7 @@ const (
 // numbers other tables may hold; 0 is never a valid id. It belongs to the
 // lane's goroutine; before Lane.Run starts, to whoever builds the lane.
 type Hops struct {
-	slots []hop
+	slots []hopEntry
 	free  []uint16
 	index map[hopKey]uint16
 	// resolve starts and stops resolution; set by the lane that owns the table.
@@ -27,7 +28,7 @@ type hopKey struct {
 	family uint8
 }
 
-type hop struct {
+type hopEntry struct {
 	key   hopKey
 	refs  uint32
 	mac   [6]byte
@@ -38,7 +39,7 @@ type hop struct {
 // NewHops makes a table of n next-hops (profile cpe: 4,096), at most 65,535.
 func NewHops(n int) *Hops {
 	n = min(max(n, 1), 65535)
-	h := &Hops{slots: make([]hop, n+1), free: make([]uint16, 0, n), index: make(map[hopKey]uint16, n)}
+	h := &Hops{slots: make([]hopEntry, n+1), free: make([]uint16, 0, n), index: make(map[hopKey]uint16, n)}
 	for id := n; id > 0; id-- {
 		h.free = append(h.free, uint16(id))
 	}
@@ -59,7 +60,7 @@ func (h *Hops) Get(ifc uint16, addr [16]byte, family uint8) (id uint16, ok bool)
 	}
 	id = h.free[len(h.free)-1]
 	h.free = h.free[:len(h.free)-1]
-	h.slots[id] = hop{key: k, refs: 1, state: HopUnresolved}
+	h.slots[id] = hopEntry{key: k, refs: 1, state: HopUnresolved}
 	h.index[k] = id
 	if h.resolve != nil {
 		h.resolve(id, true)
@@ -76,11 +77,12 @@ func (h *Hops) Release(id uint16) {
 	if s.refs--; s.refs > 0 {
 		return
 	}
+	s.state = HopFree
 	if h.resolve != nil {
 		h.resolve(id, false)
 	}
 	delete(h.index, s.key)
-	*s = hop{}
+	*s = hopEntry{}
 	h.free = append(h.free, id)
 }
 

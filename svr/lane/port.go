@@ -1,10 +1,22 @@
 package lane
 
-import "net/netip"
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"waymark/net/link"
+	"waymark/net/rtnl"
+	"waymark/svr/lane/l2"
+)
 
 // Offload is a set of transmit offloads.
 type Offload uint8
 
+// Transmit offloads. A port loses one at run time when the kernel refuses it.
 const (
 	OffloadTCP4 Offload = 1 << iota // TCP over IPv4 super-packets
 	OffloadTCP6                     // TCP over IPv6 super-packets
@@ -14,6 +26,12 @@ const (
 	OffloadAll = OffloadTCP4 | OffloadTCP6 | OffloadUDP | OffloadCsum
 )
 
+// ErrLinkType: the interface is neither Ethernet nor a plain IP device.
+var ErrLinkType = errors.New("link type not supported")
+
+// ErrInterface: network-interfaces of a port contradict each other.
+var ErrInterface = errors.New("network-interfaces wrong")
+
 // Interface is one network-interface on a port: a VLAN tag, or untagged.
 type Interface struct {
 	ID   uint16 // the router's number, never 0
@@ -22,7 +40,6 @@ type Interface struct {
 	// answers ARP, neighbour discovery and echo for them on tagged interfaces;
 	// on untagged ones the Linux kernel does.
 	Addrs    []netip.Prefix
-	MTU      int  // of the IP packet; 0: the port's
 	Coalesce bool // merge small TCP segments sent here (LAN side, never a WAN)
 }
 
@@ -32,5 +49,156 @@ type PortConfig struct {
 	Interfaces []Interface // network-interfaces it carries
 	RingBytes  int         // receive ring memory; 0: 1 MB
 	QueueBytes int         // receive buffer for super-packets (kernel memory); 0: 4 MB
-	Offloads   Offload     // 0: OffloadAll
+	NoOffload  Offload     // offloads not to use
+	Qdisc      bool        // send through the interface's queueing discipline
+}
+
+// Port is one Linux interface, opened with AF_PACKET. After New it belongs to
+// the lane's goroutine.
+type Port struct {
+	link     link.Link
+	l3       bool // no link header: ppp, raw-ip, tun
+	fd       int
+	ring     *ring
+	tx       txQueue
+	gather   gather
+	ifs      []iface
+	byVLAN   [4096]uint8 // tag → position in ifs + 1
+	lane     *Lane
+	counters PortCounters
+}
+
+// iface is a network-interface with what the lane keeps about it.
+type iface struct {
+	Interface
+	port    *Port
+	station *l2.Station // tagged ones only
+}
+
+// OpenPort opens the Linux interface for receiving and sending. Nothing is
+// received before the lane runs. Needs CAP_NET_RAW.
+func OpenPort(cfg PortConfig) (*Port, error) {
+	p, err := openPort(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open port %s: %w", cfg.Name, err)
+	}
+	return p, nil
+}
+
+func openPort(cfg PortConfig) (*Port, error) {
+	l, err := lookup(cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := &Port{link: l, fd: -1, l3: l.Type == unix.ARPHRD_PPP || l.Type == unix.ARPHRD_NONE || l.Type == unix.ARPHRD_RAWIP}
+	if !p.l3 && l.Type != unix.ARPHRD_ETHER {
+		return nil, fmt.Errorf("type %d: %w", l.Type, ErrLinkType)
+	}
+	queue := cfg.QueueBytes
+	if queue == 0 {
+		queue = 4 << 20
+	}
+	if p.fd, err = openSocket(queue, cfg.Qdisc); err != nil {
+		return nil, err
+	}
+	bytes := cfg.RingBytes
+	if bytes == 0 {
+		bytes = 1 << 20
+	}
+	if p.ring, err = openRing(p.fd, bytes); err != nil {
+		unix.Close(p.fd)
+		return nil, err
+	}
+	p.tx.init(p.fd, OffloadAll&^cfg.NoOffload, &p.counters)
+	p.gather.init()
+	if err := p.SetInterfaces(cfg.Interfaces); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func lookup(name string) (link.Link, error) {
+	c, err := rtnl.Dial()
+	if err != nil {
+		return link.Link{}, err
+	}
+	defer c.Close()
+	return link.ByName(c, name)
+}
+
+// SetInterfaces replaces the network-interfaces a port carries. Through
+// Lane.Do once the lane runs. Next-hops of interfaces that stay are kept.
+func (p *Port) SetInterfaces(list []Interface) error {
+	next := make([]iface, 0, len(list))
+	var byVLAN [4096]uint8
+	for _, i := range list {
+		if i.ID == 0 || i.VLAN > 4094 || byVLAN[i.VLAN] != 0 || len(next) == 255 || p.l3 && i.VLAN != 0 {
+			return fmt.Errorf("set interface %d vlan %d: %w", i.ID, i.VLAN, ErrInterface)
+		}
+		next = append(next, iface{Interface: i, port: p, station: p.oldStation(i)})
+		byVLAN[i.VLAN] = uint8(len(next))
+	}
+	untagged := byVLAN[0] != 0
+	if err := attachFilter(p.fd, filterProgram(untagged, len(next) > 1 || len(next) == 1 && !untagged)); err != nil {
+		return err
+	}
+	p.ifs, p.byVLAN = next, byVLAN
+	for i := range p.ifs {
+		p.newStation(&p.ifs[i])
+	}
+	if p.lane != nil {
+		return p.lane.indexInterfaces()
+	}
+	return nil
+}
+
+// oldStation finds the station of an interface that stays on its tag.
+func (p *Port) oldStation(i Interface) *l2.Station {
+	for k := range p.ifs {
+		if o := &p.ifs[k]; o.ID == i.ID && o.VLAN == i.VLAN {
+			return o.station
+		}
+	}
+	return nil
+}
+
+// find returns the network-interface of a tag.
+func (p *Port) find(vlan uint16) *iface {
+	if k := p.byVLAN[vlan]; k != 0 {
+		return &p.ifs[k-1]
+	}
+	return nil
+}
+
+// Counters returns the port's counters. Through Lane.Do once the lane runs.
+func (p *Port) Counters() PortCounters {
+	p.counters.RxDropped += drops(p.fd)
+	p.counters.Offloads = p.tx.offloads
+	return p.counters
+}
+
+// Index returns the Linux interface index.
+func (p *Port) Index() int { return p.link.Index }
+
+// Name returns the Linux interface name.
+func (p *Port) Name() string { return p.link.Name }
+
+// MAC returns the port's Ethernet address.
+func (p *Port) MAC() [6]byte { return p.link.MAC }
+
+// MTU returns the Linux interface's MTU when it was opened.
+func (p *Port) MTU() int { return p.link.MTU }
+
+// Memory returns the bytes of the receive ring.
+func (p *Port) Memory() int { return len(p.ring.mem) }
+
+// Close closes the socket and unmaps the ring. Not while the lane runs.
+func (p *Port) Close() error {
+	if p.fd < 0 {
+		return os.ErrClosed
+	}
+	err := errors.Join(p.ring.close(), unix.Close(p.fd))
+	p.fd = -1
+	return err
 }

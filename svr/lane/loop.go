@@ -1,0 +1,122 @@
+package lane
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// upkeepEvery is the longest time between two looks at next-hops and stations.
+const upkeepEvery = int64(1e9)
+
+func (l *Lane) run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer l.mail.close()
+	var stop atomic.Bool
+	defer context.AfterFunc(ctx, func() { stop.Store(true); l.mail.wake() })()
+	for !stop.Load() {
+		if l.round() {
+			l.counters.Rounds++
+			continue
+		}
+		if err := l.sleep(); err != nil {
+			return err
+		}
+	}
+	l.round() // what was posted before the stop
+	return nil
+}
+
+// round does what there is to do once and tells whether there was traffic.
+// Every port gets at most a batch, so that none starves the others.
+func (l *Lane) round() (busy bool) {
+	l.now = l.cfg.Clock()
+	for _, p := range l.ports {
+		if p.receive(l, l.cfg.Batch) > 0 {
+			l.flush()
+			p.ring.release()
+			busy = true
+		}
+	}
+	if l.mail.run() {
+		l.flush()
+	}
+	l.ticks(busy)
+	return busy
+}
+
+// flush sends everything queued. Buffers of the batch are free afterwards.
+func (l *Lane) flush() {
+	l.send1()
+	l.small.reclaim(true)
+	l.large.reclaim(true)
+	l.longs = 0
+}
+
+// send1 sends everything queued; buffers that were not sent stay taken.
+func (l *Lane) send1() {
+	for _, p := range l.ports {
+		p.flush()
+	}
+}
+
+func (p *Port) flush() {
+	if p.tx.n > 0 {
+		p.gather.finish()
+		p.tx.flush()
+	}
+	p.gather.reset()
+}
+
+// ticks calls the handler's and our own timers when they are due.
+func (l *Lane) ticks(busy bool) {
+	if l.next != 0 && l.now >= l.next || busy && l.now-l.ticked >= int64(l.cfg.Tick) {
+		l.ticked = l.now
+		l.next = l.handler.Tick(l.now)
+		l.flush()
+	}
+	if l.now >= l.upkeep {
+		l.upkeep = l.maintain()
+		l.flush()
+	}
+}
+
+// sleep waits for packets, mail or the next deadline.
+func (l *Lane) sleep() error {
+	var events [8]unix.EpollEvent
+	n, err := unix.EpollWait(l.epoll, events[:], l.timeout())
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for packets: %w", err)
+	}
+	l.counters.Wakeups++
+	for _, e := range events[:n] {
+		if int(e.Fd) == l.event {
+			l.mail.clear()
+		} else if e.Events&unix.EPOLLERR != 0 {
+			// A device that went down leaves an error that would wake us for
+			// ever; the socket binds itself again when it comes back.
+			_, _ = unix.GetsockoptInt(int(e.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		}
+	}
+	return nil
+}
+
+// timeout is the time to the next deadline in milliseconds, rounded up.
+func (l *Lane) timeout() int {
+	due := l.upkeep
+	if l.next != 0 {
+		due = min(due, l.next)
+	}
+	d := due - l.cfg.Clock()
+	if d <= 0 {
+		return 0
+	}
+	return int((d + 999_999) / 1_000_000)
+}
