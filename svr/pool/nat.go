@@ -24,7 +24,7 @@ const (
 
 // NATConfig sizes a NAT.
 type NATConfig struct {
-	Mappings int      // inner endpoints at once, live and resting: 56 bytes each
+	Mappings int      // inner endpoints at once, live and resting: 60 bytes each
 	Pools    int      // combinations of WAN interface and protocol, about 1 KB each; 0: 64
 	Seed     [32]byte // of the port choice, secret
 }
@@ -55,6 +55,7 @@ type NAT struct {
 	rng   *rand.ChaCha8
 	stats NATStats
 	now   int64
+	known int // pools in use, a prefix
 	turn  int // pool whose resting mapping goes next when the arena is full
 }
 
@@ -169,7 +170,7 @@ func (n *NAT) LookupExternal(wanIf uint16, proto uint8, ext uint16) (src [16]byt
 // Acquire and Release do the same.
 func (n *NAT) Advance(now int64) {
 	n.now = max(n.now, now)
-	for i := range n.pools {
+	for i := range n.known {
 		p := &n.pools[i]
 		for j := 0; j < 4 && p.head != 0; j++ {
 			m := &n.arena.maps[p.head-1]

@@ -9,7 +9,6 @@ const natWords = (natPorts + 63) / 64
 type natPool struct {
 	wan        uint16
 	proto      uint8
-	inUse      bool
 	mapped     int // ports with a bit
 	head, tail uint32
 	bits       [natWords]uint64
@@ -79,17 +78,21 @@ func (p *natPool) unlink(a *natArena, i uint32) {
 // when new; -1 when all are taken by others that have mappings.
 func (n *NAT) pool(wan uint16, proto uint8) int {
 	spare := -1
-	for i := range n.pools {
+	for i := range n.known {
 		p := &n.pools[i]
-		if p.inUse && p.wan == wan && p.proto == proto {
+		if p.wan == wan && p.proto == proto {
 			return i
 		}
-		if spare < 0 && (!p.inUse || p.mapped == 0) {
+		if p.mapped == 0 {
 			spare = i
 		}
 	}
+	if n.known < len(n.pools) {
+		spare = n.known
+		n.known++
+	}
 	if spare >= 0 {
-		n.pools[spare] = natPool{wan: wan, proto: proto, inUse: true}
+		n.pools[spare] = natPool{wan: wan, proto: proto}
 	}
 	return spare
 }

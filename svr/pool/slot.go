@@ -1,6 +1,9 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // image is the Go-written part of a slot, and of its second slot, in words.
 type image struct {
@@ -8,6 +11,7 @@ type image struct {
 	form   uint8
 	words  [8]uint32  // src, dst, ports, new src, new dst, new ports, hop|flags, deltas
 	second [16]uint32 // key src, key dst, new src, new dst
+	out    uint32     // egress and MTU: in Go's side array, under the same generation
 }
 
 // Word numbers of image.words.
@@ -37,6 +41,7 @@ func (m *image) build(k *Key, a *Action) bool {
 	m.words[wNewPorts] = packPorts(a.To.SrcPort, a.To.DstPort)
 	m.words[wHop] = pack16(a.Hop, a.Flags)
 	m.words[wDelta] = pack16(deltas(k, a))
+	m.out = pack16(a.Egress, a.MTU)
 	if k.Family == 6 {
 		m.form |= formKey6 | formPair
 	}
@@ -74,7 +79,7 @@ func (m *image) getAddrs(w, s int, v6 bool, src, dst *[16]byte) (family uint8) {
 	return 6
 }
 
-// parse reverses build, except for egress and MTU.
+// parse reverses build.
 func (m *image) parse() (k Key, a Action) {
 	k.If, k.Proto, _ = unpackMeta(m.meta)
 	k.SrcPort, k.DstPort = unpackPorts(m.words[wPorts])
@@ -83,6 +88,7 @@ func (m *image) parse() (k Key, a Action) {
 	a.To.Family = m.getAddrs(wNewSrc, 8, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
 	a.To.Proto = codeProto(k.Proto, m.form>>formProto&7)
 	a.Hop, a.Flags = unpack16(m.words[wHop])
+	a.Egress, a.MTU = unpack16(m.out)
 	return k, a
 }
 
@@ -105,8 +111,12 @@ func (t *Table) formOf(slot uint32) uint8 {
 // live tells whether slot is the first (or only) slot of a direction.
 func (t *Table) live(slot uint32) bool {
 	t.check(slot)
-	return t.side[slot].link == stateUsed && t.formOf(slot)&formLive != 0
+	return !t.second(slot) && t.formOf(slot)&formLive != 0
 }
+
+// second tells whether slot is the second one of a pair: its bytes are
+// addresses, its form means nothing.
+func (t *Table) second(slot uint32) bool { return slot&1 == 1 && t.isPair(slot-1) }
 
 // isPair tells whether the direction in slot has a second slot.
 func (t *Table) isPair(slot uint32) bool {
@@ -128,6 +138,7 @@ func (t *Table) publish(slot uint32, m *image) {
 			t.mem.store32(o+SlotSize+4*uintptr(i), v)
 		}
 	}
+	atomic.StoreUint32(&t.side[slot].out, m.out)
 	t.mem.store32(o+offGen, (gen|1)+1)
 }
 
@@ -137,10 +148,10 @@ func (t *Table) unpublish(slot uint32, pair bool) {
 	o := t.off(slot)
 	gen := t.mem.load32(o + offGen)
 	t.mem.store32(o+offGen, gen|1)
-	t.mem.clear(o+offMeta, offBytes-offMeta)
 	if pair {
-		t.mem.clear(o+SlotSize, SlotSize)
+		t.mem.clear(o+SlotSize, SlotSize) // before the form says that it is none
 	}
+	t.mem.clear(o+offMeta, offBytes-offMeta)
 	t.mem.store32(o+offGen, (gen|1)+1)
 }
 
@@ -161,5 +172,6 @@ func (t *Table) snapshot(slot uint32, m *image) bool {
 			m.second[i] = t.mem.load32(o + SlotSize + 4*uintptr(i))
 		}
 	}
+	m.out = atomic.LoadUint32(&t.side[slot].out)
 	return t.mem.load32(o+offGen) == gen
 }

@@ -15,6 +15,7 @@ var (
 	ErrExists = errors.New("direction exists already")
 	ErrForm   = errors.New("action does not fit the slot")
 	ErrMemory = errors.New("memory cannot hold the table")
+	ErrNoSlot = errors.New("slot holds no direction")
 )
 
 // Key names a direction of a session: the tuple as received on
@@ -105,21 +106,30 @@ func slotBase(buckets int) uintptr {
 // bytes, at least MemorySize(cfg) long and unused by anyone else; nil lets the
 // table allocate. Pages that hold no direction stay untouched.
 func NewTable(mem []byte, cfg TableConfig) (*Table, error) {
-	n := cfg.slots()
-	if cfg.Slots <= 0 || n > maxSlots {
+	if n := cfg.slots(); cfg.Slots <= 0 || n > maxSlots {
 		return nil, fmt.Errorf("make table of %d slots: 1 to %d possible: %w", cfg.Slots, maxSlots, ErrMemory)
 	}
+	t, err := newTable(mem, cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.writeHeader(cfg)
+	return t, nil
+}
+
+// newTable makes the Go side of a table whose size was checked.
+func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	m, err := newMemory(mem, MemorySize(cfg))
 	if err != nil {
 		return nil, err
 	}
+	n := cfg.slots()
 	t := &Table{mem: m, slots: uint32(n), buckets: uint32(bucketsFor(n)), clock: cfg.Clock, barrier: cfg.Barrier}
 	t.base = slotBase(int(t.buckets))
 	t.side = make([]side, n)
 	t.free.init()
 	t.hash = expandSeed(cfg.Seed)
 	t.stats.Capacity = n
-	t.writeHeader(cfg)
 	return t, nil
 }
 
@@ -145,33 +155,36 @@ func (t *Table) Insert(k Key, a Action, owner uint32) (slot uint32, err error) {
 		t.stats.Refused++
 		return 0, ErrFull
 	}
-	if !t.makeRoom(t.hashOf(&w)) {
+	h := t.hashOf(&w)
+	if !t.makeRoom(h) {
 		t.giveBack(slot, img.pair())
 		t.stats.Refused++
 		return 0, ErrFull
 	}
-	t.fill(slot, &img, &a, owner)
-	t.enter(t.hashOf(&w), slot)
+	t.fill(slot, &img, owner)
+	t.enter(h, slot)
 	t.countUp(img.pair())
 	return slot, nil
 }
 
 // fill writes everything of a fresh slot and publishes it.
-func (t *Table) fill(slot uint32, img *image, a *Action, owner uint32) {
-	s := &t.side[slot]
-	s.link = stateUsed
-	atomic.StoreUint32(&s.owner, owner)
-	atomic.StoreUint32(&s.out, pack16(a.Egress, a.MTU))
+func (t *Table) fill(slot uint32, img *image, owner uint32) {
+	t.side[slot].link = stateUsed
+	t.SetOwner(slot, owner)
 	t.mem.clear(t.off(slot)+offBytes, SlotSize-offBytes)
 	t.publish(slot, img)
 }
 
 // Update publishes a new action in place; counters go on. Readers see the old
 // or the new action, never a mixture. It fails with ErrForm when an IPv6 side
-// comes to a slot made without one: Move then. Writer only.
+// comes to a slot made without one (Move then), ErrNoSlot when the slot is
+// empty. Writer only.
 func (t *Table) Update(slot uint32, a Action) error {
+	k, _, ok := t.Read(slot)
+	if !ok {
+		return ErrNoSlot
+	}
 	var img image
-	k := t.Key(slot)
 	if !img.build(&k, &a) {
 		return ErrForm
 	}
@@ -180,17 +193,19 @@ func (t *Table) Update(slot uint32, a Action) error {
 	} else if pair {
 		img.form |= formPair
 	}
-	atomic.StoreUint32(&t.side[slot].out, pack16(a.Egress, a.MTU))
 	t.publish(slot, &img)
 	return nil
 }
 
 // Move gives a direction a new action in a new slot: written there, switched in
 // the index, then the old slot is cleared and rests. Owner and counters go
-// along. Writer only.
+// along. Errors are those of Insert and ErrNoSlot. Writer only.
 func (t *Table) Move(slot uint32, a Action, now int64) (uint32, error) {
+	k, _, ok := t.Read(slot)
+	if !ok {
+		return 0, ErrNoSlot
+	}
 	var img image
-	k := t.Key(slot)
 	if !img.build(&k, &a) {
 		return 0, ErrForm
 	}
@@ -199,12 +214,10 @@ func (t *Table) Move(slot uint32, a Action, now int64) (uint32, error) {
 		t.stats.Refused++
 		return 0, ErrFull
 	}
-	t.fill(to, &img, &a, t.Owner(slot))
+	t.fill(to, &img, t.Owner(slot))
 	t.copyCounters(to, slot)
 	t.countUp(img.pair())
-	var w keyWords
-	w.set(&k)
-	t.reenter(t.hashOf(&w), slot, to)
+	t.reenter(t.hashAt(slot), slot, to)
 	t.vacate(slot, now)
 	return to, nil
 }
@@ -215,10 +228,7 @@ func (t *Table) Remove(slot uint32, now int64) {
 	if !t.live(slot) {
 		return
 	}
-	var w keyWords
-	k := t.Key(slot)
-	w.set(&k)
-	t.leave(t.hashOf(&w), slot)
+	t.leave(t.hashAt(slot), slot)
 	t.vacate(slot, now)
 }
 
@@ -251,18 +261,17 @@ func (t *Table) Action(slot uint32) Action {
 }
 
 // Read returns key and action of one moment; ok is false when the slot holds no
-// direction. Egress and MTU are Go's own words: during an Update they may be
-// one publication ahead of the rest. Any goroutine.
+// direction. Any goroutine.
 func (t *Table) Read(slot uint32) (k Key, a Action, ok bool) {
 	t.check(slot)
 	for try := 1; ; try++ {
 		var img image
-		if t.snapshot(slot, &img) {
-			if img.form&formLive == 0 {
+		second := t.second(slot)
+		if second || t.snapshot(slot, &img) {
+			if second || img.form&formLive == 0 {
 				return Key{}, Action{}, false
 			}
 			k, a = img.parse()
-			a.Egress, a.MTU = unpack16(atomic.LoadUint32(&t.side[slot].out))
 			return k, a, true
 		}
 		if try%8 == 0 {
@@ -292,8 +301,7 @@ func (t *Table) Scan(from, n uint32, f func(slot uint32) bool) (next uint32) {
 		end = from + n
 	}
 	for s := from; s < end; s++ {
-		_, _, form := unpackMeta(t.mem.load32(t.off(s) + offMeta))
-		if s&1 == 1 && t.isPair(s-1) || form&formLive == 0 {
+		if t.second(s) || t.formOf(s)&formLive == 0 {
 			continue
 		}
 		if !f(s) {

@@ -1,0 +1,133 @@
+package pool
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"waymark/svr/packet"
+)
+
+const second = int64(1e9)
+
+// key4 and key6 make keys that differ in n.
+func key4(n uint32) Key {
+	t := packet.Tuple{SrcPort: uint16(n*7) | 1, DstPort: 443, Proto: packet.ProtoTCP, Family: 4}
+	binary.BigEndian.PutUint32(t.Src[:], 0x0a000000+n)
+	binary.BigEndian.PutUint32(t.Dst[:], 0xc0a80000+n%251)
+	return Key{Tuple: t, If: uint16(n % 5)}
+}
+
+func key6(n uint32) Key {
+	t := packet.Tuple{SrcPort: uint16(n * 3), DstPort: 53, Proto: packet.ProtoUDP, Family: 6}
+	copy(t.Src[:], "\x20\x01\x0d\xb8 branch")
+	copy(t.Dst[:], "\x20\x01\x0d\xb8 center")
+	binary.BigEndian.PutUint32(t.Src[12:], n)
+	return Key{Tuple: t, If: uint16(n % 3)}
+}
+
+// action makes an action for k; v6 chooses the family of the new tuple.
+func action(k Key, n uint32, v6 bool) Action {
+	a := Action{Hop: uint16(n), Egress: uint16(n >> 3), Flags: uint16(n >> 5), MTU: 1500}
+	a.To = packet.Tuple{SrcPort: 16386, DstPort: uint16(n) | 1, Proto: k.Proto, Family: 4}
+	if v6 {
+		a.To.Family = 6
+		copy(a.To.Src[:], "\x20\x01\x0d\xb8\xff waypoint")
+		copy(a.To.Dst[:], "\x20\x01\x0d\xb8\xfe waypoint")
+		binary.BigEndian.PutUint32(a.To.Dst[12:], n)
+		return a
+	}
+	binary.BigEndian.PutUint32(a.To.Src[:], 0xc6336401)
+	binary.BigEndian.PutUint32(a.To.Dst[:], 0xcb007100+n)
+	return a
+}
+
+func newTestTable(t testing.TB, slots int) *Table {
+	t.Helper()
+	tab, err := NewTable(nil, TableConfig{Slots: slots, Seed: [16]byte{1, 2, 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tab
+}
+
+func newRand(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 17)) }
+
+// checkTable walks index, slots and lists, and compares them with each other:
+// every slot is in exactly one place.
+func checkTable(t testing.TB, tab *Table) {
+	t.Helper()
+	entries := map[uint32]int{}
+	for b := range tab.buckets {
+		for way := range uint32(ways) {
+			if e := tab.mem.load32(entryOff(b, way)); e != 0 {
+				entries[e&slotMask]++
+				if !tab.leads(b, e) {
+					t.Fatalf("entry %#x in bucket %d does not belong there", e, b)
+				}
+			}
+		}
+	}
+	where := make([]int, tab.slots)
+	used, directions := 0, 0
+	for s := range tab.slots {
+		if !tab.live(s) {
+			continue
+		}
+		directions++
+		n := slotsOf(tab.isPair(s))
+		for i := range uint32(n) {
+			where[s+i]++
+		}
+		used += n
+		if entries[s] != 1 {
+			t.Fatalf("slot %d: got %d index entries, want 1", s, entries[s])
+		}
+		k := tab.Key(s)
+		if got, ok := tab.Lookup(&k); !ok || got != s {
+			t.Fatalf("key of slot %d: got %d %v", s, got, ok)
+		}
+	}
+	if len(entries) != directions {
+		t.Fatalf("index entries: got %d, want %d", len(entries), directions)
+	}
+	resting := checkLists(t, tab, where)
+	for s := range tab.free.virgin {
+		if where[s] != 1 {
+			t.Fatalf("slot %d is in %d places", s, where[s])
+		}
+	}
+	st := tab.Stats()
+	if st.Used != used || st.Directions != directions || st.Resting != resting {
+		t.Fatalf("stats: got %+v, want used %d directions %d resting %d", st, used, directions, resting)
+	}
+}
+
+// checkLists marks the slots of the free and resting lists.
+func checkLists(t testing.TB, tab *Table, where []int) (resting int) {
+	t.Helper()
+	prev := uint32(endOfList)
+	for s := tab.free.singles; s != endOfList; s = tab.side[s].link &^ stateMask {
+		where[s]++
+		if tab.side[s].owner != prev || tab.side[s].link&stateMask != stateFree1 {
+			t.Fatalf("free single %d: wrong back link or state", s)
+		}
+		if tab.side[s^1].link&stateMask == stateFree1 {
+			t.Fatalf("free singles %d and %d are not joined", s, s^1)
+		}
+		prev = s
+	}
+	for s := tab.free.pairs; s != endOfList; s = tab.side[s].link &^ stateMask {
+		where[s]++
+		where[s+1]++
+	}
+	for s := tab.free.restHead; s != endOfList; s = tab.side[s].link &^ stateMask {
+		where[s]++
+		resting++
+		if tab.side[s].link&stateMask == stateRest2 {
+			where[s+1]++
+			resting++
+		}
+	}
+	return resting
+}
