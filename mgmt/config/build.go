@@ -21,9 +21,9 @@ func (b *builder) fill(e *entry, v *jval) {
 		child := e.el.byName[m.key]
 		switch {
 		case child == nil:
-			b.finds.add(Error, e.path()+" > "+word(m.key), "", "is unknown here", e.el.childNames())
+			b.finds.add(Error, e.below(word(m.key)), "", "is unknown here", e.el.childNames())
 		case seen[m.key]:
-			b.finds.add(Error, e.path()+" > "+m.key, "", "stands here twice", "")
+			b.finds.add(Error, e.below(m.key), "", "stands here twice", "")
 		default:
 			b.member(e, child, m.val)
 		}
@@ -31,7 +31,7 @@ func (b *builder) fill(e *entry, v *jval) {
 	}
 	for _, c := range e.el.children {
 		if c.required && !seen[c.name] {
-			b.finds.add(Error, e.path()+" > "+c.name, "", "is missing", c.typ.allowed)
+			b.finds.add(Error, e.below(c.name), "", "is missing", c.typ.allowed)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (k *checker) warn(e *entry, problem string) {
 
 // missing reports a child that another object makes necessary.
 func (k *checker) missing(e *entry, child, why, allowed string) {
-	k.add(Error, e.path()+" > "+child, "", why, allowed)
+	k.add(Error, e.below(child), "", why, allowed)
 }
 
 // valueShown is the value of a leaf as a finding shows it.
@@ -73,6 +73,12 @@ func (k *checker) collect() {
 	}
 }
 
+// exists tells whether a list has the key; of a list that could not be read
+// nobody knows.
+func (k *checker) exists(list, key string) bool {
+	return k.names[list][key] || k.read[k.auth.below(list)]
+}
+
 // known lists the keys of an authority list.
 func (k *checker) known(list string) string {
 	return listed(k.names[list])
@@ -99,7 +105,7 @@ func listed(set map[string]bool) string {
 // walk checks what holds wherever it stands: references, port-ranges, host
 // bits.
 func (k *checker) walk(e *entry) {
-	if e.el.ref != "" && e.text != "" && !k.names[e.el.ref][e.text] {
+	if e.el.ref != "" && e.text != "" && !k.exists(e.el.ref, e.text) {
 		k.err(e, "there is no such "+e.el.ref, k.known(e.el.ref))
 	}
 	if p, ok := e.val.(netip.Prefix); ok && p != p.Masked() {

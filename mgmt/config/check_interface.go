@@ -6,17 +6,16 @@ import (
 	"net/netip"
 )
 
-// node checks devices and interfaces; own holds the addresses of the router so
-// far.
-func (k *checker) node(e *entry, own map[string]*entry) {
+// node checks devices and interfaces.
+func (r *routerChecker) node(e *entry) {
 	targets, names := make(map[string]*entry), make(map[string]*entry)
 	for _, d := range e.all("device-interface") {
-		k.twice(targets, d.kid("target-interface"))
+		r.twice(targets, d.kid("target-interface"))
 		vlans := make(map[string]*entry)
 		for _, i := range d.all("network-interface") {
-			k.twice(names, i.kid("name"))
-			k.vlan(vlans, i)
-			k.networkInterface(i, own)
+			r.twice(names, i.kid("name"))
+			r.vlan(vlans, i)
+			r.networkInterface(i)
 		}
 	}
 }
@@ -26,33 +25,33 @@ func (k *checker) node(e *entry, own map[string]*entry) {
 func (k *checker) vlan(seen map[string]*entry, i *entry) {
 	tag := fmt.Sprint(i.num("vlan"))
 	if first := seen[tag]; first != nil {
-		k.add(Error, i.path()+" > vlan", tag, "is used twice, first at "+first.path(), "one interface per tag of a device")
+		k.add(Error, i.below("vlan"), tag, "is used twice, first at "+first.path(), "one interface per tag of a device")
 		return
 	}
 	seen[tag] = i
 }
 
-func (k *checker) networkInterface(e *entry, own map[string]*entry) {
+func (r *routerChecker) networkInterface(e *entry) {
 	ni := decodeInterface(e)
 	for _, a := range e.all("address") {
-		k.twice(own, a.kid("ip-address"))
-		k.address(a, &ni)
+		r.twice(r.own, a.kid("ip-address"))
+		r.address(a, &ni)
 	}
 	if len(ni.Addresses) == 0 && ni.DHCP == DHCPDisabled {
-		k.add(Warning, e.path()+" > address", "", "is missing: the interface carries nothing", "")
+		r.add(Warning, e.below("address"), "", "is missing: the interface carries nothing", "")
 	}
 	if (len(ni.Neighborhoods) > 0 || len(ni.Adjacencies) > 0) && ni.InterRouterSecurity == "" {
-		k.missing(e, "inter-router-security", "is missing: the interface has peers", k.known("security"))
+		r.missing(e, "inter-router-security", "is missing: the interface has peers", r.known("security"))
 	}
 	if h := e.kid("hostname"); h != nil && ni.DHCP == DHCPDisabled {
-		k.warn(h, "is not needed: the address is not dynamic")
+		r.warn(h, "is not needed: the address is not dynamic")
 	}
-	k.ownPorts(e)
+	r.ownPorts(e)
 	for _, a := range e.all("adjacency") {
-		k.adjacency(a, &ni)
+		r.adjacency(a, &ni)
 	}
 	for _, x := range append(e.all("neighborhood"), e.all("adjacency")...) {
-		k.externalNAT(x)
+		r.externalNAT(x)
 	}
 }
 
@@ -69,7 +68,7 @@ func (k *checker) address(e *entry, ni *NetworkInterface) {
 	case a.IP.Is4() && ni.DHCP == DHCPv4:
 		k.err(e.kid("ip-address"), "stands beside dhcp v4", "one of both")
 	case a.IP.Is6() && ni.MTU < 1280:
-		k.add(Error, e.parent.path()+" > mtu", fmt.Sprint(ni.MTU), "is too small for IPv6", "1280 or more")
+		k.add(Error, e.parent.below("mtu"), fmt.Sprint(ni.MTU), "is too small for IPv6", "1280 or more")
 	}
 	if noHost(a.subnet(), a.IP) {
 		k.err(e.kid("ip-address"), "is the network or broadcast address of "+a.subnet().String(), "")
@@ -101,20 +100,16 @@ func noHost(subnet netip.Prefix, ip netip.Addr) bool {
 	return host == 0 || host == 1<<(32-subnet.Bits())-1
 }
 
-func (k *checker) adjacency(e *entry, ni *NetworkInterface) {
-	router := e
-	for router.el.name != "router" {
-		router = router.parent
-	}
-	k.peerName(router, e.kid("peer"))
+func (r *routerChecker) adjacency(e *entry, ni *NetworkInterface) {
+	r.peerName(e.kid("peer"))
 	ip := e.addr("ip-address")
 	for _, a := range ni.Addresses {
 		if ip.IsValid() && a.IP == ip {
-			k.err(e.kid("ip-address"), "is our own address", "")
+			r.err(e.kid("ip-address"), "is our own address", "")
 		}
 	}
 	if n := e.kid("ip-address"); n != nil && e.str("ip-address") != "" {
-		k.warn(n, "host names are not yet effective")
+		r.warn(n, "host names are not yet effective")
 	}
 }
 

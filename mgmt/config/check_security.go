@@ -88,5 +88,5 @@ func (k *checker) at(e *entry, name string, s Severity, problem, allowed string)
 	if c := e.kid(name); c != nil {
 		value = c.valueShown()
 	}
-	k.add(s, e.path()+" > "+name, value, problem, allowed)
+	k.add(s, e.below(name), value, problem, allowed)
 }

@@ -10,7 +10,7 @@ func (k *checker) service(e *entry) {
 		if src == nil {
 			continue
 		}
-		if t := get[AccessPolicy](p, "source").Tenant; t != "" && !k.names["tenant"][t] {
+		if t := get[AccessPolicy](p, "source").Tenant; t != "" && !k.exists("tenant", t) {
 			k.err(src, "there is no such tenant", k.known("tenant"))
 		}
 	}
@@ -38,7 +38,7 @@ func (k *checker) addresses(e *entry) {
 		}
 		n = parent
 	}
-	k.add(Warning, e.path()+" > address", "", "is missing: the service matches nothing", "")
+	k.add(Warning, e.below("address"), "", "is missing: the service matches nothing", "")
 }
 
 func (k *checker) icmpPorts(t *entry) {

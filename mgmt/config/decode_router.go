@@ -3,7 +3,7 @@ package config
 import "net/netip"
 
 func decodeRouter(e *entry) Router {
-	return Router{
+	r := Router{
 		Name:              e.str("name"),
 		Description:       e.str("description"),
 		Location:          e.str("location"),
@@ -14,6 +14,37 @@ func decodeRouter(e *entry) Router {
 		}),
 		Nodes:         each(e, "node", decodeNode),
 		ServiceRoutes: each(e, "service-route", decodeServiceRoute),
+	}
+	r.resolve()
+	return r
+}
+
+// resolve replaces names of the router's peer list by router names.
+func (r *Router) resolve() {
+	names := make(map[string]string, len(r.Peers))
+	for _, p := range r.Peers {
+		if p.Router != "" {
+			names[p.Name] = p.Router
+		}
+	}
+	rename := func(s *string) {
+		if n, ok := names[*s]; ok {
+			*s = n
+		}
+	}
+	for i := range r.ServiceRoutes {
+		for j := range r.ServiceRoutes[i].Peers {
+			rename(&r.ServiceRoutes[i].Peers[j])
+		}
+	}
+	for i := range r.Nodes {
+		for _, d := range r.Nodes[i].Devices {
+			for _, nif := range d.Interfaces {
+				for j := range nif.Adjacencies {
+					rename(&nif.Adjacencies[j].Peer)
+				}
+			}
+		}
 	}
 }
 
@@ -26,25 +57,7 @@ func decodeServiceRoute(e *entry) ServiceRoute {
 	r.NextHops = each(e, "next-hop", func(h *entry) NextHop {
 		return NextHop{h.str("node-name"), h.str("interface"), h.addr("gateway-ip"), h.addr("target-address")}
 	})
-	resolvePeers(e.parent, r.Peers)
 	return r
-}
-
-// resolvePeers replaces names of the router's peer list by router names.
-func resolvePeers(router *entry, names []string) {
-	for i, n := range names {
-		names[i] = peerRouter(router, n)
-	}
-}
-
-// peerRouter returns the name of the router that a peer name stands for.
-func peerRouter(router *entry, peer string) string {
-	for _, p := range router.all("peer") {
-		if p.str("name") == peer && p.str("router-name") != "" {
-			return p.str("router-name")
-		}
-	}
-	return peer
 }
 
 func decodeNode(e *entry) Node {
@@ -114,14 +127,10 @@ func decodeNeighborhood(e *entry) Neighborhood {
 }
 
 func decodeWritten(e *entry) WrittenAdjacency {
-	router := e
-	for router.el.name != "router" {
-		router = router.parent
-	}
 	return WrittenAdjacency{
 		Address:    e.addr("ip-address"),
 		Hostname:   e.str("ip-address"),
-		Peer:       peerRouter(router, e.str("peer")),
+		Peer:       e.str("peer"),
 		Cost:       uint32(get[int64](e, "cost")),
 		Security:   e.str("inter-router-security"),
 		PathLeaves: decodePath(e),

@@ -17,16 +17,24 @@ type entry struct {
 	kids   []*entry
 }
 
-// path returns "authority > router branch1 > …".
+// path returns "authority > router branch1 > …"; the top of the file has none.
 func (e *entry) path() string {
 	var parts []string
-	for ; e != nil; e = e.parent {
+	for ; e != nil && e.parent != nil; e = e.parent {
 		parts = append(parts, e.label)
 	}
 	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
 		parts[i], parts[j] = parts[j], parts[i]
 	}
 	return strings.Join(parts, " > ")
+}
+
+// below returns the path of a child that need not exist.
+func (e *entry) below(label string) string {
+	if p := e.path(); p != "" {
+		return p + " > " + label
+	}
+	return label
 }
 
 // kid returns the only child of that name, or nil.
