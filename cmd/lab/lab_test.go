@@ -103,7 +103,7 @@ func TestUpAndDown(t *testing.T) {
 	if err := l.command(context.Background(), []string{"up"}); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if l.w.Name != world.LabName || !strings.Contains(out.String(), "ip netns exec lab-client") {
+	if l.w.Name != world.LabName || !strings.Contains(out.String(), "ip netns exec wmlab-client") {
 		t.Errorf("up printed %s", out)
 	}
 	second, _ := plainLab(t)

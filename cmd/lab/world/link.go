@@ -22,15 +22,26 @@ func (w *World) Offloads(ns, dev string, on bool) error {
 
 // PlainLink switches the offloads of both ends of the cable at ns, dev off.
 func (w *World) PlainLink(ns, dev string) error {
-	for _, c := range cables {
-		if c.a == (end{ns, dev}) || c.b == (end{ns, dev}) {
-			if err := w.Offloads(c.a.ns, c.a.name, false); err != nil {
-				return err
-			}
-			return w.Offloads(c.b.ns, c.b.name, false)
+	c, err := w.cableAt(ns, dev)
+	if err != nil {
+		return err
+	}
+	if err := w.Offloads(c.a.ns, c.a.name, false); err != nil {
+		return err
+	}
+	return w.Offloads(c.b.ns, c.b.name, false)
+}
+
+func (w *World) cableAt(ns, dev string) (cable, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := end{ns, dev}
+	for _, c := range w.cables {
+		if c.a == at || c.b == at {
+			return c, nil
 		}
 	}
-	return fmt.Errorf("no cable at %s %s", ns, dev)
+	return cable{}, fmt.Errorf("no cable at %s %s", ns, dev)
 }
 
 // MTU sets the largest IP packet of an interface.
@@ -66,8 +77,11 @@ type linkState struct {
 
 // waitCarrier waits until every cable carries.
 func (w *World) waitCarrier() error {
-	for _, h := range hosts {
-		if err := Until(5*time.Second, "carrier in "+h.ns, func() (bool, error) { return w.carries(h.ns) }); err != nil {
+	w.mu.Lock()
+	spaces := w.spaces
+	w.mu.Unlock()
+	for _, ns := range spaces {
+		if err := Until(5*time.Second, "carrier in "+ns, func() (bool, error) { return w.carries(ns) }); err != nil {
 			return err
 		}
 	}

@@ -18,10 +18,11 @@ import (
 // state is a world's file below RunRoot: enough to take it away when its owner
 // is gone. A pid counts only together with its start time.
 type state struct {
-	Name  string    `json:"name"`
-	Keep  bool      `json:"keep"`
-	Owner process   `json:"owner"`
-	Procs []process `json:"procs"`
+	Name   string    `json:"name"`
+	Keep   bool      `json:"keep"`
+	Owner  process   `json:"owner"`
+	Spaces []string  `json:"namespaces"` // without the world's name
+	Procs  []process `json:"procs"`
 }
 
 type process struct {
@@ -58,7 +59,7 @@ func (w *World) saveState() error {
 	if err != nil {
 		return err
 	}
-	s := state{Name: w.Name, Keep: w.opts.Keep, Owner: process{os.Getpid(), start}}
+	s := state{Name: w.Name, Keep: w.opts.Keep, Owner: process{os.Getpid(), start}, Spaces: w.spaces}
 	for _, p := range w.procs {
 		s.Procs = append(s.Procs, process{p.PID(), p.start})
 	}
@@ -154,13 +155,13 @@ func (s state) remove() error {
 		s.signal(syscall.SIGKILL)
 		errs = append(errs, Until(stopGrace, "end of killed processes", s.allGone))
 	}
-	return errors.Join(append(errs, removeRest(s.Name))...)
+	return errors.Join(append(errs, removeRest(s.Name, s.Spaces))...)
 }
 
 // removeRest removes what a world has besides its processes; what is gone
 // already is fine.
-func removeRest(name string) error {
-	errs := []error{removeNamespaces(name), os.RemoveAll(filepath.Join(RunRoot, name))}
+func removeRest(name string, spaces []string) error {
+	errs := []error{removeNamespaces(name, spaces), os.RemoveAll(filepath.Join(RunRoot, name))}
 	if err := os.Remove(stateFile(name)); !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
@@ -188,10 +189,10 @@ func (s state) allGone() (bool, error) {
 // removeNamespaces deletes the namespaces of one world; links, routes, rules
 // and programs in them go with them. Whatever process is still inside was
 // started there by us, or entered for play, and ends first.
-func removeNamespaces(name string) error {
+func removeNamespaces(name string, spaces []string) error {
 	var errs []error
-	for _, h := range hosts {
-		ns := name + "-" + h.ns
+	for _, space := range spaces {
+		ns := name + "-" + space
 		if !isNamespace(ns) {
 			continue
 		}
@@ -237,16 +238,15 @@ func Leftovers() ([]string, error) {
 	return append(found, strayNamespaces(live)...), nil
 }
 
-// strayNamespaces finds namespaces with a world's names and no live world.
+// strayNamespaces finds namespaces with a world's name and no live world.
 func strayNamespaces(live map[string]bool) []string {
 	var found []string
 	names, _ := filepath.Glob("/run/netns/*") // only a bad pattern is an error
 	for _, path := range names {
 		ns := filepath.Base(path)
-		for _, h := range hosts {
-			if world, ok := strings.CutSuffix(ns, "-"+h.ns); ok && isWorldName(world) && !live[world] {
-				found = append(found, "namespace "+ns)
-			}
+		world, _, ok := strings.Cut(ns, "-")
+		if ok && isWorldName(world) && !live[world] {
+			found = append(found, "namespace "+ns)
 		}
 	}
 	return found
@@ -263,4 +263,4 @@ func isWorldName(s string) bool {
 }
 
 // LabName is the name of the world that `lab up` keeps.
-const LabName = "lab"
+const LabName = "wmlab"

@@ -16,7 +16,7 @@ type cable struct {
 
 // The branch's and the hub's interfaces carry the names that acme.json gives as
 // target-interface; an ISP's interface is named after whom it faces.
-var cables = []cable{
+var standardCables = []cable{
 	{a: end{Client, "eth0"}, b: end{Branch, "lan0"}},
 	{a: end{Guest, "eth0"}, b: end{Branch, "lan1"}},
 	{a: end{Branch, "wan0"}, b: end{ISPFiber, "branch"}, wan: true},
@@ -76,7 +76,7 @@ const carrierNAT = `table ip carrier {
 
 // build makes namespaces, links, addresses and routes.
 func (w *World) build() error {
-	steps := []func() error{w.makeNamespaces, w.makeCables, w.setUpHosts, w.loadNAT, w.waitCarrier}
+	steps := []func() error{w.makeSpaces, w.makeCables, w.setUpHosts, w.loadNAT, w.waitCarrier}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -85,67 +85,88 @@ func (w *World) build() error {
 	return nil
 }
 
-func (w *World) makeNamespaces() error {
-	var b strings.Builder
+func (w *World) makeSpaces() error {
 	for _, h := range hosts {
-		fmt.Fprintf(&b, "netns add %s\n", w.NS(h.ns))
-	}
-	if err := w.ipBatch("", b.String()); err != nil {
-		return err
-	}
-	for _, h := range hosts {
-		if err := w.sysctls(h); err != nil {
-			return fmt.Errorf("set sysctls of %s: %w", h.ns, err)
-		}
-	}
-	return nil
-}
-
-// sysctls run before any link exists, so that "default" reaches all of them.
-func (w *World) sysctls(h host) error {
-	forward := "0"
-	if h.forward {
-		forward = "1"
-	}
-	return w.SetSysctls(h.ns,
-		"net/ipv4/ip_forward="+forward,
-		"net/ipv4/conf/default/rp_filter=0", "net/ipv4/conf/all/rp_filter=0",
-		"net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/default/accept_ra=0",
-		"net/ipv4/icmp_ratelimit=0", "net/ipv6/icmp/ratelimit=0")
-}
-
-func (w *World) makeCables() error {
-	var b strings.Builder
-	for _, c := range cables {
-		fmt.Fprintf(&b, "link add dev %s netns %s type veth peer name %s netns %s\n",
-			c.a.name, w.NS(c.a.ns), c.b.name, w.NS(c.b.ns))
-	}
-	if err := w.ipBatch("", b.String()); err != nil {
-		return err
-	}
-	for _, h := range hosts {
-		if err := w.ipBatch(h.ns, w.linksUp(h.ns)); err != nil {
+		if err := w.AddNamespace(h.ns, h.forward); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *World) linksUp(ns string) string {
-	var b strings.Builder
-	b.WriteString("link set dev lo up\n")
-	for _, c := range cables {
-		for _, e := range []end{c.a, c.b} {
-			if e.ns != ns {
-				continue
-			}
-			if c.wan && w.opts.MTU != 0 {
-				fmt.Fprintf(&b, "link set dev %s mtu %d\n", e.name, w.opts.MTU)
-			}
-			fmt.Fprintf(&b, "link set dev %s up\n", e.name)
+// AddNamespace makes one more namespace, its loopback up. forward makes it an
+// ordinary kernel router for IPv4; routers of ours and hosts do not forward.
+func (w *World) AddNamespace(ns string, forward bool) error {
+	w.mu.Lock()
+	w.spaces = append(w.spaces, ns)
+	err := w.saveState() // first the note, then the thing, so that nothing can be forgotten
+	w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("note namespace %s: %w", ns, err)
+	}
+	if err := w.ipBatch("", fmt.Sprintf("netns add %s\n", w.NS(ns))); err != nil {
+		return err
+	}
+	if err := w.ipBatch(ns, "link set dev lo up\n"); err != nil {
+		return err
+	}
+	// Before any link exists, so that "default" reaches all of them.
+	err = w.SetSysctls(ns, fmt.Sprintf("net/ipv4/ip_forward=%d", oneIf(forward)),
+		"net/ipv4/conf/default/rp_filter=0", "net/ipv4/conf/all/rp_filter=0",
+		"net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/default/accept_ra=0",
+		"net/ipv4/icmp_ratelimit=0", "net/ipv6/icmp/ratelimit=0")
+	if err != nil {
+		return fmt.Errorf("set sysctls of %s: %w", ns, err)
+	}
+	return nil
+}
+
+func oneIf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w *World) makeCables() error {
+	for _, c := range standardCables {
+		if err := w.addCable(c); err != nil {
+			return err
 		}
 	}
-	return b.String()
+	return nil
+}
+
+// AddCable joins two namespaces by a veth pair, both ends up.
+func (w *World) AddCable(nsA, devA, nsB, devB string) error {
+	return w.addCable(cable{a: end{nsA, devA}, b: end{nsB, devB}})
+}
+
+func (w *World) addCable(c cable) error {
+	err := w.ipBatch("", fmt.Sprintf("link add dev %s netns %s type veth peer name %s netns %s\n",
+		c.a.name, w.NS(c.a.ns), c.b.name, w.NS(c.b.ns)))
+	if err != nil {
+		return err
+	}
+	for _, e := range []end{c.a, c.b} {
+		mtu := ""
+		if c.wan && w.opts.MTU != 0 {
+			mtu = fmt.Sprintf(" mtu %d", w.opts.MTU)
+		}
+		if err := w.ipBatch(e.ns, fmt.Sprintf("link set dev %s%s up\n", e.name, mtu)); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cables = append(w.cables, c)
+	return nil
+}
+
+// IP runs lines of arguments of the ip command in a namespace, such as
+// "address add 192.0.2.1/24 dev eth0" or "route add default via 192.0.2.2".
+func (w *World) IP(ns string, lines ...string) error {
+	return w.ipBatch(ns, strings.Join(lines, "\n")+"\n")
 }
 
 func (w *World) setUpHosts() error {

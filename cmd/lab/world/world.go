@@ -21,6 +21,7 @@ type Options struct {
 	Keep  bool   // the world outlives this process; Remove takes it away
 	NoLTE bool   // leave the branch's LTE port without an address, as before a DHCP lease
 	MTU   int    // of every ISP link; 0: 1500
+	Bare  bool   // no namespaces yet: the caller adds its own
 
 	// Waymark is the router's binary. Empty: $WAYMARK_BIN, else `go build` of
 	// cmd/waymark at the first StartRouter.
@@ -38,7 +39,9 @@ type World struct {
 
 	opts Options
 
-	mu     sync.Mutex // guards procs, closed and the state file
+	mu     sync.Mutex // guards what follows and the state file
+	spaces []string   // namespaces, without the world's name
+	cables []cable
 	procs  []*Proc
 	closed bool
 
@@ -46,7 +49,7 @@ type World struct {
 	endError error // of the one Close that did the work
 }
 
-// Namespaces of every world. Host names of the world are "NAME-" and one of these.
+// Namespaces of every world that is not bare.
 const (
 	Client   = "client"    // 192.168.1.10, fd00:1::10: a staff machine behind the branch
 	Guest    = "guest"     // 192.168.20.10: a visitor behind the branch, on a port of its own
@@ -80,6 +83,9 @@ func New(o Options) (*World, error) {
 	if err := w.claim(); err != nil {
 		return nil, fmt.Errorf("claim name %s: %w", o.Name, err)
 	}
+	if o.Bare {
+		return w, nil
+	}
 	if err := w.build(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build world %s: %w", o.Name, err), w.Close())
 	}
@@ -96,7 +102,7 @@ func (w *World) Close() error {
 
 func (w *World) end() error {
 	w.mu.Lock()
-	procs := w.procs
+	procs, spaces := w.procs, w.spaces
 	w.procs, w.closed = nil, true
 	w.mu.Unlock()
 	for i := len(procs) - 1; i >= 0; i-- { // last started stops first
@@ -107,7 +113,7 @@ func (w *World) end() error {
 	for _, p := range procs {
 		errs = append(errs, p.finish(time.Until(deadline)))
 	}
-	return errors.Join(append(errs, removeRest(w.Name))...)
+	return errors.Join(append(errs, removeRest(w.Name, spaces))...)
 }
 
 // NS returns the full name of a namespace, as `ip netns` lists it.

@@ -261,3 +261,29 @@ func TestWaitOutputSeesTheEnd(t *testing.T) {
 		t.Errorf("exit code: got %d, want 3", got)
 	}
 }
+
+func TestBareWorldIsTheCallersOwn(t *testing.T) {
+	w := newWorld(t, world.Options{Bare: true})
+	for _, ns := range []string{"a", "middle", "b"} {
+		if err := w.AddNamespace(ns, ns == "middle"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range []error{
+		w.AddCable("a", "eth0", "middle", "left"),
+		w.AddCable("b", "eth0", "middle", "right"),
+		w.IP("a", "address add 192.0.2.1/30 dev eth0", "route add default via 192.0.2.2"),
+		w.IP("middle", "address add 192.0.2.2/30 dev left", "address add 192.0.2.5/30 dev right"),
+		w.IP("b", "address add 192.0.2.6/30 dev eth0", "route add default via 192.0.2.5"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Exec("a", "ping", "-c", "1", "-W", "3", "192.0.2.6"); err != nil {
+		t.Error(err)
+	}
+	if err := w.IP("a", "address add nonsense dev eth0"); err == nil {
+		t.Error("wrong arguments of ip: no error")
+	}
+}
