@@ -170,6 +170,7 @@ func (e *Engine) handshakeDone(i uint32, d int) {
 		g.signal = false
 		g.sent = 0
 		e.moves.forget(i)
+		e.unhold(i)
 		e.settle(i)
 	}
 }

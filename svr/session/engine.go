@@ -83,6 +83,7 @@ type Engine struct {
 	wheel                                *pool.Wheel
 	keys                                 keyStore
 	moves                                moveTable
+	held                                 heldTable
 	recovering                           recoverTable
 	enables                              enableLimiter
 	host                                 *packet.IPReassembler         // IP fragments

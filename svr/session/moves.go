@@ -75,6 +75,10 @@ func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		e.stats.Add(DropUnbound, 1)
 		return
 	}
+	if !e.sameProtection(r, m) {
+		e.stats.Add(DropSecurityMismatch, 1)
+		return
+	}
 	nonce := e.nonce(p, &m.p.UUID)
 	if !m.p.Has.Has(wire.TypeChallenge) || m.p.Challenge != nonce {
 		e.challenge(p, r, l, id, m, nonce)
@@ -89,6 +93,20 @@ func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		return
 	}
 	e.deliver(p, i, l, m)
+}
+
+// sameProtection says whether metadata names the payload protection that the
+// session has: a move never weakens it.
+func (e *Engine) sameProtection(r *record, m *receivedMeta) bool {
+	svc, ok := e.tables.ServiceByName(m.p.Service)
+	if !ok {
+		return false
+	}
+	id := e.tables.Services[svc].Security
+	if id == policy.NoSecurity || e.cfg.Payload[id] == nil {
+		return r.payload == noPayload
+	}
+	return r.payload == uint16(id) && m.p.Encrypted() == e.cfg.Payload[id].Encrypts()
 }
 
 // keepsOwn settles glare: both routers lost the session and both opened it
@@ -224,6 +242,9 @@ func (e *Engine) answerChallenge(i uint32, d int, nonce [8]byte) {
 		return
 	}
 	e.moves.put(i, nonce)
+	if d == 1 && e.resend(i) {
+		return
+	}
 	o := outgoing{i: i, d: 1 - d, r: r, g: g, a: e.table.Action(r.slot[1-d])}
 	e.compose(&o)
 	e.meta.head.SetControl(wire.ControlKeepAlive)

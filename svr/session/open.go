@@ -31,7 +31,11 @@ func (e *Engine) open(p *packet.Packet) {
 	if midflow && !e.admitMidflow(p, svc, &choice) {
 		return
 	}
-	i, ok := e.begin(p, tenant, svc, &choice)
+	security := svc
+	if midflow {
+		security = e.mirroredService(svc, &p.T)
+	}
+	i, ok := e.begin(p, tenant, svc, security, &choice)
 	if !ok {
 		return
 	}
@@ -40,6 +44,7 @@ func (e *Engine) open(p *packet.Packet) {
 		e.stats.Add(SessionsRecovered, 1)
 	}
 	e.stats.Add(SessionsOpened, 1)
+	e.hold(p, i)
 	e.fromHost(p, i, 0)
 }
 
@@ -71,7 +76,7 @@ func (e *Engine) choose(svc policy.ServiceID, t *packet.Tuple, from policy.PathI
 }
 
 // begin makes the record of a session whose leg 0 is native.
-func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc policy.ServiceID, c *policy.Choice) (uint32, bool) {
+func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc, security policy.ServiceID, c *policy.Choice) (uint32, bool) {
 	i, ok := e.allocate()
 	if !ok {
 		return none, false
@@ -79,7 +84,7 @@ func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc policy.Serv
 	r := &e.recs[i]
 	r.uuid = e.cfg.Random.UUID()
 	r.inner, r.tenant, r.service, r.route = p.T, tenant, svc, uint16(c.Route)
-	r.security = svc
+	r.security = security
 	e.setTimers(r)
 	g := &r.leg[0]
 	g.ifc = p.If

@@ -256,6 +256,7 @@ func (e *Engine) remove(i uint32) {
 	e.freeNAT(r)
 	e.keys.put(r.key)
 	e.moves.forget(i)
+	e.unhold(i)
 	e.wheel.Cancel(i)
 	if !r.answered {
 		e.unlinkUnanswered(i)

@@ -82,6 +82,25 @@ func (e *Engine) admitMidflow(p *packet.Packet, svc policy.ServiceID, c *policy.
 	return false
 }
 
+// mirroredService is the service that protects a recovered session. The packet
+// may be the answer of a session that the other side opened: then the service
+// of the mirrored direction counts, so that nothing leaves less protected than
+// it was before the restart.
+func (e *Engine) mirroredService(svc policy.ServiceID, t *packet.Tuple) policy.ServiceID {
+	mirror := t.Reverse()
+	for id := range e.tables.Tenants {
+		s, verdict := e.tables.Lookup(policy.TenantID(id), &mirror)
+		if verdict != policy.Routed {
+			continue
+		}
+		sec := e.tables.Services[s].Security
+		if sec != policy.NoSecurity && sec != e.tables.Services[svc].Security && e.cfg.Payload[sec].Encrypts() {
+			return s
+		}
+	}
+	return svc
+}
+
 // waited says whether the flow of p was first seen a second ago, time enough
 // for a peer that still holds it to speak up.
 func (e *Engine) waited(p *packet.Packet) bool {
