@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"waymark/cmd/lab/emulate"
 )
 
 // subcommands by the name that is the first argument. Each prints one JSON
@@ -18,6 +20,8 @@ var subcommands = map[string]func(args []string) (any, error){
 	"_get":   get,
 	"_put":   put,
 	"_ask":   ask,
+
+	emulate.Command: func(args []string) (any, error) { return nil, emulate.Run(args) },
 }
 
 // Main runs the subcommand that args begin with and returns its exit code; ok is

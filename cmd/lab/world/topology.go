@@ -5,15 +5,6 @@ import (
 	"strings"
 )
 
-// end is one side of a link: a namespace and the name of the interface there.
-type end struct{ ns, name string }
-
-// cable is a veth pair.
-type cable struct {
-	a, b end
-	wan  bool // carries what an ISP carries: Options.MTU applies
-}
-
 // The branch's and the hub's interfaces carry the names that acme.json gives as
 // target-interface; an ISP's interface is named after whom it faces.
 var standardCables = []cable{
@@ -32,7 +23,7 @@ var standardCables = []cable{
 type host struct {
 	ns      string
 	addrs   []string // "INTERFACE PREFIX"
-	routes  []string // arguments of `ip route add`
+	routes  []string // arguments of `ip route replace`
 	forward bool     // an ordinary kernel router
 }
 
@@ -128,41 +119,6 @@ func oneIf(b bool) int {
 	return 0
 }
 
-func (w *World) makeCables() error {
-	for _, c := range standardCables {
-		if err := w.addCable(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// AddCable joins two namespaces by a veth pair, both ends up.
-func (w *World) AddCable(nsA, devA, nsB, devB string) error {
-	return w.addCable(cable{a: end{nsA, devA}, b: end{nsB, devB}})
-}
-
-func (w *World) addCable(c cable) error {
-	err := w.ipBatch("", fmt.Sprintf("link add dev %s netns %s type veth peer name %s netns %s\n",
-		c.a.name, w.NS(c.a.ns), c.b.name, w.NS(c.b.ns)))
-	if err != nil {
-		return err
-	}
-	for _, e := range []end{c.a, c.b} {
-		mtu := ""
-		if c.wan && w.opts.MTU != 0 {
-			mtu = fmt.Sprintf(" mtu %d", w.opts.MTU)
-		}
-		if err := w.ipBatch(e.ns, fmt.Sprintf("link set dev %s%s up\n", e.name, mtu)); err != nil {
-			return err
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cables = append(w.cables, c)
-	return nil
-}
-
 // IP runs lines of arguments of the ip command in a namespace, such as
 // "address add 192.0.2.1/24 dev eth0" or "route add default via 192.0.2.2".
 func (w *World) IP(ns string, lines ...string) error {
@@ -170,19 +126,18 @@ func (w *World) IP(ns string, lines ...string) error {
 }
 
 func (w *World) setUpHosts() error {
-	list := hosts
-	if !w.opts.NoLTE {
-		list = append(list[:len(list):len(list)], lteLease)
-	}
-	for _, h := range list {
+	for _, h := range hosts {
 		if err := w.ipBatch(h.ns, h.script()); err != nil {
 			return err
 		}
 	}
-	return nil
+	if w.opts.NoLTE {
+		return nil
+	}
+	return w.LeaseLTE()
 }
 
-// script is the host's addresses and routes as a batch for ip.
+// script is the host's addresses and routes as a batch for ip; it may run again.
 func (h host) script() string {
 	var b strings.Builder
 	for _, a := range h.addrs {
@@ -191,10 +146,10 @@ func (h host) script() string {
 		if strings.Contains(prefix, ":") {
 			nodad = " nodad"
 		}
-		fmt.Fprintf(&b, "address add %s dev %s%s\n", prefix, dev, nodad)
+		fmt.Fprintf(&b, "address replace %s dev %s%s\n", prefix, dev, nodad)
 	}
 	for _, r := range h.routes {
-		fmt.Fprintf(&b, "route add %s\n", r)
+		fmt.Fprintf(&b, "route replace %s\n", r)
 	}
 	return b.String()
 }
@@ -205,4 +160,9 @@ func (w *World) loadNAT() error {
 
 // LeaseLTE gives the branch's LTE port the address and default route that a
 // DHCP client would; the world has done so unless Options.NoLTE.
-func (w *World) LeaseLTE() error { return w.ipBatch(Branch, lteLease.script()) }
+func (w *World) LeaseLTE() error {
+	w.mu.Lock()
+	w.leased = true
+	w.mu.Unlock()
+	return w.ipBatch(Branch, lteLease.script())
+}

@@ -42,6 +42,7 @@ type World struct {
 	mu     sync.Mutex // guards what follows and the state file
 	spaces []string   // namespaces, without the world's name
 	cables []cable
+	leased bool // the LTE port has its address
 	procs  []*Proc
 	closed bool
 
