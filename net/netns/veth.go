@@ -1,7 +1,9 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -70,8 +72,14 @@ func linkBody(e End) *rtnl.Body {
 	return body
 }
 
-// up gives an end its addresses and brings it up.
+// up gives an end its addresses and brings it up. Duplicate address detection
+// is switched off, for the link-local address too: it would keep IPv6 silent
+// for two seconds.
 func (e End) up() error {
+	dad := "/proc/sys/net/ipv6/conf/" + e.Name + "/accept_dad"
+	if err := os.WriteFile(dad, []byte("0"), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return withConn(func(c *rtnl.Conn) error {
 		l, err := link.ByName(c, e.Name)
 		if err != nil {

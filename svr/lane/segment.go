@@ -48,7 +48,7 @@ func (q *txQueue) view(i int, k *packet.Packet) bool {
 // checksums, each behind the link header of h.
 func (q *txQueue) cut(k *packet.Packet, h *txHead) bool {
 	q.oneHead = *h
-	if !q.seg.Init(k, k.Data-k.Off+int(k.GSOSize)) {
+	if !q.seg.Init(k, int(k.GSOSize)) {
 		return false
 	}
 	q.counters.TxSegmented++

@@ -1,0 +1,113 @@
+package guard
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Building blocks of rules: each loads register 1 and compares it.
+
+func load(key expr.MetaKey, op expr.CmpOp, v []byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: op, Register: 1, Data: v}}
+}
+
+// etherType matches the protocol of the frame.
+func etherType(t uint16) []expr.Any {
+	return load(expr.MetaKeyPROTOCOL, expr.CmpOpEq, binary.BigEndian.AppendUint16(nil, t))
+}
+
+// l3proto matches the family in an inet chain.
+func l3proto(family byte) []expr.Any {
+	return load(expr.MetaKeyNFPROTO, expr.CmpOpEq, []byte{family})
+}
+
+// destination loads the destination address of an IPv4 or IPv6 packet.
+func destination(v6 bool) expr.Any {
+	p := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
+	if v6 {
+		p.Offset, p.Len = 24, 16
+	}
+	return p
+}
+
+func to(a netip.Addr) []expr.Any {
+	return []expr.Any{destination(a.Is6()), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: a.AsSlice()}}
+}
+
+func toSet(s *nftables.Set, v6 bool) []expr.Any {
+	return []expr.Any{destination(v6), &expr.Lookup{SourceRegister: 1, SetName: s.Name, SetID: s.ID}}
+}
+
+// toLinkLocal matches fe80::/10.
+func toLinkLocal() []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 24, Len: 2},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0xff, 0xc0}, Xor: []byte{0, 0}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{0xfe, 0x80}},
+	}
+}
+
+// port matches the destination port of TCP or UDP; later fragments never match.
+func port(proto byte, r Range) []expr.Any {
+	return append(load(expr.MetaKeyL4PROTO, expr.CmpOpEq, []byte{proto}),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Range{Op: expr.CmpOpEq, Register: 1,
+			FromData: binary.BigEndian.AppendUint16(nil, r.First), ToData: binary.BigEndian.AppendUint16(nil, r.Last)})
+}
+
+func verdict(k expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: k}} }
+
+func goTo(chain string) []expr.Any {
+	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}}
+}
+
+func join2(parts ...[]expr.Any) (all []expr.Any) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// guarded returns the rules that drop the guarded ports; pre starts each rule
+// of an address's family.
+func guarded(addrs []Address, pre func(v6 bool) []expr.Any) (rules [][]expr.Any) {
+	for _, a := range addrs {
+		for _, r := range a.Ports {
+			for _, proto := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+				rules = append(rules, join2(pre(a.Addr.Is6()), to(a.Addr), port(proto, r), verdict(expr.VerdictDrop)))
+			}
+		}
+	}
+	return rules
+}
+
+// ingress returns the rules of a device. own4 and own6 hold the own addresses;
+// chain "own" decides about packets to them.
+func ingress(own4, own6 *nftables.Set) [][]expr.Any {
+	host := []byte{unix.PACKET_HOST}
+	return [][]expr.Any{
+		join2(etherType(unix.ETH_P_IP), toSet(own4, false), goTo("own")),
+		join2(etherType(unix.ETH_P_IPV6), toSet(own6, true), goTo("own")),
+		join2(load(expr.MetaKeyPKTTYPE, expr.CmpOpNeq, host), verdict(expr.VerdictAccept)),
+		join2(etherType(unix.ETH_P_IP), verdict(expr.VerdictDrop)),
+		join2(etherType(unix.ETH_P_IPV6), toLinkLocal(), verdict(expr.VerdictAccept)),
+		join2(etherType(unix.ETH_P_IPV6), verdict(expr.VerdictDrop)),
+	}
+}
+
+// input returns the rules of the inet input chain.
+func input(addrs []Address) [][]expr.Any {
+	name := make([]byte, unix.IFNAMSIZ)
+	copy(name, "lo")
+	rules := [][]expr.Any{join2(load(expr.MetaKeyIIFNAME, expr.CmpOpEq, name), verdict(expr.VerdictAccept))}
+	return append(rules, guarded(addrs, func(v6 bool) []expr.Any {
+		if v6 {
+			return l3proto(unix.NFPROTO_IPV6)
+		}
+		return l3proto(unix.NFPROTO_IPV4)
+	})...)
+}
