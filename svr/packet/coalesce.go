@@ -113,14 +113,13 @@ func (c *Coalescer) mergeable(p *Packet) bool {
 // start opens a flow with p, in place of the oldest when all are open.
 func (c *Coalescer) start(p *Packet) bool {
 	f := c.vacant()
-	if f == nil || c.head+p.Len() > len(f.buf) {
+	if f == nil {
 		return false
 	}
-	d := c.head - p.Off
-	f.p = *p
-	f.p.Buf, f.p.Off, f.p.End = f.buf, c.head, p.End+d
-	f.p.L4, f.p.Data = p.L4+d, p.Data+d
-	copy(f.buf[c.head:], p.IP())
+	f.p.Buf, f.p.Off = f.buf, c.head
+	if !p.CopyTo(&f.p) {
+		return false
+	}
 	f.count, f.size = 1, p.End-p.Data
 	if p.Kind == KindTCP {
 		f.seq = p.Seq() + uint32(f.size)

@@ -131,11 +131,9 @@ func TestCoalesceBorders(t *testing.T) {
 		{"ack number", tail(with(func(p *Packet) { p.Buf[p.L4+11]++ })), []int{4, 4, 4}},
 		{"window", tail(with(func(p *Packet) { p.Buf[p.L4+15]++ })), []int{4, 4, 4}},
 		{"unverified", tail(with(func(p *Packet) {})), []int{4, 4, 4}},
-		{"other interface", tail(with(func(p *Packet) { p.If++ })), []int{4, 4, 4}},
 	} {
-		switch p := c.in[0]; c.name {
-		case "unverified":
-			p.Csum = CsumUnknown
+		if c.name == "unverified" {
+			c.in[0].Csum = CsumUnknown
 		}
 		s := newSink(4, MaxLen+room)
 		s.send(at(1000, FlagACK, "aaaa"))
@@ -143,11 +141,7 @@ func TestCoalesceBorders(t *testing.T) {
 			s.send(p)
 		}
 		s.c.Flush()
-		got := sizes(s.out)
-		if c.name == "other interface" { // a flow of its own, order across flows is free
-			got = []int{4, 4, 4}[:len(got)]
-		}
-		if !equalInts(got, c.want) {
+		if got := sizes(s.out); !equalInts(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 		for _, p := range s.out {
@@ -208,25 +202,38 @@ func TestCoalesceFull(t *testing.T) {
 	for _, c := range []struct {
 		buf  int
 		want []int
-	}{{MaxLen + room, []int{46 * 1400, 4 * 1400}}, {10000, []int{8400, 8400, 8400, 8400, 8400, 8400, 8400, 8400, 2800}}, {1000, nil}} {
+	}{{MaxLen + room, []int{46 * 1400, 4 * 1400}}, {10000, []int{9800, 9800, 9800, 9800, 9800, 9800, 9800, 1400}}} {
 		s := newSink(1, c.buf)
 		for i := range 50 {
 			s.send(tcpPacket(flow4, uint32(1400*i), FlagACK, data))
 		}
 		s.c.Flush()
-		got := sizes(s.out)
-		if c.want == nil {
-			if len(got) != 50 {
-				t.Errorf("buffer too small: %d packets", len(got))
-			}
-			continue
-		}
-		if c.buf < MaxLen {
-			c.want = []int{9800, 9800, 9800, 9800, 9800, 9800, 9800, 1400}
-		}
-		if !equalInts(got, c.want) {
+		if got := sizes(s.out); !equalInts(got, c.want) {
 			t.Errorf("buffer %d: got %v, want %v", c.buf, got, c.want)
 		}
+	}
+}
+
+func TestCoalesceWithoutMemory(t *testing.T) {
+	for _, s := range []*sink{newSink(0, 0), newSink(1, room+43)} {
+		if s.c.Add(tcpPacket(flow4, 1, FlagACK, "aaaa")) {
+			t.Error("took a packet without room for it")
+		}
+		s.c.Flush()
+	}
+}
+
+// The same tuple on another interface (another tenant) is another flow.
+func TestCoalesceInterfaces(t *testing.T) {
+	s := newSink(4, MaxLen+room)
+	for i := range 4 {
+		p := tcpPacket(flow4, uint32(1000+i/2*4), FlagACK, "aaaa")
+		p.If = uint16(i % 2)
+		s.send(p)
+	}
+	s.c.Flush()
+	if got := sizes(s.out); !equalInts(got, []int{8, 8}) || s.out[0].If == s.out[1].If {
+		t.Errorf("got %v", got)
 	}
 }
 

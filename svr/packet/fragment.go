@@ -13,16 +13,21 @@ type Fragmenter struct {
 	at    int  // payload bytes already cut
 	base  int  // fragment offset of src itself, in bytes
 	more  bool // src itself is a fragment that others follow
+	whole bool // src fits
 	done  bool
 }
 
 // Init begins to cut p, completing its checksum, into fragments of at most mtu
-// bytes. IPv4 fragments keep the packet's identification (SetIPID); a fragment
-// may be cut again. p must not change until the last Next. False for
-// super-packets, IPv4 with DF, IPv6 with extension headers, and an mtu that
-// leaves no room for data.
+// bytes; a packet that fits comes out as it is. IPv4 fragments keep the packet's
+// identification (SetIPID), and may be cut again. p must not change until the
+// last Next. False for super-packets, IPv4 with DF, IPv6 with extension headers,
+// and an mtu that leaves no room for data.
 func (f *Fragmenter) Init(p *Packet, mtu int) bool {
 	*f = Fragmenter{ID: f.ID, src: p, done: true}
+	if p.GSO == GSONone && p.Len() <= mtu {
+		f.whole, f.done = true, false
+		return true
+	}
 	head := p.L4 - p.Off
 	if p.V6() {
 		head += fragSize
@@ -52,6 +57,10 @@ func (f *Fragmenter) Init(p *Packet, mtu int) bool {
 func (f *Fragmenter) Next(dst *Packet) bool {
 	if f.done {
 		return false
+	}
+	if f.whole {
+		f.done = f.src.CopyTo(dst)
+		return f.done
 	}
 	src, off := f.src, dst.Off
 	left := src.End - src.L4 - f.at

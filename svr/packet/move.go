@@ -41,6 +41,25 @@ func (p *Packet) Trim(n int) {
 	}
 }
 
+// CopyTo copies the packet to dst.Buf at dst.Off, with every field. False when
+// that buffer is too small.
+func (p *Packet) CopyTo(dst *Packet) bool {
+	if dst.Off < 0 || dst.Off+p.Len() > len(dst.Buf) {
+		return false
+	}
+	copy(dst.Buf[dst.Off:], p.IP())
+	dst.place(p, dst.Off)
+	return true
+}
+
+// place gives p the fields of src for a copy of it at off in p's own buffer.
+func (p *Packet) place(src *Packet, off int) {
+	buf, d := p.Buf, off-src.Off
+	*p = *src
+	p.Buf = buf
+	p.Off, p.L4, p.Data, p.End = off, src.L4+d, src.Data+d, src.End+d
+}
+
 // moveIP moves the IP header by n bytes, up when n is positive.
 func (p *Packet) moveIP(n int) {
 	copy(p.Buf[p.Off+n:], p.Buf[p.Off:p.L4])

@@ -65,10 +65,8 @@ func (s *Segmenter) Next(dst *Packet) bool {
 	off := dst.Off
 	copy(dst.Buf[off:], src.Buf[src.Off:src.Data])
 	copy(dst.Buf[off+head:], src.Buf[src.Data+s.at:src.Data+s.at+n])
-	buf := dst.Buf
-	*dst = *src
-	dst.Buf, dst.Off, dst.End = buf, off, off+head+n
-	dst.L4, dst.Data = off+src.L4-src.Off, off+head
+	dst.place(src, off)
+	dst.End = off + head + n
 	dst.GSO, dst.GSOSize = GSONone, 0
 	s.number(dst, n)
 	dst.Finish()

@@ -17,7 +17,7 @@ func cut(t *testing.T, p *Packet, max int) []*Packet {
 	}
 	var out []*Packet
 	for {
-		dst := newBuf(MaxLen)
+		dst := newBuf(segmentRoom(p, max))
 		if !s.Next(dst) {
 			break
 		}
@@ -27,6 +27,14 @@ func cut(t *testing.T, p *Packet, max int) []*Packet {
 		t.Fatalf("%d bytes left", s.Left())
 	}
 	return out
+}
+
+// segmentRoom is the payload room that a segment of p needs.
+func segmentRoom(p *Packet, max int) int {
+	if p.Kind == KindUDP {
+		return p.Len()
+	}
+	return min(max, p.Len())
 }
 
 // join returns the payloads one behind the other.
