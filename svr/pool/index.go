@@ -10,13 +10,14 @@ import "runtime"
 // A reader scans the first bucket, then the second. An entry that moves from
 // second to first between the two scans would escape it, so the writer counts
 // each move in a header word before it clears the old place: a miss counts only
-// if that word did not change meanwhile.
+// if that word did not change meanwhile. (The BPF program tries twice; a miss of
+// its own is a punt, and Go as the writer never misses.)
 
 const (
 	usedBit   = 1 << 31
 	tagShift  = 22
 	slotMask  = 1<<tagShift - 1
-	findTries = 1024 // a reader gives up then: a miss is a punt to the writer
+	findTries = 1 << 20 // some 0.1 s: the writer is held up between two words
 )
 
 func entryOf(hash uint64, slot uint32) uint32 {

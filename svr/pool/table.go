@@ -240,6 +240,21 @@ func (t *Table) Lookup(k *Key) (slot uint32, ok bool) {
 	return t.find(&w)
 }
 
+// Get is Lookup and Action of one moment: key and action belong together even
+// while the writer is at work. Any goroutine.
+func (t *Table) Get(k *Key, a *Action) (slot uint32, ok bool) {
+	for {
+		slot, ok = t.Lookup(k)
+		if !ok {
+			return 0, false
+		}
+		if got, act, ok := t.Read(slot); ok && got == *k {
+			*a = act
+			return slot, true
+		}
+	}
+}
+
 // Owner returns the caller's record of a live slot. Any goroutine; a reader
 // that is not the writer must check that the record still names the slot.
 func (t *Table) Owner(slot uint32) uint32 { return atomic.LoadUint32(&t.side[slot].owner) }
