@@ -51,6 +51,22 @@ part_netns() {
 part_leftovers() {
 	section 'nothing left behind'
 	out/bin/lab leftovers
+	diff <(printf '%s\n' "$before") <(host_state) || { echo 'the machine is not as it was before the tests' >&2; return 1; }
+}
+
+# host_state is what tests could leave in the machine's own namespace.
+host_state() {
+	ip netns list | sort
+	ip -o link show | cut -d: -f2
+	ip rule show && ip -6 rule show
+	tc qdisc show
+	nft list ruleset
+	sysctl_state
+	ls /sys/fs/bpf 2>/dev/null || true
+}
+sysctl_state() {
+	grep . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_local_port_range \
+		/proc/sys/net/ipv4/ip_local_reserved_ports || true # an empty list is no line
 }
 
 if [ "$(id -u)" != 0 ]; then
@@ -59,6 +75,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build unit netns leftovers)
+before=$(host_state)
 for p in "${parts[@]}"; do
 	start=$SECONDS
 	"part_$p"
