@@ -32,7 +32,7 @@ func (a *Authority) checkRoute(c *collector, r *Router, route *ServiceRoute, adj
 	if svc != nil && !svc.AppliesToRouter(r) {
 		c.add(Warning, path+" > service-name", word(route.Service), "the service does not apply to this router", "")
 	}
-	clear := svc != nil && a.FindSecurity(svc.Security).Clear()
+	clear := svc != nil && a.SecurityOf(svc).Clear()
 	for _, peer := range route.Peers {
 		ways := 0
 		for i := range adjs {

@@ -10,7 +10,7 @@ func (k *checker) service(e *entry) {
 		if src == nil {
 			continue
 		}
-		if t := get[AccessPolicy](p, "source").Tenant; t != "" && !k.exists("tenant", t) {
+		if t := get[AccessPolicy](p, "source").Tenant; t != "" && t != GlobalTenant && !k.exists("tenant", t) {
 			k.err(src, "there is no such tenant", k.known("tenant"))
 		}
 	}

@@ -6,8 +6,9 @@ import "strings"
 // silently.
 //
 // Not yet effective: accepted when well-formed, with a warning unless the value
-// is the default. A list or container stands for all that is below it. Leaves
-// of the vendor's model that are in neither schema nor list are errors.
+// is the default. A list or container stands for all that is below it. Who
+// builds the feature deletes the row. Leaves of the vendor's model that the
+// schema lacks are errors.
 var notYet = []string{
 	"authority/conductor-address",
 	"authority/auto-install",
@@ -17,11 +18,12 @@ var notYet = []string{
 	"authority/session-recovery-detection",
 	"authority/tenant/security",
 	"authority/security/hmac",
+	"authority/service-class/dscp",
+	"authority/service-class/traffic-class",
 	"authority/service-class/rate-limit",
 	"authority/service-class/max-flow-rate",
 	"authority/service-class/max-flow-burst",
 	"authority/service-class/priority",
-	"authority/service-policy/lb-strategy",
 	"authority/service-policy/ingress-source-nat",
 	"authority/service-policy/required-qp",
 	"authority/service-policy/qp-preference",
@@ -52,8 +54,11 @@ var notYet = []string{
 	nif + "default-route",
 	nif + "management",
 	nif + "management-vector",
+	nif + "icmp",
 	nif + "prioritization-mode",
 	nif + "rewrite-dscp",
+	nif + "preserve-dscp",
+	nif + "neighbor",
 	nif + "traffic-engineering",
 	nif + "address/utility-ip-address",
 	nif + "address/ppp-peer-ip",
@@ -61,6 +66,7 @@ var notYet = []string{
 	nif + "adjacency/source-nat-address",
 	path + "qp-value",
 	path + "payload-encryption-override",
+	path + "post-encryption-padding",
 	path + "packet-resiliency",
 	path + "performance-monitoring",
 	path + "session-optimization",

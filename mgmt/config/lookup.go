@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // find returns the first element whose name is name, nil if there is none.
 func find[T any](list []T, name string, nameOf func(*T) string) *T {
@@ -35,6 +38,33 @@ func (a *Authority) FindServicePolicy(name string) *ServicePolicy {
 // FindService returns the service of that name, or nil.
 func (a *Authority) FindService(name string) *Service {
 	return find(a.Services, name, func(s *Service) string { return s.Name })
+}
+
+// Parent returns the nearest service that this one is a child of: child.parent
+// is a child of parent, and a.b.parent too where b.parent does not exist. Nil
+// if there is none.
+func (a *Authority) Parent(s *Service) *Service {
+	for name := s.Name; ; {
+		_, rest, dotted := strings.Cut(name, ".")
+		if !dotted {
+			return nil
+		}
+		if p := a.FindService(rest); p != nil {
+			return p
+		}
+		name = rest
+	}
+}
+
+// SecurityOf returns the payload policy of a service, its own or inherited, or
+// nil.
+func (a *Authority) SecurityOf(s *Service) *Security {
+	for ; s != nil; s = a.Parent(s) {
+		if s.Security != "" {
+			return a.FindSecurity(s.Security)
+		}
+	}
+	return nil
 }
 
 // FindRouter returns the router of that name, or nil.

@@ -27,6 +27,10 @@ type Tenant struct {
 	Members     []TenantMember
 }
 
+// GlobalTenant is the built-in tenant of sources that have no other; an
+// access-policy may name it.
+const GlobalTenant = "<global>"
+
 // TenantMember ties source prefixes seen in a neighborhood to the tenant.
 type TenantMember struct {
 	Neighborhood string

@@ -238,7 +238,7 @@ func source() valueType {
 			p.Prefix = pfx.Masked()
 			return p, ""
 		}
-		if _, problem := tenant.read(who); problem != "" {
+		if _, problem := tenant.read(who); problem != "" && who != GlobalTenant {
 			return p, "is no tenant or prefix"
 		}
 		p.Tenant = who

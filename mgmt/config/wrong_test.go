@@ -91,6 +91,9 @@ var wrong = []wrongCase{
 	{"adjacency to nobody", fiberJ + "adjacency", []any{obj{"ip-address": "192.0.2.9", "peer": "x"}}, `error: ` + fiber + ` > adjacency 192.0.2.9 x > peer: "x": there is no such router; allowed: branch1, hub1`},
 	{"applies-to router", "service/0/applies-to", []any{obj{"type": "router", "router-name": []any{"x"}}}, `error: authority > service datacenter > applies-to router > router-name: "x": there is no such router; allowed: branch1, hub1`},
 	{"applies-to nobody", "service/0/applies-to", []any{obj{"type": "router-group"}}, `error: authority > service datacenter > applies-to router-group > group-name: is missing: type is router-group; allowed: one or more`},
+	{"the global tenant", "service/0/access-policy/+", obj{"source": "<global>"}, ``},
+	{"global sources of a prefix", "service/0/access-policy/+", obj{"source": "<global>@10.0.0.0/8"}, ``},
+	{"no tenant", "service/0/access-policy/+", obj{"source": "<local>"}, `error: authority > service datacenter > access-policy "<local>" > source: "<local>": is no tenant or prefix; allowed: TENANT, PREFIX or TENANT@PREFIX`},
 	// ports
 	{"breakout ports", hubJ + "neighborhood/0/port-range", ports(5000, 5999), `error: ` + hubWAN + ` > neighborhood isp-fiber > port-range 5000: 5000-5999: overlaps 2048-9999, ports of source-NAT breakout; allowed: ` + plan},
 	{"socket ports", hubJ + "neighborhood/0/port-range", ports(16383, 16500), `error: ` + hubWAN + ` > neighborhood isp-fiber > port-range 16383: 16383-16500: overlaps 10000-16383, ports of the box's own outgoing sockets; allowed: ` + plan},
@@ -126,8 +129,8 @@ var wrong = []wrongCase{
 	{"no policy for peers", fiberJ + "inter-router-security", nil, `error: ` + fiber + ` > inter-router-security: is missing: the interface has peers; allowed: ` + secs},
 	{"sha384", "security/1/hmac-cipher", "sha384", `error: authority > security payload-cbc > hmac-cipher: "sha384": is not supported yet; allowed: sha1, sha256, sha256-128`},
 	// warnings
-	{"not effective", "service-policy/0/lb-strategy", "proportional", `warning: authority > service-policy fiber-then-lte > lb-strategy: "proportional": is not yet effective`},
-	{"default of a leaf without effect", "service-policy/0/lb-strategy", "hunt", ``},
+	{"not effective", "service-class/0/dscp", 46, `warning: authority > service-class standard > dscp: 46: is not yet effective`},
+	{"default of a leaf without effect", "service-class/0/dscp", 0, ``},
 	{"adaptive", "security/1/adaptive-encryption", true, `warning: authority > security payload-cbc > adaptive-encryption: true: is not yet effective: everything is encrypted`},
 	{"host bits", "service/0/address/+", "10.21.0.5/24", `warning: authority > service datacenter > address: "10.21.0.5/24": has host bits, means 10.21.0.0/24`},
 	{"no such vector", "service-policy/0/vector/+", obj{"name": "mpls"}, `warning: authority > service-policy fiber-then-lte > vector mpls > name: "mpls": no interface has this vector`},
