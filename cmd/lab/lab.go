@@ -22,6 +22,10 @@ type lab struct {
 	branch, hub *world.Router
 	failed      []string // names of the steps that failed
 
+	// unwatch ends the watch that closes the world when the lab is interrupted;
+	// nil while there is none.
+	unwatch func() bool
+
 	// prepare changes the world before the routers start; nil: nothing. Tests
 	// put other routers in.
 	prepare func(*world.World) error
@@ -117,7 +121,7 @@ func (l *lab) bringUp(ctx context.Context) error {
 			return fmt.Errorf("bring up %s", s.name)
 		}
 		if s.name == worldStep {
-			context.AfterFunc(ctx, func() { _ = l.w.Close() }) // finish reports its error
+			l.unwatch = context.AfterFunc(ctx, func() { _ = l.w.Close() }) // finish reports its error
 		}
 	}
 	return nil
@@ -128,8 +132,7 @@ func (l *lab) finish() error {
 	if l.w == nil {
 		return nil
 	}
-	if l.keep && l.branch != nil {
-		l.printPlay()
+	if l.keep && l.branch != nil && l.leave() {
 		return nil
 	}
 	start := time.Now()

@@ -98,31 +98,45 @@ func TestStepsTellSVRFromForwarding(t *testing.T) {
 	}
 }
 
+// runLab runs the lab as a program of its own until it ends.
+func runLab(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(self, args...)
+	c.Env = append(os.Environ(), "BE_THE_LAB=1", "WAYMARK_BIN="+self)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
 func TestUpAndDown(t *testing.T) {
-	l, out := plainLab(t)
-	if err := l.command(context.Background(), []string{"up"}); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if out, err := runLab(t, "up"); err != nil || !strings.Contains(out, "ip netns exec wmlab-client") {
+		t.Fatalf("up: %v\n%s", err, out)
 	}
-	if l.w.Name != world.LabName || !strings.Contains(out.String(), "ip netns exec wmlab-client") {
-		t.Errorf("up printed %s", out)
+	ping := exec.Command("ip", "netns", "exec", "wmlab-client", "ping", "-c", "1", "-W", "2", "192.168.1.10")
+	if out, err := ping.CombinedOutput(); err != nil {
+		t.Errorf("in the world left running: %v\n%s", err, out)
 	}
-	second, _ := plainLab(t)
-	if err := second.command(context.Background(), []string{"up"}); err == nil {
-		t.Error("second up: no error")
+	out, err := exec.Command("ip", "netns", "pids", "wmlab-branch").Output()
+	if err != nil || len(bytes.Fields(out)) != 1 {
+		t.Errorf("processes of the branch left running: got %q, %v, want one", out, err)
 	}
-	pid := l.branch.PID()
-	down, text := plainLab(t)
-	if err := down.command(context.Background(), []string{"down"}); err != nil {
-		t.Error(err)
+	if out, err := runLab(t, "up"); err == nil {
+		t.Errorf("second up: no error\n%s", out)
 	}
-	if err := syscall.Kill(pid, 0); err == nil {
-		<-l.branch.Done() // ended, reaped by now or in a moment
+	if out, err := runLab(t, "down"); err != nil {
+		t.Errorf("down: %v\n%s", err, out)
 	}
-	if err := down.command(context.Background(), []string{"down"}); err != nil || !strings.Contains(text.String(), "no lab is up") {
-		t.Errorf("down twice: %v, %s", err, text)
+	if stays(world.LabName) {
+		t.Error("the lab is still there after down")
 	}
-	if err := down.command(context.Background(), []string{"leftovers"}); err != nil {
-		t.Errorf("%v\n%s", err, text)
+	if out, err := runLab(t, "down"); err != nil || !strings.Contains(out, "no lab is up") {
+		t.Errorf("down twice: %v\n%s", err, out)
+	}
+	if out, err := runLab(t, "leftovers"); err != nil {
+		t.Errorf("leftovers: %v\n%s", err, out)
 	}
 }
 

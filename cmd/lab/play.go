@@ -15,11 +15,20 @@ func (l *lab) up(ctx context.Context) error {
 	if l.w == nil {
 		return err // also when one is up already
 	}
-	if err != nil || ctx.Err() != nil {
+	if err != nil || !l.leave() {
 		return errors.Join(err, ctx.Err(), l.w.Close())
 	}
-	l.printPlay()
 	return nil
+}
+
+// leave lets the world live on without us and says how to play with it; false:
+// an interrupt came first and the world is going.
+func (l *lab) leave() bool {
+	if !l.unwatch() {
+		return false
+	}
+	l.printPlay()
+	return true
 }
 
 const play = `
