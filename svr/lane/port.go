@@ -50,7 +50,7 @@ type PortConfig struct {
 	RingBytes  int         // receive ring memory; 0: 1 MB
 	QueueBytes int         // receive buffer for super-packets (kernel memory); 0: 4 MB
 	NoOffload  Offload     // offloads not to use
-	Qdisc      bool        // send through the interface's queueing discipline
+	Bypass     bool        // do not send through the interface's queueing discipline
 }
 
 // Port is one Linux interface, opened with AF_PACKET. After New it belongs to
@@ -98,7 +98,7 @@ func openPort(cfg PortConfig) (*Port, error) {
 	if queue == 0 {
 		queue = 4 << 20
 	}
-	if p.fd, err = openSocket(queue, cfg.Qdisc); err != nil {
+	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
 		return nil, err
 	}
 	bytes := cfg.RingBytes

@@ -34,7 +34,7 @@ func htons(v uint16) uint16 { return v<<8 | v>>8 }
 
 // openSocket opens an AF_PACKET socket without binding it: nothing is received
 // yet.
-func openSocket(queueBytes int, qdisc bool) (fd int, err error) {
+func openSocket(queueBytes int, bypass bool) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open packet socket: %w", err)
@@ -51,7 +51,7 @@ func openSocket(queueBytes int, qdisc bool) (fd int, err error) {
 	set("PACKET_VERSION", unix.PACKET_VERSION, unix.TPACKET_V2)
 	set("PACKET_RESERVE", unix.PACKET_RESERVE, ringReserve)
 	set("PACKET_COPY_THRESH", unix.PACKET_COPY_THRESH, 1)
-	if !qdisc {
+	if bypass {
 		set("PACKET_QDISC_BYPASS", unix.PACKET_QDISC_BYPASS, 1)
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func gateway(t testing.TB, ns, dev string, gws ...string) {
 
 // Start opens both ports with a lane that forwards between client and server,
 // and runs it until the test ends. change may alter the configuration.
-func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg *lane.Config)) {
+func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg *lane.Config)) *lane.Hops {
 	t.Helper()
 	left := lane.PortConfig{Name: LeftIf, Interfaces: []lane.Interface{{ID: 1}}}
 	right := lane.PortConfig{Name: RightIf, Interfaces: []lane.Interface{{ID: 2}}}
@@ -130,7 +130,8 @@ func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg 
 		change(&left, &right, &cfg)
 	}
 	n.Forwarder = &Forwarder{}
-	nstest.In(t, n.Router, func() error { return n.open(left, right, cfg) })
+	hops := lane.NewHops(64)
+	nstest.In(t, n.Router, func() error { return n.open(left, right, hops, cfg) })
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- n.Lane.Run(ctx) }()
@@ -143,9 +144,10 @@ func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg 
 			t.Errorf("close lane: %v", err)
 		}
 	})
+	return hops
 }
 
-func (n *Net) open(left, right lane.PortConfig, cfg lane.Config) error {
+func (n *Net) open(left, right lane.PortConfig, hops *lane.Hops, cfg lane.Config) error {
 	var ports []*lane.Port
 	for _, c := range []lane.PortConfig{left, right} {
 		p, err := lane.OpenPort(c)
@@ -154,7 +156,6 @@ func (n *Net) open(left, right lane.PortConfig, cfg lane.Config) error {
 		}
 		ports = append(ports, p)
 	}
-	hops := lane.NewHops(64)
 	l, err := lane.New(ports, hops, n.Forwarder, cfg)
 	if err != nil {
 		return err
