@@ -4,9 +4,9 @@ import "fmt"
 
 // Queues of a pathway.
 const (
-	restLong  = iota // rest of 60 s, by release
-	restShort        // rest of 10 s, by release
-	restDone         // rested, by the end of the rest
+	restLong  = iota // rest of 60 s, in the order of Free
+	restShort        // rest of 10 s, in the order of Free
+	restDone         // rest is over, in the order of its end
 	queues
 )
 
@@ -88,16 +88,11 @@ func releaseTick(at int64) uint32 { return uint32((at + 1<<seenShift - 1) >> see
 // released tells whether a release tick has come.
 func (w *Wayports) released(tick uint32) bool { return int32(uint32(w.now>>seenShift)-tick) >= 0 }
 
-// enqueue lets a live node rest. Its release is not before that of the node
-// ahead of it, so that the queue stays sorted.
+// enqueue lets a live node rest. A node behind one that is released later waits
+// for it, which only lengthens its rest, by the time its last packet was ago.
 func (w *Wayports) enqueue(p *pathway, q *queue, i, release uint32) {
 	n := &w.arena.nodes[i]
 	n.state, n.when = nodeRest, release
-	if q.tail != 0 {
-		if t := w.arena.nodes[q.tail-1].when; int32(t-release) > 0 {
-			n.when = t
-		}
-	}
 	q.push(&w.arena, i)
 	p.live--
 	p.resting++

@@ -176,7 +176,8 @@ func (t *Table) fill(slot uint32, img *image, owner uint32) {
 }
 
 // Update publishes a new action in place; counters go on. Readers see the old
-// or the new action, never a mixture. It fails with ErrForm when an IPv6 side
+// or the new action, never a mixture; the BPF lane punts meanwhile, and a kill
+// in between loses the direction (Move has neither flaw). It fails with ErrForm when an IPv6 side
 // comes to a slot made without one (Move then), ErrNoSlot when the slot is
 // empty. Writer only.
 func (t *Table) Update(slot uint32, a Action) error {

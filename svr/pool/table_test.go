@@ -333,6 +333,46 @@ func TestNoKeyLost(t *testing.T) {
 	}
 }
 
+// TestMovesAreCounted: whenever a key comes to another bucket or slot, the
+// word that tells readers so has changed.
+func TestMovesAreCounted(t *testing.T) {
+	tab := newTestTable(t, 600)
+	tab.buckets = 50
+	where := map[uint32]uintptr{}
+	displaced := 0
+	for n := uint32(0); n < 390; n++ {
+		moves := tab.mem.load32(offMoves)
+		k := key4(n)
+		s, err := tab.Insert(k, action(k, n, false), n)
+		if err != nil {
+			t.Fatalf("insert %d of 400: %v", n, err)
+		}
+		for o, before := range where {
+			if at, ok := tab.place(tab.hashAt(o), o); !ok || at != before {
+				where[o] = at
+				displaced++
+				if tab.mem.load32(offMoves) == moves {
+					t.Fatalf("slot %d was displaced, nobody was told", o)
+				}
+			}
+		}
+		where[s], _ = tab.place(tab.hashAt(s), s)
+		moves = tab.mem.load32(offMoves)
+		if n%10 == 0 {
+			to, err := tab.Move(s, action(k, n, false), second)
+			if err != nil || tab.mem.load32(offMoves) == moves {
+				t.Fatalf("move: %v, or nobody was told", err)
+			}
+			where[to] = where[s]
+			delete(where, s)
+		}
+	}
+	if displaced == 0 {
+		t.Error("nothing was displaced")
+	}
+	checkTable(t, tab)
+}
+
 func TestWrongSlotPanics(t *testing.T) {
 	tab := newTestTable(t, 4)
 	defer func() {

@@ -216,6 +216,68 @@ func TestArenaFull(t *testing.T) {
 	}
 }
 
+// TestNewWalk: pairs that were forgotten come back in the next walk, once they
+// rested.
+func TestNewWalk(t *testing.T) {
+	w := newTestWayports(t, 3, PathwayConfig{Local: []Range{{2000, 2003}}, Peer: []Range{{2001, 2003}}})
+	for range 2 {
+		l, p, _ := w.Alloc(0, second)
+		w.Free(0, l, p, second, second, false)
+	}
+	for i := range 2 { // the second forgets one of the first two
+		if _, _, err := w.Alloc(0, 2*second); err != nil {
+			t.Fatalf("alloc %d: %v", i, err)
+		}
+	}
+	w.Advance(61*second + 1<<seenShift)
+	if _, _, err := w.Alloc(0, 61*second+1<<seenShift); err != nil {
+		t.Fatalf("of the rested pair: %v", err)
+	}
+	if _, _, err := w.Alloc(0, 61*second+1<<seenShift); !errors.Is(err, ErrResting) {
+		t.Fatalf("of the forgotten pair before its time: got %v, want ErrResting", err)
+	}
+	if got := w.Stats(0); got.Free != 1 || got.Forgotten != 1 {
+		t.Errorf("got %+v", got)
+	}
+	if _, _, err := w.Alloc(0, 63*second); !errors.Is(err, ErrArena) {
+		t.Errorf("a fourth live pair in three nodes: got %v, want ErrArena", err)
+	}
+}
+
+// TestForgottenComesBack: a pathway that lost nearly all its nodes to another
+// one gets every pair back.
+func TestForgottenComesBack(t *testing.T) {
+	small := PathwayConfig{Local: []Range{{2000, 2019}}, Peer: []Range{{3000, 3009}}}
+	w := newTestWayports(t, 50, small, PathwayConfig{})
+	for _, c := range []struct {
+		id uint16
+		n  int
+	}{{0, 50}, {1, 45}} {
+		var got []pair
+		for range c.n {
+			l, p, err := w.Alloc(c.id, second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, pair{c.id, l, p})
+		}
+		for _, q := range got {
+			w.Free(q.id, q.local, q.peer, second, second, false)
+		}
+	}
+	if got := w.Stats(0); got.Forgotten != 45 || got.Free != 45 {
+		t.Errorf("got %+v", got)
+	}
+	seen := map[pair]bool{}
+	for i := range 50 {
+		l, p, err := w.Alloc(0, 200*second)
+		if err != nil || seen[pair{0, l, p}] {
+			t.Fatalf("alloc %d: got %d/%d %v", i, l, p, err)
+		}
+		seen[pair{0, l, p}] = true
+	}
+}
+
 func TestRetire(t *testing.T) {
 	w := newTestWayports(t, 10, PathwayConfig{}, PathwayConfig{})
 	l, p, _ := w.Alloc(0, second)
