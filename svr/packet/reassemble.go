@@ -47,7 +47,6 @@ type ReassemblyCounters struct {
 const (
 	pageSize  = 2048
 	pageCount = (MaxLen + pageSize) / pageSize // pages of the longest packet
-	unit      = 8                              // fragments are multiples of it
 )
 
 // Reassembler joins pieces of packets, told apart by a key, in memory fixed at
@@ -57,10 +56,12 @@ const (
 type Reassembler[K comparable] struct {
 	cfg      ReassemblerConfig
 	contexts []context[K]
+	order    []uint16 // numbers of contexts; the first inUse are in use
+	inUse    int
+	check    int64 // no context expires before
 	arena    []byte
 	free     []uint16 // pages of the arena not in use
 	out      []byte   // the joined packet of Add
-	inUse    int
 	count    ReassemblyCounters
 }
 
@@ -68,16 +69,16 @@ type Reassembler[K comparable] struct {
 type context[K comparable] struct {
 	key   K
 	start int64 // time of the first piece
-	used  bool
-	dead  bool // given up: refuses its pieces until it expires
-	index int  // of this context in the array
-	count int  // pieces here
-	total int  // length of the whole, -1 while unknown
-	top   int  // highest end seen
-	got   int  // bytes here
+	dead  bool  // given up: refuses its pieces until it expires
+	index int   // of this context in the array
+	place int   // of its number in order
+	count int   // pieces here
+	total int   // length of the whole, -1 while unknown
+	top   int   // highest end seen
+	got   int   // bytes here
 	page  [pageCount]uint16
 	has   [pageCount]bool
-	seen  [pageCount * pageSize / unit / 64]uint64 // one bit per 8 bytes
+	seen  blocks
 }
 
 // NewReassembler makes a reassembler with all its memory.
@@ -94,6 +95,7 @@ func newReassembler[K comparable](cfg ReassemblerConfig) *Reassembler[K] {
 	r := &Reassembler[K]{
 		cfg:      cfg,
 		contexts: make([]context[K], cfg.Contexts),
+		order:    make([]uint16, cfg.Contexts),
 		arena:    make([]byte, pages*pageSize),
 		free:     make([]uint16, pages),
 	}
@@ -102,6 +104,7 @@ func newReassembler[K comparable](cfg ReassemblerConfig) *Reassembler[K] {
 	}
 	for i := range r.contexts {
 		r.contexts[i].index = i
+		r.order[i] = uint16(i)
 	}
 	return r
 }
@@ -121,6 +124,7 @@ func (c ReassemblerConfig) withDefaults() ReassemblerConfig {
 	if c.MaxBytes <= 0 || c.MaxBytes > MaxLen {
 		c.MaxBytes = MaxLen
 	}
+	c.Contexts = min(c.Contexts, 65535)
 	c.Memory = min(max(c.Memory, pageCount*pageSize), 65535*pageSize)
 	return c
 }
@@ -133,18 +137,25 @@ func (r *Reassembler[K]) InUse() (used, capacity int) { return r.inUse, len(r.co
 
 // Expire gives up the packets whose time is over. Add does it as well.
 func (r *Reassembler[K]) Expire(now int64) {
-	if r.inUse == 0 {
+	if r.inUse == 0 || now < r.check {
 		return
 	}
-	for i := range r.contexts {
-		if c := &r.contexts[i]; c.used && now-c.start > r.cfg.Lifetime {
-			if !c.dead {
-				r.count.Expired++
-			}
-			r.release(c)
+	r.check = now + r.cfg.Lifetime
+	for i := r.inUse - 1; i >= 0; i-- {
+		c := r.used(i)
+		if now-c.start <= r.cfg.Lifetime {
+			r.check = min(r.check, c.start+r.cfg.Lifetime+1)
+			continue
 		}
+		if !c.dead {
+			r.count.Expired++
+		}
+		r.release(c)
 	}
 }
+
+// used returns the i-th context in use.
+func (r *Reassembler[K]) used(i int) *context[K] { return &r.contexts[r.order[i]] }
 
 // Add copies in the piece b that stands offset bytes into the packet key; more
 // tells that others follow it. now is in nanoseconds and never falls. With the
@@ -182,7 +193,7 @@ func (r *Reassembler[K]) add(now int64, key K, offset int, more bool, b []byte) 
 	if end > r.cfg.MaxBytes || !c.agrees(end, more) {
 		return nil, r.giveUp(c, ErrPieceLength)
 	}
-	if c.touched(offset, end) {
+	if c.seen.any(offset, end) {
 		if r.same(c, offset, b) {
 			r.count.Duplicates++
 			return c, nil
@@ -221,46 +232,50 @@ func (r *Reassembler[K]) giveUp(c *context[K], why error) error {
 
 // find returns the context of key, a new one if there is none.
 func (r *Reassembler[K]) find(now int64, key K) *context[K] {
-	var vacant *context[K]
-	for i := range r.contexts {
-		c := &r.contexts[i]
-		if !c.used {
-			vacant = c
-		} else if c.key == key {
+	for i := range r.order[:r.inUse] {
+		if c := r.used(i); c.key == key {
 			return c
 		}
 	}
-	if vacant == nil {
-		vacant = r.oldest(nil)
-		if !vacant.dead {
-			r.count.GaveWay++
-		}
-		r.release(vacant)
+	if r.inUse == len(r.contexts) {
+		r.giveWay(nil)
 	}
+	if r.inUse == 0 {
+		r.check = now + r.cfg.Lifetime + 1
+	}
+	c := r.used(r.inUse)
+	*c = context[K]{key: key, start: now, total: -1, index: c.index, place: r.inUse}
 	r.inUse++
 	r.count.Highest = max(r.count.Highest, r.inUse)
-	*vacant = context[K]{key: key, start: now, used: true, total: -1, index: vacant.index}
-	return vacant
+	return c
 }
 
-// oldest returns the context that began first, other than not, among those in
-// use; nil if there is none.
-func (r *Reassembler[K]) oldest(not *context[K]) *context[K] {
+// giveWay frees the packet that began first, but not the one of c; false when
+// there is none.
+func (r *Reassembler[K]) giveWay(not *context[K]) bool {
 	var o *context[K]
-	for i := range r.contexts {
-		c := &r.contexts[i]
-		if c.used && c != not && (o == nil || c.start < o.start) {
+	for i := range r.order[:r.inUse] {
+		if c := r.used(i); c != not && (o == nil || c.start < o.start) {
 			o = c
 		}
 	}
-	return o
+	if o == nil {
+		return false
+	}
+	if !o.dead {
+		r.count.GaveWay++
+	}
+	r.release(o)
+	return true
 }
 
 // release frees a context and its pages.
 func (r *Reassembler[K]) release(c *context[K]) {
 	r.freePages(c)
-	c.used = false
 	r.inUse--
+	last := r.used(r.inUse)
+	r.order[c.place], r.order[r.inUse] = r.order[r.inUse], r.order[c.place]
+	last.place = c.place
 }
 
 // freePages gives the pages of c back.
@@ -292,19 +307,6 @@ func (r *Reassembler[K]) reserve(c *context[K], from, to int) bool {
 	return true
 }
 
-// giveWay frees the oldest packet but c.
-func (r *Reassembler[K]) giveWay(c *context[K]) bool {
-	o := r.oldest(c)
-	if o == nil {
-		return false
-	}
-	if !o.dead {
-		r.count.GaveWay++
-	}
-	r.release(o)
-	return true
-}
-
 // bytesAt returns the bytes of c from offset on up to the end of their page.
 func (r *Reassembler[K]) bytesAt(c *context[K], offset int) []byte {
 	page := int(c.page[offset/pageSize]) * pageSize
@@ -317,35 +319,18 @@ func (r *Reassembler[K]) store(c *context[K], offset int, b []byte) {
 	c.top = max(c.top, end)
 	c.got += len(b)
 	c.count++
-	for u := offset / unit; u < (end+unit-1)/unit; u++ {
-		c.seen[u/64] |= 1 << (u % 64)
-	}
+	c.seen.set(offset, end)
 	for len(b) > 0 {
 		n := copy(r.bytesAt(c, offset), b)
 		b, offset = b[n:], offset+n
 	}
 }
 
-// touched tells whether any byte of [from, to) came before.
-func (c *context[K]) touched(from, to int) bool {
-	for u := from / unit; u < (to+unit-1)/unit; u++ {
-		if c.seen[u/64]&(1<<(u%64)) != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // same tells whether all of the piece came before with the same bytes.
 func (r *Reassembler[K]) same(c *context[K], offset int, b []byte) bool {
 	end := offset + len(b)
-	if end > c.top {
+	if end > c.top || !c.seen.all(offset, end) {
 		return false
-	}
-	for u := offset / unit; u < (end+unit-1)/unit; u++ {
-		if c.seen[u/64]&(1<<(u%64)) == 0 {
-			return false
-		}
 	}
 	for len(b) > 0 {
 		have := r.bytesAt(c, offset)
