@@ -68,6 +68,10 @@ func (p *pathway) up() {
 	p.highest = max(p.highest, p.live)
 }
 
+// sparse tells whether at most an eighth of the pairs is live or rests, so that
+// a walk meets a pair without node at once.
+func (p *pathway) sparse() bool { return uint64(p.live+p.resting)*8 <= uint64(p.n) }
+
 // mayWalk tells whether the permutation has elements left, and begins a new
 // walk where that is safe.
 func (p *pathway) mayWalk(now int64) bool {
@@ -99,8 +103,9 @@ func (w *Wayports) enqueue(p *pathway, q *queue, i, release uint32) {
 	w.join(p)
 }
 
-// settle moves up to n nodes of each resting queue whose rest is over to the
-// rested ones, and drops ghosts.
+// settle takes up to n nodes whose rest is over, and ghosts, off each resting
+// queue. In a pathway that is nearly empty the walk finds their pairs again as
+// well without them, so they make room; otherwise they wait to be reused.
 func (w *Wayports) settle(p *pathway, n int) {
 	for k := range restDone {
 		q := &p.queues[k]
@@ -113,9 +118,13 @@ func (w *Wayports) settle(p *pathway, n int) {
 			if !w.released(h.when) {
 				break
 			}
-			h.state = nodeDone
-			p.queues[restDone].push(&w.arena, q.pop(&w.arena))
 			p.resting--
+			if i := q.pop(&w.arena); p.sparse() {
+				w.drop(p, i)
+			} else {
+				h.state = nodeDone
+				p.queues[restDone].push(&w.arena, i)
+			}
 		}
 	}
 	w.part(p)

@@ -23,8 +23,9 @@ const (
 	RestTimeClosed = 10e9 // TCP closed both ways
 )
 
-// freshTries bounds the candidates of one allocation that turn out to be taken.
-const freshTries = 64
+// freshTries bounds the candidates of one allocation that turn out to be taken:
+// with 98 % of a pathway live, one allocation of 200 fails though a pair is free.
+const freshTries = 256
 
 // PathwayConfig describes the wayports between a local and a peer waypoint.
 type PathwayConfig struct {
@@ -51,14 +52,15 @@ type PathwayStats struct {
 //
 // A pair that is live or rests has a node. Every pathway walks through a keyed
 // permutation of its pairs and takes those without a node; at the end of the
-// walk it reuses its own rested pairs in the order of their release. That is
-// exact as long as nothing loses its node. When the arena runs out, resting
-// nodes are forgotten, oldest first, under two rules that keep the rest:
+// walk it reuses its own rested pairs in the order of their release. Nodes of
+// rested pairs may go at any time: the next walk finds the pairs again. When the
+// arena runs out, pairs that still rest are forgotten, oldest first, under two
+// rules that keep the rest:
 //
 //   - a pair that still rests is forgotten only if the walk has passed it, so
 //     that it cannot come up again in this walk;
-//   - a new walk, which finds forgotten pairs again, begins only when the last
-//     pair forgotten that way was forgotten a whole rest ago.
+//   - a new walk begins only when the last pair forgotten that way was forgotten
+//     a whole rest ago.
 //
 // A live pair is never forgotten, so no pair is ever live twice.
 type Wayports struct {
