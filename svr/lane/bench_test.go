@@ -6,41 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"waymark/net/guard"
 	"waymark/net/netns/nstest"
 	"waymark/svr/lane"
 	"waymark/svr/lane/lanetest"
 	"waymark/svr/lane/lanetest/gen"
 )
-
-// waitResolved waits until the forwarder's next-hops answered.
-func waitResolved(t testing.TB, n *lanetest.Net, hops *lane.Hops) {
-	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		all := true
-		n.Lane.Do(func() {
-			for _, r := range n.Forwarder.Routes {
-				st, _ := hops.State(r.Hop)
-				all = all && st == lane.HopResolved
-			}
-		})
-		if all {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("next-hops do not resolve")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func guardRouter(t testing.TB, n *lanetest.Net) {
-	t.Helper()
-	nstest.In(t, n.Router, func() error {
-		return guard.Apply(guard.Config{Owner: "bench", Devices: []string{lanetest.LeftIf, lanetest.RightIf}})
-	})
-}
 
 // offered starts a generator on CPU 0 towards the router's left side.
 func offered(t testing.TB, n *lanetest.Net) *gen.Generator {

@@ -62,6 +62,7 @@ type Net struct {
 	Client, Router, Server string
 	Forwarder              *Forwarder
 	Lane                   *lane.Lane
+	Damaged                int // packets that Damage spoilt
 }
 
 // Names of the interfaces.
@@ -82,9 +83,15 @@ func prefixes(list ...string) (p []netip.Prefix) {
 // NewNet makes the namespaces and the links; the router forwards nothing yet.
 func NewNet(t testing.TB) *Net {
 	t.Helper()
+	return NewNetAddrs(t, netns.End{Addrs: prefixes("10.1.0.1/24", "fd01::1/64")})
+}
+
+// NewNetAddrs is NewNet with other addresses on the router's left interface.
+func NewNetAddrs(t testing.TB, left netns.End) *Net {
+	t.Helper()
 	n := &Net{Client: nstest.New(t), Router: nstest.New(t), Server: nstest.New(t)}
 	nstest.Veth(t, netns.End{NS: n.Client, Name: ClientIf, Addrs: prefixes("10.1.0.2/24", "fd01::2/64")},
-		netns.End{NS: n.Router, Name: LeftIf, Addrs: prefixes("10.1.0.1/24", "fd01::1/64")})
+		netns.End{NS: n.Router, Name: LeftIf, Addrs: left.Addrs})
 	nstest.Veth(t, netns.End{NS: n.Server, Name: ServerIf, Addrs: prefixes("10.2.0.2/24", "fd02::2/64")},
 		netns.End{NS: n.Router, Name: RightIf, Addrs: prefixes("10.2.0.1/24", "fd02::1/64")})
 	gateway(t, n.Client, ClientIf, "10.1.0.1", "fd01::1")
@@ -177,4 +184,25 @@ func (n *Net) open(left, right lane.PortConfig, hops *lane.Hops, cfg lane.Config
 		}
 	}
 	return nil
+}
+
+// Damage spoils the last byte of every nth large TCP packet that has a full
+// checksum, from now on.
+func (n *Net) Damage(t testing.TB, nth int) {
+	t.Helper()
+	seen := 0
+	err := n.Lane.Do(func() {
+		n.Forwarder.Before = func(p *packet.Packet) {
+			if p.Kind != packet.KindTCP || p.Csum == packet.CsumPartial || len(p.Payload()) < 1000 {
+				return
+			}
+			if seen++; seen%nth == 0 {
+				p.Buf[p.End-1] ^= 0x55
+				n.Damaged++
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -29,9 +29,6 @@ type Generator struct {
 // frame is an Ethernet frame with IPv4 and UDP; flows a power of two.
 func NewGenerator(ifindex int, frame []byte, flows uint32) (*Generator, error) {
 	const maxUint16 = 1<<16 - 1
-	insn := func(code uint8, dst, src uint8, off int16, imm int32) uint64 {
-		return uint64(code) | uint64(dst)<<8 | uint64(src)<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
-	}
 	prog := []uint64{
 		insn(0x61, 7, 1, 0, 0),              // r7 = ctx->data
 		insn(0x61, 8, 1, 4, 0),              // r8 = ctx->data_end
@@ -48,18 +45,22 @@ func NewGenerator(ifindex int, frame []byte, flows uint32) (*Generator, error) {
 		insn(0xb7, 0, 0, 0, 1),              // drop: r0 = XDP_DROP
 		insn(0x95, 0, 0, 0, 0),              // exit
 	}
-	prog[4] = insn(0x2d, 2, 8, 7, 0)
 	if len(frame) > maxUint16 || flows > maxUint16 {
 		return nil, fmt.Errorf("generator: frame or flows too large")
 	}
-	fd, err := loadXDP(prog)
+	fd, err := loadProgram(unix.BPF_PROG_TYPE_XDP, prog)
 	if err != nil {
 		return nil, err
 	}
 	return &Generator{prog: fd, frame: frame, done: make(chan error, 1)}, nil
 }
 
-func loadXDP(prog []uint64) (int, error) {
+// insn is one BPF instruction (struct bpf_insn).
+func insn(code uint8, dst, src uint8, off int16, imm int32) uint64 {
+	return uint64(code) | uint64(dst)<<8 | uint64(src)<<12 | uint64(uint16(off))<<16 | uint64(uint32(imm))<<32
+}
+
+func loadProgram(typ uint32, prog []uint64) (int, error) {
 	license := []byte("GPL\x00")
 	log := make([]byte, 4096)
 	attr := struct {
@@ -70,12 +71,12 @@ func loadXDP(prog []uint64) (int, error) {
 		version, flags  uint32
 		name            [16]byte
 		ifindex, attach uint32
-	}{typ: unix.BPF_PROG_TYPE_XDP, count: uint32(len(prog)), level: 1, logSize: uint32(len(log)),
+	}{typ: typ, count: uint32(len(prog)), level: 1, logSize: uint32(len(log)),
 		insns: ptr(&prog[0]), license: ptr(&license[0]), log: ptr(&log[0])}
 	fd, _, e := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
 	runtime.KeepAlive(prog)
 	if e != 0 {
-		return -1, fmt.Errorf("load generator: %w: %s", e, log)
+		return -1, fmt.Errorf("load BPF program: %w: %s", e, log)
 	}
 	return int(fd), nil
 }
