@@ -61,8 +61,13 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 		e.moved(p, i, l, id, m)
 		return
 	}
-	if m.h.Has.Has(wire.TypeControl) {
+	echoed := e.echoes(p, m)
+	if m.h.Has.Has(wire.TypeControl) && !(echoed && m.h.Control == wire.ControlKeepAlive) {
 		e.stats.Add(DropControl, 1)
+		return
+	}
+	if !echoed && e.ended.has(e.hashUUID(&m.p.UUID), e.now) {
+		e.challenge(p, id, m)
 		return
 	}
 	e.accept(p, id, m)
@@ -146,6 +151,10 @@ func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
 	}
 	e.stats.Add(SessionsAccepted, 1)
 	e.paths[id].prove(&p.T.Src)
+	if m.h.Has.Has(wire.TypeControl) {
+		e.sendDisable(i, 0) // an echo without data
+		return
+	}
 	e.deliver(p, i, 0, m)
 }
 
@@ -227,7 +236,12 @@ func (e *Engine) follow(p *packet.Packet, id policy.PathID, m *receivedMeta, ten
 		g.hop = noHop
 		e.stats.Add(DropHop, 1)
 	}
-	if !ok || !e.protect(r) || !e.lead(i, &key[1], c) || !e.keysOf(r, m) {
+	if !ok || !e.protect(r) || !e.lead(i, &key[1], c) {
+		e.remove(i)
+		return none, false
+	}
+	if !e.keysOf(r, m) {
+		e.freeWayports(r, 1, &key[1]) // remove finds pairs in the table only
 		e.remove(i)
 		return none, false
 	}

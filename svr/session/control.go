@@ -12,8 +12,8 @@ func (e *Engine) control(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 	switch m.h.Control {
 	case wire.ControlKeepAlive:
 		e.stats.Add(ReceivedKeepAlive, 1)
-		if m.p.Forward || m.p.Reverse {
-			e.believe(p, i, d, m) // an echoed challenge without data
+		if (m.p.Forward || m.p.Reverse) && e.believe(p, i, d, m) == beliefReplace {
+			e.replace(p, i, m) // an echoed challenge without data
 		}
 	case wire.ControlEnable:
 		e.stats.Add(ReceivedEnable, 1)

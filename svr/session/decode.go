@@ -74,9 +74,7 @@ func (e *Engine) decodeSignalled(p *packet.Packet, i uint32, d int, joined bool)
 	}
 	switch e.believe(p, i, d, &m) {
 	case beliefReplace:
-		// The pair belongs to another session of the peer now.
-		e.remove(i)
-		e.arriveWith(p, &m)
+		e.replace(p, i, &m)
 	case beliefPass:
 		e.deliver(p, i, d, &m)
 	}
@@ -95,7 +93,7 @@ type belief uint8
 const (
 	beliefDrop belief = iota
 	beliefPass
-	beliefReplace
+	beliefReplace // the pair is another session's now, and that is proven
 )
 
 // believe applies session metadata that arrived on leg d of session i
@@ -124,7 +122,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		return beliefDrop
 	}
 	if m.p.Context != ctx(r, d) || m.p.UUID != r.uuid {
-		return beliefReplace
+		return e.contest(p, m)
 	}
 	if !e.takeSalt(r, d, m) {
 		return beliefDrop
@@ -153,6 +151,10 @@ func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
 	}
 	if m.p.Has.Has(wire.TypeChallenge) {
 		e.stats.Add(ReceivedChallenge, 1)
+		if m.p.UUID != r.uuid {
+			e.stats.Add(DropUnbound, 1) // asks for an earlier session of the flow
+			return beliefDrop
+		}
 		e.answerChallenge(i, d, m.p.Challenge)
 		return beliefDrop
 	}

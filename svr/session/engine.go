@@ -85,7 +85,8 @@ type Engine struct {
 	moves                                moveTable
 	held                                 heldTable
 	recovering                           recoverTable
-	enables                              enableLimiter
+	enables, challenges                  limiter
+	ended                                endedTable
 	host                                 *packet.IPReassembler         // IP fragments
 	fabric                               *packet.Reassembler[pieceKey] // fabric fragments
 	fragID                               uint32
@@ -130,8 +131,11 @@ func New(cfg Config, now int64) *Engine {
 		e.lent[i] = noHop
 	}
 	e.keys.init(cfg.Sessions)
+	e.ended.init(cfg.Sessions)
 	e.buildInterfaces()
 	e.buildPaths()
+	e.enables.init(len(e.paths))
+	e.challenges.init(len(e.paths))
 	e.buildNames()
 	e.fragID = uint32(cfg.Random.Uint64())
 	return e

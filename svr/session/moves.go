@@ -1,8 +1,6 @@
 package session
 
 import (
-	"hash/maphash"
-
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
@@ -79,9 +77,8 @@ func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		e.stats.Add(DropSecurityMismatch, 1)
 		return
 	}
-	nonce := e.nonce(p, &m.p.UUID)
-	if !m.p.Has.Has(wire.TypeChallenge) || m.p.Challenge != nonce {
-		e.challenge(p, r, l, id, m, nonce)
+	if !e.echoes(p, m) {
+		e.challenge(p, id, m)
 		return
 	}
 	if !e.retie(p, i, l, id, m) {
@@ -135,9 +132,40 @@ func (e *Engine) nonce(p *packet.Packet, uuid *[16]byte) [8]byte {
 	return [8]byte(e.secret.AppendDigest(b, b, 0)[len(b):])
 }
 
-// challenge answers metadata from an unproven place, there.
-func (e *Engine) challenge(p *packet.Packet, r *record, l int, id policy.PathID, m *receivedMeta, nonce [8]byte) {
-	if !e.enables.allow(e, p, id) {
+// echoes says whether m answers our challenge for the place that p came from.
+func (e *Engine) echoes(p *packet.Packet, m *receivedMeta) bool {
+	return m.p.Has.Has(wire.TypeChallenge) && m.p.Challenge == e.nonce(p, &m.p.UUID)
+}
+
+// contest: forward metadata of one session on the pair of another. Either the
+// peer gave the pair to a new session, or a bystander sends what it captured to
+// where it does not belong: the session that has the pair keeps it until the
+// sender echoes a challenge from there.
+func (e *Engine) contest(p *packet.Packet, m *receivedMeta) belief {
+	id := policy.NoPath
+	if from, ok := e.tables.PeerByName(m.p.Router); ok {
+		id = e.pathFrom(p, from)
+	}
+	if id == policy.NoPath {
+		e.stats.Add(DropUnknownPeer, 1)
+		return beliefDrop
+	}
+	if e.echoes(p, m) {
+		return beliefReplace
+	}
+	e.challenge(p, id, m)
+	return beliefDrop
+}
+
+// replace ends session i, whose pair was proven to be another session's.
+func (e *Engine) replace(p *packet.Packet, i uint32, m *receivedMeta) {
+	e.remove(i)
+	e.arriveWith(p, m)
+}
+
+// challenge answers forward metadata m from an unproven place, there.
+func (e *Engine) challenge(p *packet.Packet, id policy.PathID, m *receivedMeta) {
+	if !e.challenges.allow(e, p, id, second/5) {
 		e.stats.Add(DropRateLimit, 1)
 		return
 	}
@@ -148,9 +176,8 @@ func (e *Engine) challenge(p *packet.Packet, r *record, l int, id policy.PathID,
 	}
 	e.lend(hop)
 	g := leg{path: id, ifc: p.If, hop: hop}
-	uuid := m.p.UUID
-	s := &e.meta
-	wire.Challenge(&s.head, &s.body, keyIndex, uuid, ctx(r, 1-l), nonce)
+	nonce, s := e.nonce(p, &m.p.UUID), &e.meta
+	wire.Challenge(&s.head, &s.body, keyIndex, m.p.UUID, m.p.Context.Reverse(), nonce)
 	seq, ack := answerNumbers(p)
 	if e.sendMessage(p.T.Reverse(), &g, seq, ack) {
 		e.stats.Add(SentChallenge, 1)
@@ -251,37 +278,4 @@ func (e *Engine) answerChallenge(i uint32, d int, nonce [8]byte) {
 	if e.sendControl(i, d) {
 		e.stats.Add(SentKeepAlive, 1)
 	}
-}
-
-// enableLimiter bounds what unauthenticated and replayed packets make us send:
-// once per tuple and second, 100 per path and second (protocol.md 3).
-type enableLimiter struct {
-	seen  [1024]struct{ hash, at int64 }
-	paths []struct {
-		at    int64
-		count int
-	}
-}
-
-func (l *enableLimiter) allow(e *Engine, p *packet.Packet, id policy.PathID) bool {
-	h := int64(maphash.Comparable(e.seed, p.T) | 1)
-	s := &l.seen[uint64(h)%uint64(len(l.seen))]
-	if s.hash == h && e.now-s.at < second {
-		return false
-	}
-	if l.paths == nil {
-		l.paths = make([]struct {
-			at    int64
-			count int
-		}, len(e.paths))
-	}
-	c := &l.paths[id]
-	if e.now-c.at >= second {
-		c.at, c.count = e.now, 0
-	}
-	if c.count++; c.count > 100 {
-		return false
-	}
-	s.hash, s.at = h, e.now
-	return true
 }

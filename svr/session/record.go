@@ -250,8 +250,12 @@ func (e *Engine) remove(i uint32) {
 		}
 	}
 	if r.slot[0] != none && r.slot[1] != none {
-		e.byUUID.Remove(e.hashUUID(&r.uuid), i)
+		h := e.hashUUID(&r.uuid)
+		e.byUUID.Remove(h, i)
 		e.byContext.Remove(e.hashContext(&r.inner), i)
+		if r.leg[0].kind == kindSVR || r.leg[1].kind == kindSVR {
+			e.ended.put(h, e.now)
+		}
 	}
 	e.freeNAT(r)
 	e.keys.put(r.key)

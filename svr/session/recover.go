@@ -32,7 +32,7 @@ func (e *Engine) stranger(p *packet.Packet) {
 	if p.Kind == packet.KindTCP && p.TCPFlags&flagRST != 0 {
 		return
 	}
-	if !e.enables.allow(e, p, id) {
+	if !e.enables.allow(e, p, id, second) {
 		e.stats.Add(DropRateLimit, 1)
 		return
 	}
@@ -129,6 +129,10 @@ func (e *Engine) resume(p *packet.Packet, m *receivedMeta) {
 	id := e.pathFrom(p, from)
 	if id == policy.NoPath || !e.paths[id].isProven(&p.T.Src) {
 		e.stats.Add(DropUnknownPeer, 1)
+		return
+	}
+	if e.ended.has(e.hashUUID(&m.p.UUID), e.now) {
+		e.stats.Add(DropReplay, 1) // not lost, but over
 		return
 	}
 	inner := m.p.Context.Reverse()
