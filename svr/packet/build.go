@@ -60,7 +60,10 @@ func lay(dst *Packet, kind Kind, t *Tuple, ttl, tos uint8, n int) bool {
 		l4 = TCPSize
 	}
 	off := dst.Off
-	if n < 0 || off < 0 || off+ip+l4+n > len(dst.Buf) || ip+l4+n > MaxLen {
+	if n < 0 || off < 0 || off+ip+l4+n > len(dst.Buf) {
+		return false
+	}
+	if size := l4 + n; size > MaxLen || t.Family == 4 && ip+size > MaxLen {
 		return false
 	}
 	*dst = Packet{Buf: dst.Buf, Off: off, If: dst.If, Kind: kind, T: *t}

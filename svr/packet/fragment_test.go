@@ -235,6 +235,9 @@ func TestJoinRefuses(t *testing.T) {
 	if used, _ := re.InUse(); used != 0 {
 		t.Errorf("%d in use", used)
 	}
+	if n := re.Counters(); n.Pieces != 3 || n.Joined != 0 || n.Overlaps != 2 {
+		t.Errorf("%+v", n)
+	}
 }
 
 // Fragments that join to something malformed are an error, not a packet.

@@ -66,6 +66,9 @@ func FuzzParse(f *testing.F) {
 		sound(t, p)
 		p.FinishFull()
 		sound(t, p)
+		if p.DropExtensions() {
+			sound(t, p)
+		}
 		if p.Readdress(randomTuple(rng(), 10-p.T.Family, p.T.Proto)) {
 			sound(t, p)
 		}

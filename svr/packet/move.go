@@ -2,10 +2,10 @@ package packet
 
 // InsertData opens n bytes between the L4 header and the data by moving the
 // headers into the headroom, so that the data never moves. It returns these
-// bytes, not cleared, or nil when the headroom is too small. Lengths and
-// checksums are wrong until Finish.
+// bytes, not cleared, or nil when the headroom is too small or the packet would
+// be longer than IP can say. Lengths and checksums are wrong until Finish.
 func (p *Packet) InsertData(n int) []byte {
-	if n < 0 || n > p.Off {
+	if n < 0 || n > p.Off || p.Len()+n > p.maxLen() {
 		return nil
 	}
 	copy(p.Buf[p.Off-n:], p.Buf[p.Off:p.Data])
@@ -25,13 +25,22 @@ func (p *Packet) RemoveData(n int) {
 }
 
 // Extend adds n bytes, not cleared, at the end of the data and returns them, or
-// nil when the tailroom is too small. Finish afterwards.
+// nil when the tailroom is too small or the packet would be longer than IP can
+// say. Finish afterwards.
 func (p *Packet) Extend(n int) []byte {
-	if n < 0 || n > len(p.Buf)-p.End {
+	if n < 0 || n > p.Tailroom() || p.Len()+n > p.maxLen() {
 		return nil
 	}
 	p.End += n
 	return p.Buf[p.End-n : p.End : p.End]
+}
+
+// maxLen is the longest packet of the family.
+func (p *Packet) maxLen() int {
+	if p.V6() {
+		return IPv6Size + MaxLen
+	}
+	return MaxLen
 }
 
 // Trim removes n bytes (at most all data) from the end. Finish afterwards.

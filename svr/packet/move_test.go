@@ -108,3 +108,39 @@ func TestFinishSuperPacket(t *testing.T) {
 	}
 	sound(t, p)
 }
+
+func TestNoLongerThanIP(t *testing.T) {
+	r := rng()
+	for _, family := range []uint8{4, 6} {
+		tu, p := randomTuple(r, family, ProtoUDP), newBuf(MaxLen)
+		head := 28
+		if family == 6 {
+			head = 8
+		}
+		Build(p, tu, 64, 0, MaxLen-head-1)
+		if p.InsertData(2) != nil || p.Extend(2) != nil {
+			t.Error("longer than a length field")
+		}
+		if p.InsertData(1) == nil {
+			t.Error("the longest packet refused")
+		}
+		p.Finish()
+		sound(t, p)
+	}
+}
+
+func TestCopyTo(t *testing.T) {
+	everyPacket(t, func(t *testing.T, r *rand.Rand, p *Packet) {
+		dst := &Packet{Buf: make([]byte, p.Len()+r.IntN(9)), Off: 0}
+		if !p.CopyTo(dst) {
+			t.Fatal("refused")
+		}
+		sound(t, dst)
+		if dst.Off != 0 || dst.Csum != p.Csum || dst.If != p.If || !bytes.Equal(dst.IP(), p.IP()) {
+			t.Fatal("not a copy")
+		}
+		if small := (&Packet{Buf: make([]byte, p.Len()), Off: 1}); p.CopyTo(small) {
+			t.Fatal("wrote to a small buffer")
+		}
+	})
+}

@@ -5,8 +5,9 @@ package packet
 // the IP header, moving nothing else: DSCP, ECN and hop limit are carried, the
 // flow label is 0, a new IPv4 header has DF and identification 0, a UDP
 // checksum of 0 is computed first, the GSO type follows. False, with nothing
-// changed, when there is no headroom, for IP options, extension headers,
-// fragments, and for ICMP of another family.
+// changed, when there is no headroom, for IP options and extension headers (see
+// DropExtensions), fragments, packets too long for IPv4, and for ICMP of another
+// family.
 func (p *Packet) Readdress(t Tuple) bool {
 	if t.Family == p.T.Family {
 		return p.Rewrite(t)
@@ -14,7 +15,16 @@ func (p *Packet) Readdress(t Tuple) bool {
 	if t.Proto != p.T.Proto || p.Kind != KindTCP && p.Kind != KindUDP || !p.plain() {
 		return false
 	}
-	if t.Family == 6 && p.L4 < IPv6Size || t.Family != 4 && t.Family != 6 {
+	switch t.Family {
+	case 4:
+		if IPv4Size+p.End-p.L4 > MaxLen {
+			return false
+		}
+	case 6:
+		if p.L4 < IPv6Size {
+			return false
+		}
+	default:
 		return false
 	}
 	p.requireCsum()
@@ -29,6 +39,54 @@ func (p *Packet) Readdress(t Tuple) bool {
 	}
 	p.GSO = p.GSO.as(t.Family)
 	return true
+}
+
+// DropExtensions takes IPv4 options or IPv6 extension headers out of a whole
+// packet, as translators do (RFC 7915 4.1 and 5.1), so that Readdress can take
+// it. False, with nothing changed, for fragments, KindOther (which a live
+// routing header is) and IPv4 source routes.
+func (p *Packet) DropExtensions() bool {
+	if p.Kind == KindFragment || p.Kind == KindOther {
+		return false
+	}
+	size := IPv4Size
+	if p.V6() {
+		size = IPv6Size
+	} else if sourceRouted(p.Buf[p.Off+IPv4Size : p.L4]) {
+		return false
+	}
+	n := p.L4 - p.Off - size
+	if n == 0 {
+		return true
+	}
+	copy(p.Buf[p.Off+n:], p.Buf[p.Off:p.Off+size])
+	p.Off += n
+	if p.V6() {
+		p.next = 6
+		p.Buf[p.Off+6] = p.T.Proto
+		p.setIPLen()
+		return true
+	}
+	p.Buf[p.Off] = 0x45
+	be.PutUint16(p.Buf[p.Off+2:], uint16(p.End-p.Off))
+	p.sealIP4()
+	return true
+}
+
+// sourceRouted tells whether IPv4 options hold a loose or strict source route,
+// or cannot be read.
+func sourceRouted(o []byte) bool {
+	for len(o) > 0 && o[0] != optEnd {
+		if o[0] == optNop {
+			o = o[1:]
+			continue
+		}
+		if len(o) < 2 || o[1] < 2 || int(o[1]) > len(o) || o[0] == 131 || o[0] == 137 {
+			return true
+		}
+		o = o[o[1]:]
+	}
+	return false
 }
 
 // requireCsum gives UDP without a checksum a full one: IPv6 wants one

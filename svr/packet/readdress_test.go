@@ -118,3 +118,58 @@ func TestReaddressRefuses(t *testing.T) {
 		t.Error("20 bytes of headroom do not suffice")
 	}
 }
+
+func TestReaddressTooLong(t *testing.T) {
+	p := superPacket(rng(), 6, ProtoUDP, MaxLen-UDPSize, 1000)
+	before := p.T
+	if p.Readdress(randomTuple(rng(), 4, ProtoUDP)) || p.T != before {
+		t.Error("an IPv4 packet of 65555 bytes")
+	}
+	p.Trim(20)
+	p.Finish()
+	if !p.Readdress(randomTuple(rng(), 4, ProtoUDP)) || p.Len() != MaxLen {
+		t.Error("the longest IPv4 packet refused")
+	}
+	sound(t, p)
+}
+
+func TestDropExtensions(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		b    []byte
+		ok   bool
+		len  int
+	}{
+		{"v4 plain", ip4(6, "", tcp20+"aa"), true, 41},
+		{"v4 router alert", ip4(6, "94040000", tcp20+"aa"), true, 41},
+		{"v4 timestamps", ip4(6, "01 4408050000000000 000000", tcp20+"aa"), true, 41},
+		{"v4 loose route", ip4(6, "01 830704 0a000001", tcp20), false, 48},
+		{"v4 strict route", ip4(6, "890704 0a000001 00", tcp20), false, 48},
+		{"v4 malformed", ip4(6, "94090000", tcp20), false, 44},
+		{"v4 gre", ip4(47, "94040000", "0000"), false, 26},
+		{"v6 plain", ip6(6, tcp20), true, 60},
+		{"v6 hop-by-hop", ip6(0, "3c00 0104 00000000 0600 0104 00000000"+tcp20), true, 60},
+		{"v6 atomic fragment", ip6(44, "1100 0000 00000001"+udp8), true, 48},
+		{"v6 routing live", ip6(43, "0600 0001 00000000"+tcp20), false, 68},
+		{"v6 fragment", ip6(44, "1100 0001 00000001"+udp8), false, 56},
+	} {
+		p := view(c.b)
+		if err := p.Parse(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		p.FinishFull()
+		tuple, data := p.T, bytes.Clone(p.Payload())
+		if got := p.DropExtensions(); got != c.ok || p.Len() != c.len {
+			t.Errorf("%s: %v, length %d", c.name, got, p.Len())
+			continue
+		}
+		sound(t, p)
+		if p.T != tuple || !bytes.Equal(p.Payload(), data) {
+			t.Errorf("%s: changed %v", c.name, p.T)
+		}
+		if c.ok && !p.Readdress(randomTuple(rng(), 10-p.T.Family, p.T.Proto)) {
+			t.Errorf("%s: not readdressed", c.name)
+		}
+		sound(t, p)
+	}
+}

@@ -20,7 +20,7 @@ func (p *Packet) ToUDP(sport, dport uint16) bool {
 	default:
 		return false
 	}
-	if p.GSO != GSONone || p.Off < grow || p.Len()+grow > MaxLen || !p.VerifyL4() {
+	if p.GSO != GSONone || p.Off < grow || p.Len()+grow > p.maxLen() || !p.VerifyL4() {
 		return false
 	}
 	be.PutUint16(p.Buf[p.csumAt():], 0)
