@@ -27,11 +27,14 @@ type Options struct {
 	Alarms    session.Alarms
 	ColdStart bool
 	Now       int64 // monotonic nanoseconds, never 0
+	// Memory holds the session table: zeroed, pool.MemorySize of the profile's
+	// slots long. Nil: the heap.
+	Memory []byte
 }
 
 // Assemble makes the pools, keys and the engine of one router.
 func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
-	table, err := pool.NewTable(nil, pool.TableConfig{Slots: prof.Slots, Seed: seed16()})
+	table, err := pool.NewTable(opt.Memory, prof.table(seed16()))
 	if err != nil {
 		return nil, fmt.Errorf("make session table: %w", err)
 	}

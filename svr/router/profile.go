@@ -1,6 +1,10 @@
 package router
 
-import "fmt"
+import (
+	"fmt"
+
+	"waymark/svr/pool"
+)
 
 // Profile sizes every pool of a router. All of them are made at boot.
 type Profile struct {
@@ -10,14 +14,20 @@ type Profile struct {
 	Wayports int // wayport pairs in use and resting, all pathways together
 	Mappings int // source-NAT mappings
 	Hops     int // next-hops
+	Ring     int // receive ring of a device, bytes
+	Queue    int // kernel's receive queue for super-packets of a device, bytes
+	Memory   int // budget for all of it by design 4's definition, bytes
 }
 
 // Profiles by name (design 4): cpe holds 65,536 IPv4 sessions or 32,768 IPv6
 // ones, hub a million, tiny fits boxes of 64 MB.
 var profiles = []Profile{
-	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 131072, Mappings: 16384, Hops: 4096},
-	{Name: "hub", Sessions: 1 << 20, Slots: 1 << 21, Wayports: 1 << 21, Mappings: 65536, Hops: 32768},
-	{Name: "tiny", Sessions: 8192, Slots: 16384, Wayports: 16384, Mappings: 4096, Hops: 512},
+	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 131072, Mappings: 16384, Hops: 4096,
+		Ring: 1 << 20, Queue: 4 << 20, Memory: 48 << 20},
+	{Name: "hub", Sessions: 1 << 20, Slots: 1 << 21, Wayports: 1 << 21, Mappings: 65536, Hops: 32768,
+		Ring: 4 << 20, Queue: 16 << 20, Memory: 768 << 20},
+	{Name: "tiny", Sessions: 8192, Slots: 16384, Wayports: 16384, Mappings: 4096, Hops: 512,
+		Ring: 256 << 10, Queue: 1 << 20, Memory: 24 << 20},
 }
 
 // FindProfile returns the profile of that name.
@@ -28,4 +38,9 @@ func FindProfile(name string) (Profile, error) {
 		}
 	}
 	return Profile{}, fmt.Errorf("find profile %q: allowed are cpe, hub, tiny", name)
+}
+
+// table is the configuration of the session table.
+func (p *Profile) table(seed [16]byte) pool.TableConfig {
+	return pool.TableConfig{Slots: p.Slots, Seed: seed}
 }

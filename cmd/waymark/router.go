@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"waymark/svr/router"
+)
+
+// defaultRun is the run directory when none is named.
+const defaultRun = "/run/waymark"
+
+func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
+	var c configFlags
+	var s router.Settings
+	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-keep] [-v]", stderr)
+	c.add(f)
+	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
+	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf")
+	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
+	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes and guard on an orderly stop")
+	verbose := f.Bool("v", false, "log more")
+	words, err := parse(f, args)
+	if errors.Is(err, errHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 {
+		return complain(f, fmt.Sprintf("unknown argument %q", words[0]))
+	}
+	if what := c.missing(); what != "" {
+		return complain(f, what)
+	}
+	if s.RunDir == "" {
+		return complain(f, "-run is missing")
+	}
+	tables, err := c.load(stderr)
+	if err != nil {
+		return err
+	}
+	s.Log = logger(stderr, *verbose)
+	return router.Run(ctx, s, tables)
+}
+
+func logger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,66 @@
+package ctl
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Errors of a client.
+var (
+	ErrNoRouter = errors.New("no router runs there")
+	ErrRefused  = errors.New("router refused")
+)
+
+// AskLimit bounds the wait for the next row.
+const AskLimit = 10 * time.Second
+
+// Ask sends one request to the router with run directory dir and calls row for
+// each row, a JSON object that is valid during the call. It returns how the
+// answer ended.
+func Ask(dir string, req Request, row func(json.RawMessage) error) (End, error) {
+	c, err := net.DialTimeout("unix", filepath.Join(dir, Socket), AskLimit)
+	if err != nil {
+		return End{}, explain(dir, err)
+	}
+	defer c.Close()
+	if err := json.NewEncoder(c).Encode(req); err != nil {
+		return End{}, fmt.Errorf("ask router: %w", err)
+	}
+	dec := json.NewDecoder(bufio.NewReaderSize(c, 64<<10))
+	for {
+		if err := c.SetReadDeadline(time.Now().Add(AskLimit)); err != nil {
+			return End{}, fmt.Errorf("ask router: %w", err)
+		}
+		var a Answer
+		if err := dec.Decode(&a); err != nil {
+			return End{}, fmt.Errorf("read router's answer: %w", err)
+		}
+		if a.End != nil {
+			if a.End.Error != "" {
+				return *a.End, fmt.Errorf("%w: %s", ErrRefused, a.End.Error)
+			}
+			return *a.End, nil
+		}
+		if err := row(a.Row); err != nil {
+			return End{}, err
+		}
+	}
+}
+
+// explain says what a failed dial means.
+func explain(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("ask router in run directory %s: %w: no %s", dir, ErrNoRouter, Socket)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("ask router in run directory %s: %w: nobody listens on %s", dir, ErrNoRouter, Socket)
+	}
+	return fmt.Errorf("ask router in run directory %s: %w", dir, err)
+}

@@ -1,0 +1,30 @@
+package ctl
+
+import "encoding/json"
+
+// Socket is the name of the control socket in the run directory.
+const Socket = "router.sock"
+
+// MaxRequest bounds the line of a request in bytes.
+const MaxRequest = 4096
+
+// Request is the one line that a client sends.
+type Request struct {
+	Show   string `json:"show"`             // name of a Table
+	Detail bool   `json:"detail,omitempty"` // with the columns that only detail has
+}
+
+// Answer is one line from the router: a row, or the end.
+type Answer struct {
+	// Row is an object with the table's keys in the order of its columns.
+	Row json.RawMessage `json:"row,omitempty"`
+	// End closes the answer.
+	End *End `json:"end,omitempty"`
+}
+
+// End tells how the request went.
+type End struct {
+	Error string `json:"error,omitempty"`
+	Node  string `json:"node,omitempty"` // name of the node that answered
+	Rows  int    `json:"rows"`           // how many rows there were
+}

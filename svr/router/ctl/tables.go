@@ -1,0 +1,100 @@
+package ctl
+
+// Tables are all answers there are, in alphabetical order. Headers are the
+// vendor's where the vendor has the table.
+var Tables = []Table{
+	{What: "alarms", Columns: []Column{
+		{Header: "ID"}, {Header: "Time", Kind: Time}, {Header: "Severity"}, {Header: "Source"},
+		{Header: "Category"}, {Header: "Message"}},
+		Tail: "There are 0 shelved alarms"},
+	{What: "ambient", Later: true},
+	{What: "bfd", Later: true},
+	{What: "capacity", Columns: []Column{
+		{Header: "Resource"}, {Header: "Entries", Kind: Number}, {Header: "Capacity", Kind: Number},
+		{Header: "Usage", Kind: Percent}, {Header: "Highest", Kind: Number}, {Header: "Refused", Kind: Number}}},
+	{What: "device-interface", Layout: Blocks, Columns: deviceColumns},
+	{What: "dhcp", Later: true},
+	{What: "dynamic-peer-update", Later: true},
+	{What: "entitlement", Later: true},
+	{What: "events", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Event Type"}, {Header: "Time", Kind: Time},
+		{Header: "Severity"}, {Header: "Source"}, {Header: "Category"}, {Header: "Message"},
+		{Header: "Shelved Status"}, {Header: "ID", Extra: true}, {Header: "Kind", Extra: true},
+		{Header: "Process", Extra: true}, {Header: "Alarm", Extra: true}}},
+	{What: "fib", Title: "Node: %s", Count: "Entry Count: %d", Columns: []Column{
+		{Header: "IP Prefix"}, {Header: "Port"}, {Header: "Proto"}, {Header: "Tenant"}, {Header: "Service"},
+		{Header: "Next Hops", Kind: List, Empty: "<none>"}, {Header: "Deny", Kind: Bool, Extra: true}}},
+	{What: "network-interface", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Device"}, {Header: "Name"},
+		{Header: "Forwarding", Kind: Bool}, {Header: "VLAN", Kind: Number}, {Header: "Device Type"},
+		{Header: "Type"}, {Header: "DHCP"}, {Header: "Address", Kind: List}, {Header: "Gateway", Kind: List},
+		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
+		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
+	{What: "peers", Columns: peerColumns},
+	{What: "security key-status", Later: true},
+	{What: "service-path", Columns: []Column{
+		{Header: "Service"}, {Header: "Service-Route"}, {Header: "Type"}, {Header: "Destination"},
+		{Header: "Next-Hop"}, {Header: "Interface"}, {Header: "Vector"}, {Header: "Cost", Kind: Number},
+		{Header: "Rate"}, {Header: "Capacity"}, {Header: "State"}, {Header: "Established Packets"},
+		{Header: "Peer", Extra: true}}},
+	{What: "sessions", Title: "Node: %s", Columns: sessionColumns},
+	{What: "stats", Columns: []Column{{Header: "Metric"}, {Header: "Node"}, {Header: "Value", Kind: Number}}},
+	{What: "system", Layout: Pairs, Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Status"}, {Header: "Version"},
+		{Header: "Uptime", Kind: Span}, {Header: "Role"}, {Header: "Alarm Count", Kind: Number},
+		{Header: "Started", Kind: Time}, {Header: "Profile"}, {Header: "Lanes"}, {Header: "PID", Kind: Number}}},
+	{What: "tenant members", Columns: []Column{
+		{Header: "Device I/F"}, {Header: "VLAN ID", Kind: Number}, {Header: "Network I/F"},
+		{Header: "Network I/F IP", Kind: List}, {Header: "Source IP Prefix"}, {Header: "Tenant"},
+		{Header: "Source Type"}, {Header: "Neighborhood", Detail: true}}},
+	{What: "udp-transform", Columns: []Column{
+		{Header: "Router Name"}, {Header: "Node Name"}, {Header: "Peer"}, {Header: "Status"},
+		{Header: "Reason(s)"}, {Header: "Network Interface", Extra: true}, {Header: "Destination", Extra: true}}},
+	{What: "waypoints", Columns: []Column{
+		{Header: "Peer"}, {Header: "Network Interface"}, {Header: "Destination"}, {Header: "In Use", Kind: Number},
+		{Header: "Resting", Kind: Number}, {Header: "Free", Kind: Number}, {Header: "Highest", Kind: Number},
+		{Header: "Refused", Kind: Number}, {Header: "Maximum", Kind: Number},
+		{Header: "Pairs", Kind: Number, Detail: true}, {Header: "Forgotten", Kind: Number, Detail: true},
+		{Header: "Local Ports", Detail: true}, {Header: "Peer Ports", Detail: true}}},
+}
+
+var sessionColumns = []Column{
+	{Header: "Session Id"}, {Header: "Dir"}, {Header: "Service"}, {Header: "Tenant"}, {Header: "Dev Name"},
+	{Header: "Intf Name"}, {Header: "VLAN", Kind: Number}, {Header: "Proto"}, {Header: "Src IP"},
+	{Header: "Src Port", Kind: Number}, {Header: "Dest IP"}, {Header: "Dest Port", Kind: Number},
+	{Header: "NAT IP"}, {Header: "NAT Port", Kind: Number}, {Header: "Payload Encrypted", Kind: Bool},
+	{Header: "Timeout", Kind: Number}, {Header: "Uptime", Kind: Clock},
+	{Header: "Packets", Kind: Number, Extra: true}, {Header: "Bytes", Kind: Number, Extra: true},
+	{Header: "Cipher", Extra: true}, {Header: "HMAC Mode", Extra: true},
+	{Header: "Peer", Extra: true}, {Header: "Path", Extra: true},
+	{Header: "Out Src IP", Extra: true}, {Header: "Out Src Port", Kind: Number, Extra: true},
+	{Header: "Out Dest IP", Extra: true}, {Header: "Out Dest Port", Kind: Number, Extra: true},
+	{Header: "Established", Kind: Bool, Extra: true}, {Header: "Metadata", Kind: Bool, Extra: true},
+	{Header: "Recovered", Kind: Bool, Extra: true},
+}
+
+var peerColumns = []Column{
+	{Header: "Peer"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Destination"},
+	{Header: "Status"}, {Header: "Hostname", Empty: "unavailable"},
+	{Header: "Path MTU", Kind: Number, Empty: "unavailable"}, {Header: "Reason", Extra: true},
+	{Header: "Latency(ms)", Kind: Decimal, Detail: true}, {Header: "Jitter(ms)", Kind: Decimal, Detail: true},
+	{Header: "Loss(%)", Kind: Decimal, Detail: true}, {Header: "MOS", Kind: Decimal, Detail: true},
+	{Header: "Uptime", Kind: Span, Detail: true},
+	{Header: "Local", Detail: true, Extra: true}, {Header: "Cost", Kind: Number, Detail: true, Extra: true},
+	{Header: "Vector", Kind: List, Detail: true, Extra: true},
+	{Header: "Security", Detail: true, Extra: true},
+	{Header: "Generated", Kind: Bool, Detail: true, Extra: true},
+	{Header: "Neighborhood", Detail: true, Extra: true},
+	{Header: "Origin", Kind: Object, Detail: true, Extra: true},
+}
+
+var deviceColumns = []Column{
+	{Header: "Name"}, {Header: "Type"}, {Header: "Forwarding", Kind: Bool}, {Header: "Mode"},
+	{Header: "PCI Address"}, {Header: "MAC Address"}, {Header: "Admin Status"}, {Header: "Operational Status"},
+	{Header: "Provisional Status"}, {Header: "Redundancy Status"}, {Header: "Speed", Kind: Number},
+	{Header: "Duplex"}, {Header: "in-octets", Kind: Number}, {Header: "in-unicast-pkts", Kind: Number},
+	{Header: "in-errors", Kind: Number}, {Header: "out-octets", Kind: Number},
+	{Header: "out-unicast-pkts", Kind: Number}, {Header: "out-errors", Kind: Number},
+	{Header: "Plugin Info"}, {Header: "Target Interface"}, {Header: "MTU", Kind: Number},
+	{Header: "Reason", Extra: true},
+}

@@ -1,0 +1,130 @@
+package router
+
+import (
+	"net/netip"
+
+	"waymark/net/addr"
+	"waymark/net/guard"
+	"waymark/net/route"
+	"waymark/net/sysctl"
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+)
+
+const (
+	// guardOwner names the nftables tables of the one router of a namespace.
+	guardOwner = "router"
+	// routeMetric of our default routes: behind one that an administrator set
+	// without metric, before those of DHCP clients.
+	routeMetric = 100
+)
+
+// Ports of an own address that are the lane's (protocol.md 7).
+var (
+	wayports = guard.Range{First: 16385, Last: 65533}
+	natPorts = guard.Range{First: pool.NATFirst, Last: pool.NATLast}
+)
+
+// wantAddresses are the addresses that belong on devices of the kernel.
+func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		l, ok := v.links[f.Target]
+		if !ok || !f.Enabled || f.VLAN != 0 || f.DHCP {
+			continue
+		}
+		for _, a := range f.Addresses {
+			list = append(list, addr.Address{Index: l.Index, Prefix: a.Prefix})
+		}
+	}
+	return list
+}
+
+// wantRoutes are default routes for the box's own traffic, one per family:
+// through the first gateway whose interface is up.
+func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
+	var have4, have6 bool
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		if f.VLAN != 0 || f.DHCP || !v.state(f).up {
+			continue
+		}
+		for _, a := range f.Addresses {
+			have := &have4
+			any := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+			if a.Gateway.Is6() {
+				have, any = &have6, netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+			}
+			if !a.Gateway.IsValid() || *have {
+				continue
+			}
+			*have = true
+			list = append(list, route.Route{Dst: any, Gateway: a.Gateway, Index: v.links[f.Target].Index, Metric: routeMetric})
+		}
+	}
+	return list
+}
+
+// wantGuard says which packets the kernel must not see.
+func wantGuard(t *policy.Tables, v *view) guard.Config {
+	c := guard.Config{Owner: guardOwner}
+	for _, l := range v.devices(t) {
+		c.Devices = append(c.Devices, l.Name)
+	}
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		if !f.Enabled || f.VLAN != 0 {
+			continue
+		}
+		ports := lanePorts(t, f)
+		for _, a := range v.state(f).addrs {
+			c.Addrs = append(c.Addrs, guard.Address{Addr: a.Prefix.Addr(), Ports: ports})
+		}
+	}
+	return c
+}
+
+// lanePorts are the ports of an interface's addresses that are not the host's.
+func lanePorts(t *policy.Tables, f *policy.Interface) (list []guard.Range) {
+	if f.SourceNAT {
+		list = append(list, natPorts)
+	}
+	waypoint := false
+	for i := range t.Paths {
+		p := &t.Paths[i]
+		if p.If != f.ID {
+			continue
+		}
+		waypoint = true
+		for _, r := range p.LocalPorts {
+			list = append(list, guard.Range{First: r.First, Last: r.Last})
+		}
+	}
+	if waypoint {
+		list = append(list, wayports)
+	}
+	return list
+}
+
+// wantSysctls are the parameters of the namespace and of the devices there.
+func wantSysctls(t *policy.Tables, v *view) []sysctl.Setting {
+	var ifs []sysctl.Interface
+	for _, l := range v.devices(t) {
+		ifs = append(ifs, sysctl.Interface{Name: l.Name})
+	}
+	return sysctl.Router(ifs, reservedPorts(t))
+}
+
+// reservedPorts are the configured wayports that the kernel would otherwise
+// give to sockets of the box.
+func reservedPorts(t *policy.Tables) (list []sysctl.Range) {
+	for i := range t.Paths {
+		for _, r := range t.Paths[i].LocalPorts {
+			first, last := max(r.First, sysctl.OwnPorts.First), min(r.Last, sysctl.OwnPorts.Last)
+			if first <= last {
+				list = append(list, sysctl.Range{First: first, Last: last})
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,97 @@
+package router
+
+import (
+	"net/netip"
+
+	"waymark/svr/lane"
+	"waymark/svr/policy"
+)
+
+// port is a Linux interface as the lane has it, or why it has not.
+type port struct {
+	index int
+	lane  *lane.Port
+	err   error
+}
+
+func (p *port) reason() string {
+	if p == nil {
+		return reasonNoDevice
+	}
+	return p.err.Error()
+}
+
+// openPorts gives the lane the devices that are there and takes away those that
+// are gone. A device that came back with another index is another one.
+func (r *Router) openPorts(v *view) {
+	for _, name := range targets(r.tables) {
+		l, there := v.links[name]
+		if p := r.ports[name]; p != nil {
+			if there && p.index == l.Index && p.err == nil {
+				continue
+			}
+			r.closePort(name)
+		}
+		if there && l.Up {
+			r.openPort(name, l.Index)
+		}
+	}
+}
+
+func (r *Router) closePort(name string) {
+	if p := r.ports[name].lane; p != nil {
+		_ = r.lane.Do(func() { r.lane.Detach(p) }) // fails only when the lane has ended
+	}
+	delete(r.ports, name)
+}
+
+func (r *Router) openPort(name string, index int) {
+	p := &port{index: index}
+	r.ports[name] = p
+	p.lane, p.err = lane.OpenPort(lane.PortConfig{
+		Name: name, Interfaces: r.laneInterfaces(name), RingBytes: r.prof.Ring, QueueBytes: r.prof.Queue,
+	})
+	if p.err == nil {
+		if err := r.lane.Do(func() { p.err = r.lane.Attach(p.lane) }); err != nil {
+			p.err = err
+		}
+	}
+	if p.err != nil {
+		p.lane = nil
+		r.log.Warn("cannot use device", "device", name, "error", p.err)
+		return
+	}
+	r.log.Info("device opened", "device", name)
+}
+
+// laneInterfaces are the network-interfaces on a device.
+func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
+	for i := range r.tables.Interfaces {
+		f := &r.tables.Interfaces[i]
+		if f.Target != device || !f.Enabled {
+			continue
+		}
+		var addrs []netip.Prefix
+		for _, a := range f.Addresses {
+			addrs = append(addrs, a.Prefix)
+		}
+		list = append(list, lane.Interface{
+			ID: laneID(uint16(f.ID)), VLAN: f.VLAN, Addrs: addrs, Coalesce: r.isLAN(f),
+		})
+	}
+	return list
+}
+
+// isLAN tells an interface with hosts behind it from one with an ISP, where
+// packets must keep their sizes.
+func (r *Router) isLAN(f *policy.Interface) bool {
+	if f.SourceNAT || f.RecvPolicy != policy.NoSecurity {
+		return false
+	}
+	for i := range r.tables.Paths {
+		if r.tables.Paths[i].If == f.ID {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,181 @@
+package router
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"waymark/net/addr"
+	"waymark/net/link"
+	"waymark/net/route"
+	"waymark/net/rtnl"
+	"waymark/svr/event"
+	"waymark/svr/path"
+	"waymark/svr/policy"
+)
+
+const (
+	levelEvery   = time.Second // between two looks at the pools
+	suspectEvery = time.Minute // between two events of one path
+)
+
+// watch reports changes of links, addresses and default routes on a channel
+// that holds one: whoever reads it looks at everything anew.
+func watch() (<-chan struct{}, func(), error) {
+	changes := make(chan struct{}, 1)
+	poke := func() {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	}
+	var watchers []*rtnl.Watcher
+	stop := func() {
+		for _, w := range watchers {
+			w.Close()
+		}
+	}
+	for _, open := range []func() (*rtnl.Watcher, error){
+		func() (*rtnl.Watcher, error) { return link.Watch(func(link.Change) { poke() }) },
+		func() (*rtnl.Watcher, error) { return addr.Watch(func(addr.Change) { poke() }) },
+		func() (*rtnl.Watcher, error) { return route.Watch(poke) },
+	} {
+		w, err := open()
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		watchers = append(watchers, w)
+	}
+	return changes, stop, nil
+}
+
+// keep follows the network until ctx ends.
+func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
+	levels := time.NewTicker(levelEvery)
+	defer levels.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+			view, err := r.kernel.apply()
+			if err != nil {
+				r.log.Warn("cannot follow the network", "error", err)
+				continue
+			}
+			r.adopt(view)
+		case id := <-r.adapter.suspected:
+			r.suspect(id)
+		case <-levels.C:
+			r.levels()
+		}
+	}
+}
+
+// adopt opens and closes ports as the devices come and go, and tells engine,
+// paths and operators what changed.
+func (r *Router) adopt(v *view) {
+	r.openPorts(v)
+	for i := range r.tables.Interfaces {
+		f := &r.tables.Interfaces[i]
+		s := v.state(f)
+		if p := r.ports[f.Target]; s.up && (p == nil || p.err != nil) {
+			s.up, s.reason = false, p.reason()
+		}
+		if !s.equal(r.status[i]) {
+			r.tell(f, s)
+		}
+		r.alarmInterface(f, s)
+	}
+	r.alarmPaths()
+}
+
+// tell brings a new state of an interface to lane, engine and paths.
+func (r *Router) tell(f *policy.Interface, s ifState) {
+	r.log.Info("interface changed", "interface", f.Name, "up", s.up, "reason", s.reason, "mtu", s.mtu)
+	var addrs []netip.Addr
+	for _, a := range s.addrs {
+		addrs = append(addrs, a.Prefix.Addr())
+	}
+	var changed []path.Change
+	_ = r.lane.Do(func() { // fails only when the lane has ended
+		changed = r.parts.Carrier.SetInterface(uint16(f.ID), s.up, addrs, s.mtu)
+		r.parts.Engine.SetInterface(uint16(f.ID), s.up, s.mtu, s.addrs)
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status[f.ID] = s
+	for _, c := range changed {
+		if c.Status.Up && r.since[c.ID].IsZero() {
+			r.since[c.ID] = time.Now()
+		} else if !c.Status.Up {
+			r.since[c.ID] = time.Time{}
+		}
+	}
+}
+
+func (r *Router) alarmInterface(f *policy.Interface, s ifState) {
+	r.journal.set(event.InterfaceAdminDown(f.Name), s.reason == reasonAdmin)
+	r.journal.set(event.InterfaceDown(f.Name), !s.up && s.reason != reasonAdmin)
+}
+
+// alarmPaths raises and clears the alarms of paths and peers.
+func (r *Router) alarmPaths() {
+	for i := range r.tables.Peers {
+		peer := &r.tables.Peers[i]
+		reachable := len(peer.Paths) == 0
+		for _, id := range peer.Paths {
+			up := r.parts.Carrier.Status(uint16(id)).Up
+			reachable = reachable || up
+			r.journal.set(event.PeerPathDown(r.peerPath(id)), !up)
+		}
+		r.journal.set(event.PeerUnreachable(peer.Name), !reachable)
+	}
+}
+
+// peerPath names a path as alarms do.
+func (r *Router) peerPath(id policy.PathID) event.PeerPath {
+	p := &r.tables.Paths[id]
+	f := &r.tables.Interfaces[p.If]
+	return event.PeerPath{
+		Peer: r.tables.Peers[p.Peer].Name, Destination: destination(p),
+		Node: r.tables.NodeName, DeviceInterface: f.Device, Vlan: f.VLAN,
+	}
+}
+
+// destination is the remote waypoint of a path, or what stands for it.
+func destination(p *policy.Path) string {
+	if p.Remote.IsValid() {
+		return p.Remote.String()
+	}
+	if p.RemoteHostname != "" {
+		return p.RemoteHostname
+	}
+	return "unknown"
+}
+
+// suspect notes that a peer did not answer a handshake, once a while per path.
+func (r *Router) suspect(id policy.PathID) {
+	if now := time.Now(); now.Sub(r.doubts[id]) < suspectEvery {
+		return
+	} else {
+		r.doubts[id] = now
+	}
+	p := r.peerPath(id)
+	r.journal.tell(event.Event{Kind: event.KindTraffic, Type: "traffic.path_suspected", Category: event.Peer,
+		Severity: event.Minor, Source: p.Peer, Message: "Peer " + p.Peer + " at " + p.Destination + " does not answer handshakes"})
+}
+
+// levels looks at the pools.
+func (r *Router) levels() {
+	var use poolUse
+	if r.lane.Do(func() { use = r.poolUse() }) != nil {
+		return
+	}
+	r.journal.level(event.SessionTable(), use.sessions.used, use.sessions.capacity)
+	for i, w := range use.wayports {
+		p := &r.tables.Paths[i]
+		r.journal.level(event.WaypointPool(r.tables.Peers[p.Peer].Name, r.tables.Interfaces[p.If].Name), w.InUse, w.Max)
+	}
+}

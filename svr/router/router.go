@@ -1,0 +1,148 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"waymark/svr/event"
+	"waymark/svr/lane"
+	"waymark/svr/policy"
+)
+
+// Router is one running router.
+type Router struct {
+	set     *Settings
+	log     *slog.Logger
+	tables  *policy.Tables
+	prof    Profile
+	parts   *Parts
+	adapter *adapter
+	lane    *lane.Lane
+	kernel  *kernel
+	journal *journal
+	started time.Time
+
+	ports  map[string]*port // by Linux interface; the reconciler's
+	doubts []time.Time      // by PathID: last event of suspect; the reconciler's
+
+	mu         sync.Mutex  // guards what follows, for show
+	status     []ifState   // by IfID
+	since      []time.Time // by PathID: up since, zero: down
+	memoryPeak int         // most bytes that show capacity saw
+}
+
+// Run runs a router until ctx ends, then stops it in order. t must be of Load,
+// with no error among its findings. Errors are ErrSettings and ErrOwned while
+// nothing is touched, others afterwards.
+func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
+	prof, err := set.profile()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(set.RunDir, 0o755); err != nil {
+		return fmt.Errorf("make run directory: %w", err)
+	}
+	l, err := lock(&set, t)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	limitHeap(prof)
+	r, err := newRouter(&set, t, prof)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.run(ctx), r.stop())
+}
+
+// newRouter makes everything that needs no change of the namespace.
+func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
+	r := &Router{
+		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), ports: map[string]*port{},
+		status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+	}
+	r.adapter = &adapter{hops: newWarmHops(prof.Hops), suspected: make(chan policy.PathID, 16)}
+	memory, err := tableMemory(prof)
+	if err != nil {
+		return nil, err
+	}
+	r.parts, err = Assemble(t, prof, Options{
+		Out: r.adapter, Alarms: r.adapter, ColdStart: true, Now: r.clock(), Memory: memory,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("assemble engine: %w", err)
+	}
+	r.adapter.engine = r.parts.Engine
+	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, lane.Config{Clock: r.clock, Keep: set.Keep})
+	if err != nil {
+		return nil, err
+	}
+	r.adapter.lane = r.lane
+	if r.kernel, err = openKernel(set, t); err == nil {
+		r.journal, err = openJournal(set, t.RouterName, t.NodeName)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.lane.Close())
+	}
+	return r, nil
+}
+
+// clock is monotonic nanoseconds since the start, never 0.
+func (r *Router) clock() int64 { return int64(time.Since(r.started)) + 1 }
+
+// run brings the network up and serves until ctx ends or something breaks that
+// cannot be mended.
+func (r *Router) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	changes, unwatch, err := watch()
+	if err != nil {
+		return err
+	}
+	defer unwatch()
+	view, err := r.kernel.apply()
+	if err != nil {
+		return fmt.Errorf("prepare network: %w", err)
+	}
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer cancel(nil)
+	done.Go(func() {
+		if err := r.lane.Run(ctx); err != nil {
+			cancel(fmt.Errorf("run lane: %w", err))
+		}
+	})
+	r.adopt(view)
+	prefault(r.parts)
+	socket, err := r.serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer socket.close()
+	r.journal.tell(event.Event{Kind: event.KindSystem, Type: "system.router_started", Category: event.Process,
+		Severity: event.Info, Source: "router", Message: "Process router is now active"})
+	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
+		"profile", r.prof.Name, "run", r.set.RunDir)
+	r.keep(ctx, changes)
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// stop undoes what run did; the lane does not run any more.
+func (r *Router) stop() error {
+	err := r.lane.Close()
+	if r.set.Keep {
+		r.log.Info("stopped; addresses, routes and guard stay")
+	} else {
+		err = errors.Join(err, r.kernel.undo())
+		r.log.Info("stopped")
+	}
+	return errors.Join(err, r.kernel.close(), r.journal.close())
+}

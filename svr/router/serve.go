@@ -1,0 +1,149 @@
+package router
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"waymark/svr/router/ctl"
+)
+
+const (
+	clientsMax  = 16               // connections served at once
+	clientIdle  = 30 * time.Second // without a request
+	clientWrite = 10 * time.Second // for one buffer of an answer
+)
+
+// socket is the control socket being served.
+type socket struct {
+	l    net.Listener
+	done sync.WaitGroup
+	stop context.CancelFunc
+}
+
+// serve opens the control socket and answers on it until close. A socket that a
+// killed router left is replaced: the lock of the run directory is ours.
+func (r *Router) serve(ctx context.Context) (*socket, error) {
+	name := filepath.Join(r.set.RunDir, SocketFile)
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	l, err := net.Listen("unix", name)
+	if err != nil {
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &socket{l: l, stop: cancel}
+	s.done.Go(func() { r.accept(ctx, s) })
+	return s, nil
+}
+
+// close ends every connection and removes the socket.
+func (s *socket) close() {
+	s.stop()
+	s.l.Close()
+	s.done.Wait()
+}
+
+func (r *Router) accept(ctx context.Context, s *socket) {
+	room := make(chan struct{}, clientsMax)
+	for {
+		c, err := s.l.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			c.Close()
+			return
+		}
+		s.done.Go(func() {
+			defer func() { <-room }()
+			defer context.AfterFunc(ctx, func() { c.Close() })()
+			defer c.Close()
+			r.converse(c)
+		})
+	}
+}
+
+// converse answers the requests of one connection.
+func (r *Router) converse(c net.Conn) {
+	in := bufio.NewReaderSize(c, ctl.MaxRequest)
+	for {
+		_ = c.SetReadDeadline(time.Now().Add(clientIdle))
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return // gone, idle, or longer than any request
+		}
+		var req ctl.Request
+		a := &answer{c: c, w: bufio.NewWriterSize(c, 16<<10)}
+		if err := json.Unmarshal(line, &req); err != nil {
+			a.end(r.nodeName(), fmt.Errorf("read request: %w", err))
+		} else {
+			a.end(r.nodeName(), r.show(req, a))
+		}
+		if a.flush() != nil {
+			return
+		}
+	}
+}
+
+// answer writes the rows of one table to a client.
+type answer struct {
+	c      net.Conn
+	w      *bufio.Writer
+	table  *ctl.Table
+	detail bool
+	rows   int
+	line   []byte
+}
+
+// row sends one row: the values of the table's visible columns in order.
+func (a *answer) row(values ...any) error {
+	if want := len(a.table.Visible(a.detail)); len(values) < want {
+		return fmt.Errorf("row of %s: %d values for %d columns", a.table.What, len(values), want)
+	}
+	line := append(a.line[:0], `{"row":`...)
+	line, err := a.table.Encode(line, a.detail, values)
+	if err != nil {
+		return fmt.Errorf("row of %s: %w", a.table.What, err)
+	}
+	a.line = append(line, '}', '\n')
+	a.rows++
+	if a.w.Available() < len(a.line) {
+		if err := a.flush(); err != nil {
+			return err
+		}
+	}
+	_, err = a.w.Write(a.line)
+	return err
+}
+
+func (a *answer) flush() error {
+	_ = a.c.SetWriteDeadline(time.Now().Add(clientWrite))
+	return a.w.Flush()
+}
+
+func (a *answer) end(node string, err error) {
+	e := ctl.End{Node: node, Rows: a.rows}
+	if err != nil {
+		e.Error = err.Error()
+	}
+	line, _ := json.Marshal(ctl.Answer{End: &e}) // strings and numbers always marshal
+	_, _ = a.w.Write(append(line, '\n'))         // flush reports it
+}
+
+// nodeName names this node as tables do: node.router.
+func (r *Router) nodeName() string { return r.tables.NodeName + "." + r.tables.RouterName }

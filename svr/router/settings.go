@@ -1,0 +1,97 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"waymark/mgmt/config"
+	"waymark/svr/policy"
+)
+
+// Settings is what `waymark router` was told.
+type Settings struct {
+	ConfigFile string
+	Router     string
+	Node       string // empty: the only one
+	RunDir     string
+	Lanes      string // LanesAuto, LanesGo, LanesBPF
+	Profile    string // empty: by the memory of the machine
+	Keep       bool   // leave addresses, routes and guard on an orderly stop
+	Log        *slog.Logger
+}
+
+// Values of Settings.Lanes.
+const (
+	LanesAuto = "auto"
+	LanesGo   = "go"
+	LanesBPF  = "bpf"
+)
+
+// ErrSettings: what was asked for is wrong or not built; nothing was touched.
+var ErrSettings = errors.New("wrong settings")
+
+// tinyMemory is the memory below which a machine gets profile tiny, in bytes.
+const tinyMemory = 80 << 20
+
+// Load reads and checks a configuration and compiles it for one node. The
+// tables are nil when the findings Failed.
+func Load(file, router, node string) (*policy.Tables, config.Findings, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	auth, findings := config.Parse(data)
+	if auth != nil {
+		findings = append(findings, auth.Check(router, node)...)
+	}
+	if findings.Failed() {
+		return nil, findings, nil
+	}
+	tables, err := policy.Build(auth, router, node)
+	if err != nil {
+		return nil, findings, fmt.Errorf("compile configuration: %w", err)
+	}
+	return tables, findings, nil
+}
+
+// profile resolves lanes and profile.
+func (s *Settings) profile() (Profile, error) {
+	switch s.Lanes {
+	case LanesAuto, LanesGo, "":
+	case LanesBPF:
+		return Profile{}, fmt.Errorf("%w: lanes bpf: not built yet", ErrSettings)
+	default:
+		return Profile{}, fmt.Errorf("%w: lanes %q: allowed are auto, go, bpf", ErrSettings, s.Lanes)
+	}
+	name := s.Profile
+	if name == "" {
+		name = "cpe"
+		if m := machineMemory(); m > 0 && m < tinyMemory {
+			name = "tiny"
+		}
+	}
+	p, err := FindProfile(name)
+	if err != nil {
+		return p, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return p, nil
+}
+
+// machineMemory returns the memory of the machine in bytes, 0 when unknown.
+func machineMemory() uint64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	_, rest, ok := strings.Cut(string(text), "MemTotal:")
+	f := strings.Fields(rest)
+	if !ok || len(f) == 0 {
+		return 0
+	}
+	kb, _ := strconv.ParseUint(f[0], 10, 64) // 0 when it is no number
+	return kb << 10
+}

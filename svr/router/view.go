@@ -1,0 +1,129 @@
+package router
+
+import (
+	"net/netip"
+	"slices"
+
+	"waymark/net/addr"
+	"waymark/net/link"
+	"waymark/net/route"
+	"waymark/net/rtnl"
+	"waymark/svr/policy"
+)
+
+// Reasons of a network-interface that is down, beside those of package path.
+const (
+	reasonAdmin     = "admin"
+	reasonNoDevice  = "no-device"
+	reasonNoCarrier = "no-carrier"
+	reasonNoAddress = "no-address"
+)
+
+// view is one look at the kernel's interfaces.
+type view struct {
+	links    map[string]link.Link
+	addrs    map[int][]netip.Prefix
+	defaults []route.Route
+}
+
+func look(c *rtnl.Conn) (*view, error) {
+	v := &view{links: map[string]link.Link{}, addrs: map[int][]netip.Prefix{}}
+	links, err := link.List(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		v.links[l.Name] = l
+	}
+	addrs, err := addr.List(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range addrs {
+		v.addrs[a.Index] = append(v.addrs[a.Index], a.Prefix)
+	}
+	v.defaults, err = route.Defaults(c)
+	return v, err
+}
+
+// ifState is what holds for one network-interface.
+type ifState struct {
+	up     bool
+	reason string // why it is not up
+	mtu    int    // bytes of IP packet, 0 without a device
+	addrs  []policy.Address
+}
+
+func (s ifState) equal(o ifState) bool {
+	return s.up == o.up && s.reason == o.reason && s.mtu == o.mtu && slices.Equal(s.addrs, o.addrs)
+}
+
+// state judges network-interface f. It is pure.
+func (v *view) state(f *policy.Interface) ifState {
+	l, there := v.links[f.Target]
+	s := ifState{addrs: f.Addresses}
+	if there {
+		s.mtu = min(f.MTU, l.MTU)
+	}
+	if f.DHCP && f.VLAN == 0 && there {
+		s.addrs = v.leased(l.Index)
+	}
+	switch {
+	case !f.Enabled:
+		s.reason = reasonAdmin
+	case !there:
+		s.reason = reasonNoDevice
+	case !l.Usable():
+		s.reason = reasonNoCarrier
+	case len(s.addrs) == 0:
+		s.reason = reasonNoAddress
+	default:
+		s.up = true
+	}
+	return s
+}
+
+// leased returns the IPv4 addresses that are on an interface, with the gateway
+// of its best default route.
+func (v *view) leased(index int) (list []policy.Address) {
+	gw := v.gateway(index)
+	for _, p := range v.addrs[index] {
+		if p.Addr().Is4() && !p.Addr().IsLinkLocalUnicast() {
+			list = append(list, policy.Address{Prefix: p, Gateway: gw, Waypoint: true})
+		}
+	}
+	return list
+}
+
+func (v *view) gateway(index int) (gw netip.Addr) {
+	best := ^uint32(0)
+	for _, r := range v.defaults {
+		if r.Index == index && r.Gateway.Is4() && (r.Metric < best || !gw.IsValid()) {
+			gw, best = r.Gateway, r.Metric
+		}
+	}
+	return gw
+}
+
+// devices returns the Linux interfaces that the enabled network-interfaces lie
+// on and that exist, each once.
+func (v *view) devices(t *policy.Tables) (list []link.Link) {
+	for _, name := range targets(t) {
+		if l, ok := v.links[name]; ok {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// targets returns the names of the Linux interfaces below enabled
+// network-interfaces, each once, in the order of the configuration.
+func targets(t *policy.Tables) (names []string) {
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		if f.Enabled && !slices.Contains(names, f.Target) {
+			names = append(names, f.Target)
+		}
+	}
+	return names
+}
