@@ -108,7 +108,7 @@ func (n *NAT) pick(pool int, conflict func(uint16) bool) uint16 {
 			return ext
 		}
 	}
-	start, rot := int(n.rng.Uint64()>>32)%natWords, int(n.rng.Uint64()>>58)
+	start, rot := int(n.rng.Uint64()%natWords), int(n.rng.Uint64()>>58)
 	for i := range natWords {
 		ext := p.free((start+i)%natWords, rot)
 		if ext != 0 && (conflict == nil || !conflict(ext)) {

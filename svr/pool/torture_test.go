@@ -72,7 +72,7 @@ func tortureWrite(tab *Table, stable uint32, steps int) {
 				_, _ = tab.Move(s, tortureAction(k, n), now)
 			}
 		case len(churn) > 130 || step%4 == 1 && len(churn) > 0:
-			i := int(n) % len(churn)
+			i := int(n % uint32(len(churn)))
 			tab.Remove(churn[i], now)
 			churn[i] = churn[len(churn)-1]
 			churn = churn[:len(churn)-1]
