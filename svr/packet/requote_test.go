@@ -161,63 +161,69 @@ func TestRequoteSetsSequence(t *testing.T) {
 	}
 }
 
-// Types and codes across families, RFC 7915 4.2 and 5.2.
+// icmp is type, code and second word of an ICMP header.
+type icmp struct {
+	typ, code byte
+	rest      uint32
+}
+
+// drop stands for no error at all.
+var drop = icmp{}
+
+// translations are types and codes across families, RFC 7915 4.2 and 5.2; 1234
+// is the MTU told.
+var translations = []struct {
+	from     uint8
+	in, want icmp
+}{
+	{4, icmp{3, 0, 0}, icmp{1, 0, 0}},
+	{4, icmp{3, 1, 0}, icmp{1, 0, 0}},
+	{4, icmp{3, 2, 0}, icmp{4, 1, 6}},
+	{4, icmp{3, 3, 0}, icmp{1, 4, 0}},
+	{4, icmp{3, 4, 1400}, icmp{2, 0, 1234}},
+	{4, icmp{3, 5, 0}, icmp{1, 0, 0}},
+	{4, icmp{3, 9, 0}, icmp{1, 1, 0}},
+	{4, icmp{3, 10, 0}, icmp{1, 1, 0}},
+	{4, icmp{3, 12, 0}, icmp{1, 0, 0}},
+	{4, icmp{3, 13, 0}, icmp{1, 1, 0}},
+	{4, icmp{3, 14, 0}, drop},
+	{4, icmp{3, 15, 0}, icmp{1, 1, 0}},
+	{4, icmp{3, 99, 0}, drop},
+	{4, icmp{11, 0, 0}, icmp{3, 0, 0}},
+	{4, icmp{11, 1, 0}, icmp{3, 1, 0}},
+	{4, icmp{12, 0, 0 << 24}, icmp{4, 0, 0}},
+	{4, icmp{12, 0, 1 << 24}, icmp{4, 0, 1}},
+	{4, icmp{12, 0, 3 << 24}, icmp{4, 0, 4}},
+	{4, icmp{12, 0, 8 << 24}, icmp{4, 0, 7}},
+	{4, icmp{12, 2, 9 << 24}, icmp{4, 0, 6}},
+	{4, icmp{12, 0, 15 << 24}, icmp{4, 0, 8}},
+	{4, icmp{12, 0, 19 << 24}, icmp{4, 0, 24}},
+	{4, icmp{12, 0, 20 << 24}, drop},
+	{4, icmp{12, 0, 5 << 24}, drop},
+	{4, icmp{12, 1, 0}, drop},
+	{6, icmp{1, 0, 0}, icmp{3, 1, 0}},
+	{6, icmp{1, 1, 0}, icmp{3, 10, 0}},
+	{6, icmp{1, 2, 0}, icmp{3, 1, 0}},
+	{6, icmp{1, 3, 0}, icmp{3, 1, 0}},
+	{6, icmp{1, 4, 0}, icmp{3, 3, 0}},
+	{6, icmp{1, 5, 0}, drop},
+	{6, icmp{2, 0, 1400}, icmp{3, 4, 1234}},
+	{6, icmp{3, 0, 0}, icmp{11, 0, 0}},
+	{6, icmp{3, 1, 0}, icmp{11, 1, 0}},
+	{6, icmp{4, 1, 0}, icmp{3, 2, 0}},
+	{6, icmp{4, 2, 0}, drop},
+	{6, icmp{4, 0, 0}, icmp{12, 0, 0}},
+	{6, icmp{4, 0, 5}, icmp{12, 0, 2 << 24}},
+	{6, icmp{4, 0, 6}, icmp{12, 0, 9 << 24}},
+	{6, icmp{4, 0, 7}, icmp{12, 0, 8 << 24}},
+	{6, icmp{4, 0, 23}, icmp{12, 0, 12 << 24}},
+	{6, icmp{4, 0, 39}, icmp{12, 0, 16 << 24}},
+	{6, icmp{4, 0, 2}, drop},
+	{6, icmp{4, 0, 40}, drop},
+}
+
 func TestTranslate(t *testing.T) {
-	type icmp struct {
-		typ, code byte
-		rest      uint32
-	}
-	drop := icmp{}
-	for _, c := range []struct {
-		from uint8
-		in   icmp
-		want icmp
-	}{
-		{4, icmp{3, 0, 0}, icmp{1, 0, 0}},
-		{4, icmp{3, 1, 0}, icmp{1, 0, 0}},
-		{4, icmp{3, 2, 0}, icmp{4, 1, 6}},
-		{4, icmp{3, 3, 0}, icmp{1, 4, 0}},
-		{4, icmp{3, 4, 1400}, icmp{2, 0, 1234}},
-		{4, icmp{3, 5, 0}, icmp{1, 0, 0}},
-		{4, icmp{3, 9, 0}, icmp{1, 1, 0}},
-		{4, icmp{3, 10, 0}, icmp{1, 1, 0}},
-		{4, icmp{3, 12, 0}, icmp{1, 0, 0}},
-		{4, icmp{3, 13, 0}, icmp{1, 1, 0}},
-		{4, icmp{3, 14, 0}, drop},
-		{4, icmp{3, 15, 0}, icmp{1, 1, 0}},
-		{4, icmp{3, 99, 0}, drop},
-		{4, icmp{11, 0, 0}, icmp{3, 0, 0}},
-		{4, icmp{11, 1, 0}, icmp{3, 1, 0}},
-		{4, icmp{12, 0, 0 << 24}, icmp{4, 0, 0}},
-		{4, icmp{12, 0, 1 << 24}, icmp{4, 0, 1}},
-		{4, icmp{12, 0, 3 << 24}, icmp{4, 0, 4}},
-		{4, icmp{12, 0, 8 << 24}, icmp{4, 0, 7}},
-		{4, icmp{12, 2, 9 << 24}, icmp{4, 0, 6}},
-		{4, icmp{12, 0, 15 << 24}, icmp{4, 0, 8}},
-		{4, icmp{12, 0, 19 << 24}, icmp{4, 0, 24}},
-		{4, icmp{12, 0, 20 << 24}, drop},
-		{4, icmp{12, 0, 5 << 24}, drop},
-		{4, icmp{12, 1, 0}, drop},
-		{6, icmp{1, 0, 0}, icmp{3, 1, 0}},
-		{6, icmp{1, 1, 0}, icmp{3, 10, 0}},
-		{6, icmp{1, 2, 0}, icmp{3, 1, 0}},
-		{6, icmp{1, 3, 0}, icmp{3, 1, 0}},
-		{6, icmp{1, 4, 0}, icmp{3, 3, 0}},
-		{6, icmp{1, 5, 0}, drop},
-		{6, icmp{2, 0, 1400}, icmp{3, 4, 1234}},
-		{6, icmp{3, 0, 0}, icmp{11, 0, 0}},
-		{6, icmp{3, 1, 0}, icmp{11, 1, 0}},
-		{6, icmp{4, 1, 0}, icmp{3, 2, 0}},
-		{6, icmp{4, 2, 0}, drop},
-		{6, icmp{4, 0, 0}, icmp{12, 0, 0}},
-		{6, icmp{4, 0, 5}, icmp{12, 0, 2 << 24}},
-		{6, icmp{4, 0, 6}, icmp{12, 0, 9 << 24}},
-		{6, icmp{4, 0, 7}, icmp{12, 0, 8 << 24}},
-		{6, icmp{4, 0, 23}, icmp{12, 0, 12 << 24}},
-		{6, icmp{4, 0, 39}, icmp{12, 0, 16 << 24}},
-		{6, icmp{4, 0, 2}, drop},
-		{6, icmp{4, 0, 40}, drop},
-	} {
+	for _, c := range translations {
 		p := randomPacket(rng(), randomTuple(rng(), c.from, ProtoUDP), 100)
 		e := errorAbout(t, p, ErrTTL, 60)
 		h := e.Buf[e.L4:]
