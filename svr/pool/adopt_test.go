@@ -3,6 +3,7 @@ package pool
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,8 +63,10 @@ func churn(path string) {
 }
 
 // churnRound moves stable directions, and makes, updates and removes others.
-func churnRound(tab *Table, rnd interface{ Uint32() uint32 }) {
-	for range 100_000 {
+func churnRound(tab *Table, rnd *rand.Rand) { churnRoundOf(tab, rnd, 100_000) }
+
+func churnRoundOf(tab *Table, rnd *rand.Rand, steps int) {
+	for range steps {
 		now := tab.now + second/20
 		tab.Advance(now)
 		n := rnd.Uint32()
@@ -74,7 +77,7 @@ func churnRound(tab *Table, rnd interface{ Uint32() uint32 }) {
 		switch s, ok := tab.Lookup(&k); {
 		case n>>24&3 == 0:
 			k = key4(n % churnStable)
-			s, _ = tab.Lookup(&k)
+			s, _ = tab.Lookup(&k) // slot 0 when there is none: the key is another's
 			_, _ = tab.Move(s, tortureAction(k, n), now)
 		case !ok:
 			_, _ = tab.Insert(k, tortureAction(k, n), n)
@@ -191,4 +194,37 @@ func TestOpenKeepsWhatWasWritten(t *testing.T) {
 		}
 	}
 	checkTable(t, tab)
+}
+
+// TestOpenOfDamagedMemory: whatever the bytes behind the header say, Open and
+// the life after it keep to the memory and to the lists.
+func TestOpenOfDamagedMemory(t *testing.T) {
+	cfg := TableConfig{Slots: 64, Seed: [16]byte{3}}
+	mem := alignedBytes(MemorySize(cfg))
+	for seed := range uint64(300) {
+		clear(mem)
+		old, err := NewTable(mem, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		churnRoundOf(old, newRand(seed), 200)
+		rnd := newRand(seed + 1000)
+		for range 1 + rnd.IntN(60) {
+			at := int(old.base) + rnd.IntN(64*SlotSize)
+			if rnd.IntN(3) == 0 {
+				at = pageSize + rnd.IntN(int(old.buckets)*bucketSize)
+			}
+			mem[at] = byte(rnd.Uint32())
+		}
+		tab, err := Open(mem, TableConfig{}, 50*second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := make([]int, tab.slots)
+		resting := checkLists(t, tab, where)
+		if st := tab.Stats(); st.Resting != resting || st.Used+resting != int(tab.free.virgin) {
+			t.Fatalf("seed %d: stats %+v, %d resting, virgin %d", seed, st, resting, tab.free.virgin)
+		}
+		churnRoundOf(tab, newRand(seed), 200)
+	}
 }
