@@ -20,7 +20,7 @@ func (e *Engine) arriveJoined(p *packet.Packet, joined bool) {
 		return
 	}
 	if m.h.Has.Has(wire.TypeFragment) {
-		e.fabricPiece(p, &m)
+		e.fabricPiece(p, &m, joined)
 		return
 	}
 	e.arriveWith(p, &m)

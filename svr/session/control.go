@@ -55,12 +55,18 @@ func (e *Engine) bound(r *record, d int, m *receivedMeta) bool {
 func (e *Engine) enabled(i uint32, d int) {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	if g.asked != 0 && e.now-g.asked < 2*second {
+	if !e.elapsed(g.asked, enableGap) {
 		e.stats.Add(DropRateLimit, 1)
 		return
 	}
-	g.asked, g.signal, g.sent, g.unanswered, g.due = e.now, true, 0, 0, 0
+	// A handshake that nobody answered goes on and ends as it would have.
+	waiting := g.role == roleInitiator && g.signal && !r.heard[d]
+	g.asked, g.signal, g.unanswered, g.due = e.millis(), true, 0, 0
 	r.simple = false
+	if waiting {
+		return
+	}
+	g.sent = 0
 	if g.role == roleInitiator {
 		g.since = e.now
 	} else {
@@ -71,11 +77,24 @@ func (e *Engine) enabled(i uint32, d int) {
 	}
 }
 
+// Least time between enables that are believed and between disables that count
+// of packets alone brings about, in milliseconds, for each leg.
+const (
+	enableGap  = 2000
+	disableGap = 50
+)
+
+// millis is the engine's clock as legs keep it, never 0.
+func (e *Engine) millis() uint32 { return max(uint32(e.now/1e6), 1) }
+
+// elapsed says whether gap milliseconds passed since then, or it never was.
+func (e *Engine) elapsed(then, gap uint32) bool { return then == 0 || e.millis()-then >= gap }
+
 // sendDisable answers forward metadata when no reverse packet does.
 func (e *Engine) sendDisable(i uint32, d int) {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	g.unanswered, g.due = 0, 0
+	g.unanswered, g.due, g.told = 0, 0, e.millis()
 	m := &e.meta
 	wire.Disable(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-d))
 	if e.sendControl(i, d) {

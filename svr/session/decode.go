@@ -65,7 +65,7 @@ func (e *Engine) decodeSignalled(p *packet.Packet, i uint32, d int, joined bool)
 		return
 	}
 	if m.h.Has.Has(wire.TypeFragment) {
-		e.fabricPiece(p, &m)
+		e.fabricPiece(p, &m, joined)
 		return
 	}
 	if m.h.Has.Has(wire.TypeControl) {
@@ -137,7 +137,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		g.due = e.now + 200*1e6
 		e.arm(i)
 	}
-	if g.unanswered >= 4 {
+	if g.unanswered >= 4 && e.elapsed(g.told, disableGap) {
 		e.sendDisable(i, d)
 	}
 	return beliefPass

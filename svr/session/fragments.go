@@ -120,9 +120,14 @@ func (e *Engine) fabricSendPiece(p *packet.Packet, o *outgoing, f wire.Fragment,
 }
 
 // fabricPiece joins a verified fabric fragment to the others of its packet and
-// takes the whole when it is complete.
-func (e *Engine) fabricPiece(p *packet.Packet, m *receivedMeta) {
+// takes the whole when it is complete. A piece inside a joined packet is no
+// peer's doing.
+func (e *Engine) fabricPiece(p *packet.Packet, m *receivedMeta, nested bool) {
 	e.stats.Add(FabricFragmentsReceived, 1)
+	if nested {
+		e.stats.Add(DropFragment, 1)
+		return
+	}
 	f := m.h.Fragment
 	k := pieceKey{key: pool.Key{Tuple: p.T, If: p.If}, id: f.ID}
 	whole, done, err := e.fabric.Add(e.now, k, f.Offset, f.MF, p.Payload()[m.size:])
@@ -149,8 +154,9 @@ func (e *Engine) fabricPiece(p *packet.Packet, m *receivedMeta) {
 		view.SetDF(f.DF)
 	}
 	view.Finish()
+	*b = view
 	e.stats.Add(FabricJoined, 1)
-	e.joined(&view)
+	e.joined(b)
 }
 
 // joinRoom is tailroom that a joined packet keeps.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"hash/maphash"
 
 	"waymark/svr/packet"
@@ -47,8 +48,9 @@ type leg struct {
 	// due is when an unanswered forward packet must be answered by a control
 	// packet, 0 when nothing waits.
 	due int64
-	// asked is when an enable was last believed.
-	asked int64
+	// asked is when an enable was last believed, told when a disable was last
+	// sent: milliseconds of the engine's clock, 0 for never.
+	asked, told uint32
 }
 
 // record is what Go alone knows of a session. It holds no pointers, so the
@@ -121,14 +123,22 @@ func (e *Engine) allocate() (uint32, bool) {
 	if i, ok := e.takeRecord(); ok {
 		return i, true
 	}
-	old := e.unanswered.head
-	if old == none || e.now-e.recs[old].created < second {
+	if !e.giveWay() {
 		e.stats.Add(SessionRefusedFull, 1)
 		return none, false
 	}
+	return e.takeRecord()
+}
+
+// giveWay ends the oldest unanswered session if it is older than one second.
+func (e *Engine) giveWay() bool {
+	old := e.unanswered.head
+	if old == none || e.now-e.recs[old].created < second {
+		return false
+	}
 	e.stats.Add(SessionGaveWay, 1)
 	e.remove(old)
-	return e.takeRecord()
+	return true
 }
 
 func (e *Engine) takeRecord() (uint32, bool) {
@@ -168,6 +178,9 @@ func (e *Engine) publish(i uint32, key *[2]pool.Key) bool {
 			e.freeWayports(r, 0, &key[0])
 			e.freeWayports(r, 1, &key[1])
 			e.remove(i)
+			if errors.Is(err, pool.ErrFull) {
+				e.giveWay() // removed slots rest a second: room for a later one
+			}
 			return false
 		}
 		r.slot[d] = s

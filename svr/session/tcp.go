@@ -91,6 +91,9 @@ func (t *tcpState) observe(p *packet.Packet, d int) {
 	end := h.seq + h.length
 	first := t.bits[d]&tcpKnown == 0
 	if h.flags&flagSYN != 0 {
+		if t.established() {
+			return // a late copy, or a lie (RFC 5961 section 4)
+		}
 		t.open(p, d)
 		first = true
 	}
@@ -114,6 +117,11 @@ func (t *tcpState) observe(p *packet.Packet, d int) {
 	if h.length > 0 {
 		t.reset = false
 	}
+}
+
+// established: both sides were heard and neither reset nor both FINs came.
+func (t *tcpState) established() bool {
+	return t.bits[0]&t.bits[1]&tcpKnown != 0 && !t.closedBothWays()
 }
 
 // open starts direction d at a SYN.
