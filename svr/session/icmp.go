@@ -172,7 +172,7 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 	}
 	g := &r.leg[1-l]
 	quoted := e.table.Key(r.slot[1-l]).Tuple
-	src, ok := e.errorSource(p, r, l, quoted.Family)
+	src, ok := e.errorSource(p, q, r, l, &quoted)
 	b := e.out.Buffer(false)
 	if !ok || b == nil || !e.errors.take(e.now) {
 		e.stats.Add(DropICMP, 1)
@@ -190,15 +190,29 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 
 // errorSource is the address an error goes on with: towards a peer our
 // waypoint, towards a host the place where it arose if its family can say so.
-func (e *Engine) errorSource(p *packet.Packet, r *record, l int, family uint8) ([16]byte, bool) {
+// What only the host at the far end says comes from the address the sender
+// knows it by: its own did not travel between the routers.
+func (e *Engine) errorSource(p *packet.Packet, q *packet.Quote, r *record, l int, quoted *packet.Tuple) ([16]byte, bool) {
 	g := &r.leg[1-l]
 	if g.kind != kindNative {
 		return e.table.Key(r.slot[1-l]).Dst, true
 	}
-	if p.T.Family == family {
+	if p.T.Src == q.T.Dst && farEndSays(q) {
+		return quoted.Dst, true
+	}
+	if p.T.Family == quoted.Family {
 		return p.T.Src, true
 	}
-	return e.ownAddress(g.ifc, family)
+	return e.ownAddress(g.ifc, quoted.Family)
+}
+
+// farEndSays tells errors that hosts send about packets to themselves: protocol
+// or port unreachable.
+func farEndSays(q *packet.Quote) bool {
+	if q.T.Family == 6 {
+		return q.Type == 1 && q.Code == 4
+	}
+	return q.Type == 3 && (q.Code == 2 || q.Code == 3)
 }
 
 // hideProtected cuts from a quote what the sender did not send: metadata and
