@@ -2,6 +2,7 @@ package session
 
 import (
 	"waymark/svr/packet"
+	"waymark/svr/secure"
 	"waymark/svr/wire"
 )
 
@@ -228,7 +229,7 @@ func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
 	r := &e.recs[i]
 	native := r.leg[1-d].kind != kindSVR
 	if e.protected(r) {
-		if native && !e.unseal(p, r, d) {
+		if native && !e.unseal(p, i, d) {
 			return
 		}
 		changed = true
@@ -285,7 +286,8 @@ func (e *Engine) fromUDP(p *packet.Packet, r *record, d int) bool {
 }
 
 // unseal decrypts the data of p, which arrived on leg d.
-func (e *Engine) unseal(p *packet.Packet, r *record, d int) bool {
+func (e *Engine) unseal(p *packet.Packet, i uint32, d int) bool {
+	r := &e.recs[i]
 	pol := e.payload(r)
 	b := p.Payload()
 	if len(b) == 0 || !pol.Encrypts() {
@@ -305,11 +307,19 @@ func (e *Engine) unseal(p *packet.Packet, r *record, d int) bool {
 		e.stats.Add(DropState, 1)
 		return false
 	}
+	parked := k.Parked()
 	out, err := k.Open(b)
+	if parked {
+		e.arm(i) // to park it again
+	}
 	if err != nil {
 		e.stats.Add(replayOrDecrypt(err), 1)
+		if err == secure.ErrDecrypt {
+			e.outOfStep(p, i, d)
+		}
 		return false
 	}
+	e.keys.at(r.key).bad[d] = 0
 	p.Trim(len(b) - len(out))
 	return true
 }

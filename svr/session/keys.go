@@ -3,49 +3,75 @@ package session
 import (
 	"errors"
 
+	"waymark/svr/packet"
 	"waymark/svr/secure"
+	"waymark/svr/wire"
 )
 
 // keyStore holds the GCM keys of sessions, both directions. Entries are handed
-// out by number, so that records stay free of pointers.
+// out by number, so that records stay free of pointers, and live in chunks that
+// are made when first needed and never copied or given back.
 type keyStore struct {
-	entries []keyEntry
-	free    []uint32
-	limit   int
+	chunks [][]keyEntry
+	free   uint32 // list through keyEntry.free
+	virgin uint32 // entries from here on were never used
+	limit  uint32
 }
 
-// keyEntry belongs to one session, its arrays to the directions.
+// keyChunk is the number of entries made at once: some 90 KB.
+const keyChunk = 256
+
+// keyEntry belongs to one session, its arrays to the directions. With both
+// keys expanded it costs about 2 KB.
 type keyEntry struct {
 	salt [2][16]byte
 	have [2]bool
 	gcm  [2]*secure.GCM
 	// old are the salts that were in use before: replayed metadata must not
 	// bring one back.
-	old  [2][8][16]byte
-	next [2]uint8
+	old  [2][oldSalts][16]byte
+	turn [2]uint8 // place of the next one in old
+	kept [2]uint8 // how many old holds
+	bad  [2]uint8 // packets in a row that did not decrypt
+	free uint32
 }
 
-func (s *keyStore) init(limit int) { s.limit = limit }
+const oldSalts = 8
+
+// init bounds the store to an eighth of the sessions, but 1,024: an entry costs
+// more than a session.
+func (s *keyStore) init(sessions int) {
+	s.limit = uint32(min(sessions, max(sessions/8, 1024)))
+	s.chunks = make([][]keyEntry, (int(s.limit)+keyChunk-1)/keyChunk)
+	s.free = none
+}
+
+// at returns entry i.
+func (s *keyStore) at(i uint32) *keyEntry { return &s.chunks[i/keyChunk][i%keyChunk] }
 
 // take returns a fresh entry.
 func (s *keyStore) take() (uint32, bool) {
-	if n := len(s.free); n > 0 {
-		i := s.free[n-1]
-		s.free = s.free[:n-1]
-		s.entries[i] = keyEntry{}
+	if i := s.free; i != none {
+		k := s.at(i)
+		s.free = k.free
+		*k = keyEntry{}
 		return i, true
 	}
-	if len(s.entries) >= s.limit {
+	if s.virgin >= s.limit {
 		return none, false
 	}
-	s.entries = append(s.entries, keyEntry{})
-	return uint32(len(s.entries) - 1), true
+	i := s.virgin
+	if c := &s.chunks[i/keyChunk]; *c == nil {
+		*c = make([]keyEntry, keyChunk)
+	}
+	s.virgin++
+	return i, true
 }
 
 func (s *keyStore) put(i uint32) {
 	if i != none {
-		s.entries[i] = keyEntry{}
-		s.free = append(s.free, i)
+		*s.at(i) = keyEntry{free: s.free}
+		s.free = i
 	}
 }
 
@@ -54,12 +80,12 @@ func (s *keyStore) gcm(i uint32, d int) *secure.GCM {
 	if i == none {
 		return nil
 	}
-	return s.entries[i].gcm[d]
+	return s.at(i).gcm[d]
 }
 
 // salt returns TLV 46 of direction d, nil when it is not known.
 func (s *keyStore) salt(i uint32, d int) []byte {
-	if k := &s.entries[i]; k.have[d] {
+	if k := s.at(i); k.have[d] {
 		return k.salt[d][:]
 	}
 	return nil
@@ -67,7 +93,7 @@ func (s *keyStore) salt(i uint32, d int) []byte {
 
 // set makes salt the one of direction d; with pol its key is derived too.
 func (s *keyStore) set(i uint32, d int, salt [16]byte, pol *secure.Policy) error {
-	k := &s.entries[i]
+	k := s.at(i)
 	var g *secure.GCM
 	if pol != nil {
 		var err error
@@ -76,21 +102,38 @@ func (s *keyStore) set(i uint32, d int, salt [16]byte, pol *secure.Policy) error
 		}
 	}
 	if k.have[d] {
-		k.old[d][k.next[d]%8] = k.salt[d]
-		k.next[d]++
+		k.old[d][k.turn[d]] = k.salt[d]
+		k.turn[d] = (k.turn[d] + 1) % oldSalts
+		k.kept[d] = min(k.kept[d]+1, oldSalts)
 	}
-	k.salt[d], k.have[d], k.gcm[d] = salt, true, g
+	k.salt[d], k.have[d], k.gcm[d], k.bad[d] = salt, true, g, 0
 	return nil
 }
 
 // stale says whether salt was in use before in direction d.
 func (k *keyEntry) stale(d int, salt *[16]byte) bool {
-	for n := range min(int(k.next[d]), len(k.old[d])) {
+	for n := range k.kept[d] {
 		if k.old[d][n] == *salt {
 			return true
 		}
 	}
 	return false
+}
+
+// park gives back what idle keys can do without, three quarters of their
+// memory; the next packet makes it again.
+func (s *keyStore) park(i uint32) {
+	for _, g := range s.at(i).gcm {
+		if g != nil {
+			g.Park()
+		}
+	}
+}
+
+// awake says whether a key of entry i could be parked.
+func (s *keyStore) awake(i uint32) bool {
+	k := s.at(i)
+	return k.gcm[0] != nil && !k.gcm[0].Parked() || k.gcm[1] != nil && !k.gcm[1].Parked()
 }
 
 // freshSalt starts a new key for direction d, which we encrypt.
@@ -114,7 +157,7 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 		return false
 	}
 	salt := [16]byte(m.p.Key)
-	k := &e.keys.entries[r.key]
+	k := e.keys.at(r.key)
 	if k.have[d] && k.salt[d] == salt {
 		return true
 	}
@@ -141,6 +184,26 @@ func (e *Engine) resignal(r *record, l int) {
 	if g := &r.leg[l]; g.kind == kindSVR {
 		g.signal = true
 		r.simple = false
+	}
+}
+
+// outOfStep: p, which arrived on leg d, did not decrypt. When nothing does any
+// more, the metadata with the peer's key was lost or its handshake ended too
+// early: it is asked for a new one, as for a flow that is lost.
+func (e *Engine) outOfStep(p *packet.Packet, i uint32, d int) {
+	r := &e.recs[i]
+	k := e.keys.at(r.key)
+	if k.bad[d]++; k.bad[d] < 8 {
+		return
+	}
+	k.bad[d] = 0
+	if !e.enables.allow(e, p, r.leg[d].path, second) {
+		e.stats.Add(DropRateLimit, 1)
+		return
+	}
+	wire.Enable(&e.meta.head, &e.meta.body, keyIndex)
+	if e.sendControl(i, d) {
+		e.stats.Add(SentEnable, 1)
 	}
 }
 
