@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -39,7 +40,45 @@ func Veth(a, b End) error {
 			return fmt.Errorf("bring up %s: %w", e.Name, err)
 		}
 	}
+	for _, e := range []End{a, b} {
+		if err := in(e.NS, e.await); err != nil {
+			return fmt.Errorf("wait for %s: %w", e.Name, err)
+		}
+	}
 	return nil
+}
+
+// await waits until the kernel has noticed the carrier of an end, which may
+// take it a second; IPv6 begins to work then.
+func (e End) await() error {
+	changes := make(chan link.Change, 64)
+	w, err := link.Watch(func(c link.Change) {
+		select {
+		case changes <- c:
+		default: // the first ones say enough
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	timeout := time.After(10 * time.Second)
+	for {
+		ready := false
+		err := withConn(func(c *rtnl.Conn) error {
+			l, err := link.ByName(c, e.Name)
+			ready = l.Oper == link.OperUp
+			return err
+		})
+		if err != nil || ready {
+			return err
+		}
+		select {
+		case <-changes:
+		case <-timeout:
+			return errors.New("no carrier")
+		}
+	}
 }
 
 // makeVeth runs in the namespace of end a; end b is born in its own.

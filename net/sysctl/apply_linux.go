@@ -110,7 +110,7 @@ func load(file string) (state, error) {
 		return nil, fmt.Errorf("read sysctl state %s: %w", file, err)
 	}
 	for path := range raw { // a damaged file must not write elsewhere
-		if !strings.HasPrefix(path, "net/") || !filepath.IsLocal(path) {
+		if !strings.HasPrefix(path, "net/") || filepath.Clean(path) != path {
 			return nil, fmt.Errorf("read sysctl state %s: path %q: %w", file, path, fs.ErrInvalid)
 		}
 	}
