@@ -1,0 +1,109 @@
+// Package host holds the two ends of a TCP transfer. They are processes of
+// their own: plain blocking system calls, so that every contestant meets the
+// same hosts and bytes are counted where they arrive.
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// block is the length of a read or write in bytes, as iperf3's.
+const block = 128 << 10
+
+// Result is what a receiver prints as one JSON line.
+type Result struct {
+	Bytes   int64 `json:"bytes"`
+	Elapsed int64 `json:"ns"`
+}
+
+// Rate returns bits per second.
+func (r Result) Rate() float64 { return float64(r.Bytes) * 8e9 / float64(max(r.Elapsed, 1)) }
+
+// Ready is what a receiver prints when it listens.
+const Ready = "listening"
+
+// Receive accepts one connection on port of every address, lets warm pass,
+// counts what arrives during span and prints a Result.
+func Receive(port uint16, warm, span time.Duration) error {
+	runtime.LockOSThread()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make socket: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return fmt.Errorf("set option: %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(port)}); err != nil {
+		return fmt.Errorf("bind port %d: %w", port, err)
+	}
+	if err := unix.Listen(fd, 1); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	fmt.Println(Ready)
+	conn, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	b := make([]byte, block)
+	if _, err := drain(conn, b, warm); err != nil {
+		return err
+	}
+	r, err := drain(conn, b, span)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// drain reads for about span and counts.
+func drain(fd int, b []byte, span time.Duration) (r Result, err error) {
+	// A dead contestant must end the run: a read waits two seconds at most.
+	tv := unix.NsecToTimeval(int64(2 * time.Second))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return r, fmt.Errorf("set option: %w", err)
+	}
+	start := time.Now()
+	for {
+		n, err := unix.Read(fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return r, fmt.Errorf("read: %w", err)
+		}
+		if n == 0 {
+			return r, errors.New("read: the sender has closed")
+		}
+		r.Bytes += int64(n)
+		if t := time.Since(start); t >= span {
+			r.Elapsed = int64(t)
+			return r, nil
+		}
+	}
+}
+
+// Send connects to addr and writes until the receiver has had enough.
+func Send(addr netip.AddrPort) error {
+	runtime.LockOSThread()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make socket: %w", err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())}); err != nil {
+		return fmt.Errorf("connect to %v: %w", addr, err)
+	}
+	b := make([]byte, block)
+	for {
+		if _, err := unix.Write(fd, b); err != nil && err != unix.EINTR {
+			return nil // reset by the receiver, which knows the result
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"waymark/bench/field"
+)
+
+// grace is what a transfer may take beyond its span: connecting through a
+// handshake, and the end.
+const grace = 10 * time.Second
+
+// Transfer runs a receiver at the line's server and a sender at its client, and
+// returns bits per second over span, counted after warm.
+func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, fmt.Errorf("find own binary: %w", err)
+	}
+	recv, err := l.World.Start(l.Server, self, "receive", fmt.Sprint(port), warm.String(), span.String())
+	if err != nil {
+		return 0, err
+	}
+	defer recv.Stop()
+	if err := recv.WaitOutput(Ready, grace); err != nil {
+		return 0, fmt.Errorf("start receiver: %w", err)
+	}
+	send, err := l.World.Start(l.Client, self, "send", netip.AddrPortFrom(field.ServerAddr, port).String())
+	if err != nil {
+		return 0, err
+	}
+	defer send.Stop()
+	select {
+	case <-recv.Done():
+	case <-time.After(warm + span + grace):
+		return 0, fmt.Errorf("transfer to port %d: no end; sender: %s", port, send.Output())
+	}
+	return result(recv.Output(), send.Output())
+}
+
+func result(recv, send string) (float64, error) {
+	_, line, ok := strings.Cut(recv, Ready+"\n")
+	var r Result
+	if !ok || json.Unmarshal([]byte(line), &r) != nil {
+		return 0, errors.New("transfer failed: receiver: " + recv + " sender: " + send)
+	}
+	return r.Rate(), nil
+}

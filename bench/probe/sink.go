@@ -1,0 +1,169 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// Sink swallows the generator's frames at one interface and counts them.
+// Everything else passes.
+type Sink struct {
+	counter *ebpf.Map
+	armed   *ebpf.Map // of a cable's tap, otherwise nil
+	held    []io.Closer
+}
+
+// SinkXDP attaches a sink to an interface of the calling thread's network
+// namespace, before the kernel builds a socket buffer. size is the length of
+// the frames it swallows.
+func SinkXDP(dev string, size int) (*Sink, error) {
+	return newSink(func(s *Sink) error {
+		p, err := sinkXDP(s.counter, size)
+		if err != nil {
+			return err
+		}
+		return s.attach(p, dev, link.XDPDriverMode)
+	})
+}
+
+// SinkTC attaches a sink behind the socket buffer, at TC ingress.
+func SinkTC(dev string, size int) (*Sink, error) {
+	return newSink(func(s *Sink) error {
+		p, err := sinkTC(s.counter, size)
+		if err != nil {
+			return err
+		}
+		return s.attach(p, dev, 0)
+	})
+}
+
+// Redirect attaches to dev an XDP program that hands UDP frames to interface
+// out and does nothing else. Its count stays 0.
+func Redirect(dev, out string) (*Sink, error) {
+	return newSink(func(s *Sink) error {
+		to, err := net.InterfaceByName(out)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", out, err)
+		}
+		m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "out", Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: 1})
+		if err != nil {
+			return fmt.Errorf("make devmap: %w", err)
+		}
+		s.held = append(s.held, m)
+		if err := m.Put(uint32(0), uint32(to.Index)); err != nil {
+			return fmt.Errorf("fill devmap: %w", err)
+		}
+		p, err := redirectXDP(m)
+		if err != nil {
+			return err
+		}
+		return s.attach(p, dev, link.XDPDriverMode)
+	})
+}
+
+// Cable joins two interfaces of the calling thread's network namespace like a
+// wire. Armed, it is a sink for frames of size bytes that come in by a.
+func Cable(a, b string, size int) (*Sink, error) {
+	return newSink(func(s *Sink) error {
+		var err error
+		if s.armed, err = arrayMap("armed"); err != nil {
+			return err
+		}
+		s.held = append(s.held, s.armed)
+		for _, d := range [][2]string{{a, b}, {b, a}} {
+			to, err := net.InterfaceByName(d[1])
+			if err != nil {
+				return fmt.Errorf("find %s: %w", d[1], err)
+			}
+			never := size
+			if d[0] == b {
+				never = 1 // no frame is that short
+			}
+			p, err := cableTC(s.counter, s.armed, to.Index, never)
+			if err != nil {
+				return err
+			}
+			if err := s.attach(p, d[0], 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func newSink(build func(*Sink) error) (*Sink, error) {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "count", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		return nil, fmt.Errorf("make counter: %w", err)
+	}
+	s := &Sink{counter: m, held: []io.Closer{m}}
+	if err := build(s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func arrayMap(name string) (*ebpf.Map, error) {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		return nil, fmt.Errorf("make map %s: %w", name, err)
+	}
+	return m, nil
+}
+
+// attach puts p on dev: XDP with the given flags, or TC ingress.
+func (s *Sink) attach(p *ebpf.Program, dev string, flags link.XDPAttachFlags) error {
+	s.held = append(s.held, p)
+	i, err := net.InterfaceByName(dev)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", dev, err)
+	}
+	var l link.Link
+	if p.Type() == ebpf.XDP {
+		l, err = link.AttachXDP(link.XDPOptions{Program: p, Interface: i.Index, Flags: flags})
+	} else {
+		l, err = link.AttachTCX(link.TCXOptions{Program: p, Interface: i.Index, Attach: ebpf.AttachTCXIngress})
+	}
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", dev, err)
+	}
+	s.held = append(s.held, l)
+	return nil
+}
+
+// Arm makes a cable's tap swallow frames, or pass them again.
+func (s *Sink) Arm(on bool) error {
+	v := uint64(0)
+	if on {
+		v = 1
+	}
+	return s.armed.Put(uint32(0), v)
+}
+
+// Count returns the frames swallowed so far.
+func (s *Sink) Count() (uint64, error) {
+	var perCPU []uint64
+	if err := s.counter.Lookup(uint32(0), &perCPU); err != nil {
+		return 0, fmt.Errorf("read counter: %w", err)
+	}
+	var n uint64
+	for _, v := range perCPU {
+		n += v
+	}
+	return n, nil
+}
+
+// Close detaches the programs.
+func (s *Sink) Close() error {
+	var errs []error
+	for i := len(s.held) - 1; i >= 0; i-- {
+		errs = append(errs, s.held[i].Close())
+	}
+	s.held = nil
+	return errors.Join(errs...)
+}

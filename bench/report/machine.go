@@ -1,0 +1,59 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine is where and when a run took place.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+	Commit string `json:"commit"`
+	Date   string `json:"date"`
+	Load   string `json:"load"` // load average over one minute at the start
+}
+
+// ThisMachine describes the machine that the program runs on. What cannot be
+// found out is empty.
+func ThisMachine() Machine {
+	m := Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().UTC().Format(time.DateOnly)}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		m.Commit = strings.TrimSpace(string(out))
+	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load, _, _ = strings.Cut(string(b), " ")
+	}
+	return m
+}
+
+func cpuModel() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	_, rest, ok := bytes.Cut(b, []byte("model name"))
+	if !ok {
+		return runtime.GOARCH
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	return strings.TrimSpace(strings.TrimLeft(string(line), "\t :"))
+}
+
+// String is one line for people.
+func (m Machine) String() string {
+	return fmt.Sprintf("%d × %s, Linux %s, %s, commit %s, %s, load %s", m.Cores, m.CPU, m.Kernel, m.Go, m.Commit, m.Date, m.Load)
+}

@@ -1,0 +1,57 @@
+package subject
+
+import (
+	"fmt"
+	"time"
+
+	"waymark/bench/probe"
+)
+
+const (
+	sweepBurst  = 32 // frames at once while sessions are made
+	sweepPause  = 2 * time.Millisecond
+	sweepTries  = 20
+	sweepSettle = 250 * time.Millisecond // more than protocol.md 4's 200 ms without an answer
+)
+
+// Establish sends every flow through the handshake, slowly, and leaves the tap
+// armed once frames of all flows arrive there without metadata.
+func Establish(g *probe.Generator, tap *probe.Sink, flows int) error {
+	var got uint64
+	for range sweepTries {
+		if err := tap.Arm(false); err != nil {
+			return err
+		}
+		if err := g.Slowly(flows, sweepBurst, sweepPause); err != nil {
+			return err
+		}
+		time.Sleep(sweepSettle)
+		n, err := bare(g, tap, flows)
+		if err != nil {
+			return err
+		}
+		if n == uint64(flows) {
+			return nil
+		}
+		got = n
+	}
+	return fmt.Errorf("establish sessions: %d of %d flows are without metadata", got, flows)
+}
+
+// bare sends every flow once into the armed tap and counts frames of exactly
+// their own size: a packet with metadata is longer.
+func bare(g *probe.Generator, tap *probe.Sink, flows int) (uint64, error) {
+	if err := tap.Arm(true); err != nil {
+		return 0, err
+	}
+	before, err := tap.Count()
+	if err != nil {
+		return 0, err
+	}
+	if err := g.Slowly(flows, sweepBurst, sweepPause); err != nil {
+		return 0, err
+	}
+	time.Sleep(20 * time.Millisecond) // the last burst is on its way
+	after, err := tap.Count()
+	return after - before, err
+}
