@@ -39,6 +39,7 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if s.RunDir == "" {
 		return complain(f, "-run is missing")
 	}
+	router.LimitHeap()
 	tables, err := c.load(stderr)
 	if err != nil {
 		return err

@@ -14,13 +14,24 @@ import (
 )
 
 // gcPercent keeps garbage small beside pools that never change: the heap grows
-// by this much of its live size before it is collected.
-const gcPercent = 15
+// by this much of its live size before it is collected. Nothing on a packet's
+// way allocates, so collections are rare all the same.
+const gcPercent = 5
 
-// limitHeap sets the collector up for a heap that is nearly all pools.
-func limitHeap(prof Profile) {
-	debug.SetGCPercent(gcPercent)
+// LimitHeap sets the collector up for a heap that is nearly all pools. A
+// program calls it before it reads its configuration.
+func LimitHeap() { debug.SetGCPercent(gcPercent) }
+
+// settle makes every page of the pools present, so that a flood that fills them
+// later needs no more memory than an idle router has, and gives back what the
+// start needed.
+func settle(p *Parts, prof Profile) {
+	p.Engine.Prefault()
+	p.Table.Prefault()
+	p.Wayports.Prefault()
+	p.NAT.Prefault()
 	debug.SetMemoryLimit(int64(prof.Memory))
+	debug.FreeOSMemory()
 }
 
 // tableMemory maps the memory of the session table, every page of it present.
@@ -33,47 +44,6 @@ func tableMemory(prof Profile) ([]byte, error) {
 	}
 	return m, nil
 }
-
-// madvPopulateWrite is MADV_POPULATE_WRITE (Linux 5.14).
-const madvPopulateWrite = 23
-
-// prefault makes every page of the pools present, so that a flood that fills
-// them later needs no more memory than an idle router has.
-func prefault(p *Parts) {
-	p.Engine.Prefault()
-	maps, err := os.Open("/proc/self/maps")
-	if err != nil {
-		return // the pools then grow into memory as they fill
-	}
-	defer maps.Close()
-	for s := bufio.NewScanner(maps); s.Scan(); {
-		if from, size, ok := heapRange(s.Text()); ok {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, size, madvPopulateWrite) // older kernels: as above
-		}
-	}
-}
-
-// heapRange reads a line of /proc/PID/maps; ok when it is a writable part of
-// Go's heap, which lies where no other mapping does.
-func heapRange(line string) (from, size uintptr, ok bool) {
-	f := strings.Fields(line)
-	if len(f) != 5 && !(len(f) == 6 && strings.HasPrefix(f[5], "[anon: Go: heap")) || f[1] != "rw-p" {
-		return 0, 0, false
-	}
-	a, b, _ := strings.Cut(f[0], "-")
-	lo, err1 := strconv.ParseUint(a, 16, 64)
-	hi, err2 := strconv.ParseUint(b, 16, 64)
-	if err1 != nil || err2 != nil || lo < heapBase || hi > heapBase+heapSpan {
-		return 0, 0, false
-	}
-	return uintptr(lo), uintptr(hi - lo), true
-}
-
-// Go places its arenas from heapBase on, on amd64 and arm64.
-const (
-	heapBase = 0xc000000000
-	heapSpan = 64 << 30
-)
 
 // usedMemory is design 4's memory of this process in bytes: RssAnon and the
 // file- and shmem-backed pages other than the binary's text. Maps that are not

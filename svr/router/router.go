@@ -52,7 +52,6 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 		return err
 	}
 	defer l.release()
-	limitHeap(prof)
 	r, err := newRouter(&set, t, prof)
 	if err != nil {
 		return err
@@ -78,6 +77,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 		return nil, fmt.Errorf("assemble engine: %w", err)
 	}
 	r.adapter.engine = r.parts.Engine
+	settle(r.parts, prof)
 	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, lane.Config{Clock: r.clock, Keep: set.Keep})
 	if err != nil {
 		return nil, err
@@ -118,7 +118,6 @@ func (r *Router) run(ctx context.Context) error {
 		}
 	})
 	r.adopt(view)
-	prefault(r.parts)
 	socket, err := r.serve(ctx)
 	if err != nil {
 		return err

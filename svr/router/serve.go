@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	clientsMax  = 16               // connections served at once
+	clientsMax  = 8                // connections served at once
 	clientIdle  = 30 * time.Second // without a request
 	clientWrite = 10 * time.Second // for one buffer of an answer
 )

@@ -10,7 +10,7 @@ import (
 
 // sessionPage is how many records one look at the engine covers: the lane
 // forwards packets between two looks.
-const sessionPage = 256
+const sessionPage = 128
 
 // showSessions lists both directions of every session. Sessions that come or go
 // while it runs are in the list or not.

@@ -81,10 +81,13 @@ func (e *Engine) Fragments() (used, capacity int) {
 // PathMTU returns what fits on a path now, in bytes of outer IP packet.
 func (e *Engine) PathMTU(id policy.PathID) int { return e.pathMTU(id) }
 
-// Prefault touches the memory of every record, so that a full pool later costs
-// no memory that an empty one did not.
+// Prefault touches the memory of every record and index, so that a full pool
+// later costs no memory that an empty one did not. Before the first packet.
 func (e *Engine) Prefault() {
 	for i := range e.recs {
 		e.recs[i].used = false
 	}
+	e.byUUID.Prefault()
+	e.byContext.Prefault()
+	e.wheel.Prefault()
 }
