@@ -8,16 +8,10 @@ import (
 type object = map[string]any
 type list = []any
 
-// Names of the two routers in the configuration.
-const (
-	West = "west"
-	East = "east"
-)
-
-// config is an authority of two routers of a line: everything towards the
+// config is an authority of the two routers of a line: everything towards the
 // server is service clear, one TCP port of it service sealed (AES-128-CBC and
 // HMAC-SHA256-128). The path holds a million wayports.
-func config() ([]byte, error) {
+func config(west, east string) ([]byte, error) {
 	keys := func(name, cipher, key string) object {
 		return object{"name": name, "encrypt": true, "encryption-cipher": cipher, "encryption-key": key,
 			"hmac-mode": "regular", "hmac-cipher": "sha256-128",
@@ -36,8 +30,8 @@ func config() ([]byte, error) {
 			service("sealed", "10.2.0.2/32", "cbc", object{"protocol": "tcp", "port-range": list{object{"start-port": SealedPort}}}),
 		},
 		"router": list{
-			router(West, "10.1.0.1", "10.3.0.1", "spoke", object{"peer": East}),
-			router(East, "10.2.0.1", "10.3.0.2", "hub", object{"next-hop": list{object{"node-name": "node1", "interface": "lan"}}}),
+			router(west, "10.1.0.1", "10.3.0.1", "spoke", object{"peer": east}),
+			router(east, "10.2.0.1", "10.3.0.2", "hub", object{"next-hop": list{object{"node-name": "node1", "interface": "lan"}}}),
 		},
 	}})
 	if err != nil {

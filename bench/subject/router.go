@@ -21,20 +21,20 @@ const (
 // Routers are the two Waymark routers of a line.
 type Routers struct{ West, East *world.Router }
 
-// Start runs both routers on the service lane and waits until their path is
+// Start runs both routers, named after their namespaces, on the service lane and waits until their path is
 // up. cpu binds their processes to one CPU; -1: all of them.
 func Start(l *field.Line, cpu int) (*Routers, error) {
-	c, err := config()
+	c, err := config(l.West, l.East)
 	if err != nil {
 		return nil, err
 	}
 	var r Routers
 	err = bound(cpu, func() error {
 		var err error
-		if r.East, err = l.World.StartRouter(East, l.East, c, "-lanes", "go", "-run", l.World.Path("run-"+l.East)); err != nil {
+		if r.East, err = l.World.StartRouter(l.East, l.East, c, "-lanes", "go"); err != nil {
 			return err
 		}
-		r.West, err = l.World.StartRouter(West, l.West, c, "-lanes", "go", "-run", l.World.Path("run-"+l.West))
+		r.West, err = l.World.StartRouter(l.West, l.West, c, "-lanes", "go")
 		return err
 	})
 	if err != nil {
