@@ -1,13 +1,12 @@
 package lane_test
 
 import (
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"waymark/net/netns/nstest"
-	"waymark/svr/lane"
 	"waymark/svr/lane/lanetest"
 	"waymark/svr/lane/lanetest/gen"
 )
@@ -27,43 +26,57 @@ func offered(t testing.TB, n *lanetest.Net) *gen.Generator {
 }
 
 // BenchmarkForward64 is the rate at which one lane forwards 64-byte packets
-// while a generator overloads it from the other core.
+// while a generator overloads it from the other core. On a shared machine the
+// CPU time per packet of the lane's thread says more than the rate.
 func BenchmarkForward64(b *testing.B) {
 	n := lanetest.NewNet(b)
 	guardRouter(b, n)
-	hops := n.Start(b, func(l, r *lane.PortConfig, c *lane.Config) { r.Bypass = benchQdisc; l.RingBytes = benchRing })
+	hops := n.Start(b, nil)
 	waitResolved(b, n, hops)
 	gen.Sink(b, n.Server, lanetest.ServerIf)
 	n.Lane.Do(func() { gen.Pin(1) })
 	g := offered(b, n)
 	g.Start(n.Client, 0)
-	measure(b, func() (tx uint64) {
-		n.Lane.Do(func() { tx = n.Lane.Ports()[1].Counters().TxPackets })
-		return tx
-	}, g.Sent)
+	<-time.After(200 * time.Millisecond)
+	for b.Loop() {
+		before, start := sample(n), time.Now()
+		<-time.After(time.Second)
+		after, d := sample(n), time.Since(start).Seconds()
+		packets := float64(after.tx - before.tx)
+		b.ReportMetric(packets/d, "pps")
+		b.ReportMetric(float64(after.cpu-before.cpu)/packets, "ns-cpu/pkt")
+		b.ReportMetric(0, "ns/op")
+	}
 	if err := g.Stop(); err != nil {
 		b.Fatal(err)
 	}
-	n.Lane.Do(func() {
-		b.Logf("%+v %+v %+v", n.Lane.Counters(), n.Lane.Ports()[0].Counters(), n.Lane.Ports()[1].Counters())
-	})
 }
 
-// measure reports the forwarded and the offered rate over a second.
-func measure(b *testing.B, forwarded, sent func() uint64) {
-	time.Sleep(200 * time.Millisecond)
+type point struct {
+	tx  uint64 // packets sent
+	cpu int64  // CPU time of the loop's thread in ns
+}
+
+func sample(n *lanetest.Net) (p point) {
+	n.Lane.Do(func() {
+		var ts unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
+		p = point{n.Lane.Ports()[1].Counters().TxPackets, ts.Nano()}
+	})
+	return p
+}
+
+// BenchmarkTCP is one TCP stream of super-packets through a router that is one
+// lane.
+func BenchmarkTCP(b *testing.B) {
+	n := lanetest.NewNet(b)
+	guardRouter(b, n)
+	waitResolved(b, n, n.Start(b, nil))
+	const size = 2 << 30
 	for b.Loop() {
-		f, s, start := forwarded(), sent(), time.Now()
-		time.Sleep(time.Second)
-		d := time.Since(start).Seconds()
-		b.ReportMetric(float64(forwarded()-f)/d, "pps")
-		b.ReportMetric(float64(sent()-s)/d, "offered-pps")
+		start := time.Now()
+		stream(b, n.Client, n.Server, "10.2.0.2", size)
+		b.ReportMetric(size*8/time.Since(start).Seconds()/1e9, "Gbit/s")
+		b.ReportMetric(0, "ns/op")
 	}
 }
-
-var (
-	benchQdisc = os.Getenv("BYPASS") != ""
-	benchRing  = atoi(os.Getenv("RING"))
-)
-
-func atoi(s string) int { n, _ := strconv.Atoi(s); return n }

@@ -65,7 +65,9 @@ func guardRouter(t testing.TB, n *lanetest.Net) {
 // eventually polls a condition on the loop's goroutine.
 func eventually(t testing.TB, l *lane.Lane, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		ok := false
 		if err := l.Do(func() { ok = cond() }); err != nil {
 			t.Fatal(err)
@@ -173,4 +175,44 @@ func receive(l net.Listener) (sum [32]byte, err error) {
 	}
 	h.Sum(sum[:0])
 	return sum, nil
+}
+
+// stream moves size bytes over TCP without looking at them.
+func stream(t testing.TB, from, to, host string, size int) {
+	t.Helper()
+	var l net.Listener
+	nstest.In(t, to, func() (err error) {
+		l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+		return err
+	})
+	defer l.Close()
+	done := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			defer c.Close()
+			b := make([]byte, 1<<17)
+			for got := 0; got < size && err == nil; {
+				var n int
+				n, err = c.Read(b)
+				got += n
+			}
+		}
+		done <- err
+	}()
+	var c net.Conn
+	nstest.In(t, from, func() (err error) {
+		c, err = net.DialTimeout("tcp", l.Addr().String(), patience)
+		return err
+	})
+	defer c.Close()
+	b := make([]byte, 1<<17)
+	for n := 0; n < size; n += len(b) {
+		if _, err := c.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 }

@@ -276,10 +276,10 @@ func benchPath(b *testing.B, p path) {
 		})
 	}()
 	g.Start(left, 0)
-	time.Sleep(300 * time.Millisecond)
+	<-time.After(300 * time.Millisecond)
 	for b.Loop() {
 		n0, c0, t0 := count.Load(), cpu.Load(), time.Now()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		n := count.Load() - n0
 		b.ReportMetric(float64(n)/time.Since(t0).Seconds(), "pps")
 		b.ReportMetric(float64(cpu.Load()-c0)/float64(max(n, 1)), "ns/pkt")

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
 	"waymark/net/link"
@@ -61,18 +60,11 @@ func Link(t testing.TB, ns, dev string) (l link.Link) {
 	return l
 }
 
-// Sink drops everything that arrives at an interface, at netdev ingress.
+// Sink drops everything that arrives at an interface, before the host's IP
+// stack, until the test ends.
 func Sink(t testing.TB, ns, dev string) {
 	t.Helper()
-	nstest.In(t, ns, func() error {
-		c, err := nftables.New()
-		if err != nil {
-			return err
-		}
-		drop := nftables.ChainPolicyDrop
-		table := c.AddTable(&nftables.Table{Name: "sink", Family: nftables.TableFamilyNetdev})
-		c.AddChain(&nftables.Chain{Name: "all", Table: table, Type: nftables.ChainTypeFilter,
-			Hooknum: nftables.ChainHookIngress, Priority: nftables.ChainPriorityRef(0), Device: dev, Policy: &drop})
-		return c.Flush()
-	})
+	index := Link(t, ns, dev).Index
+	drop := []uint64{insn(0xb7, 0, 0, 0, 2), insn(0x95, 0, 0, 0, 0)} // return TCX_DROP
+	nstest.In(t, ns, func() error { return attachTCX(t, index, tcxIngress, drop) })
 }

@@ -1,0 +1,237 @@
+// Lookup in the session table of svr/pool: see hash.go, index.go and layout.go
+// there for the form, lanes and memory order.
+#pragma once
+#include "packet.h"
+
+// key holds the words that are hashed; IPv4 uses the first four.
+struct key {
+	__u32 w[10];
+};
+
+// act is what a slot says, copied under its generation.
+struct act {
+	__u32 src, dst, ports; // new, IPv4 addresses
+	__u16 hop, flags, addr_delta, l4_delta;
+	__u32 form, slot;
+	__u64 src6[2], dst6[2]; // new, IPv6 addresses
+};
+
+INLINE void make_key(const int v6, __u32 *ip, __u16 ifc, __u8 proto, struct key *k)
+{
+	if (!v6) {
+		k->w[0] = ip[3];
+		k->w[1] = ip[4];
+		k->w[2] = ip[5];
+		k->w[3] = (__u32)ifc | (__u32)proto << 16;
+		return;
+	}
+#pragma unroll
+	for (int i = 0; i < 9; i++)
+		k->w[i] = ip[2 + i];
+	k->w[9] = (__u32)ifc | (__u32)proto << 16 | 1 << 24;
+}
+
+INLINE __u64 hash_of(const int v6, const struct key *k)
+{
+	__u64 acc = hash_key[0] + (hash_key[1] + k->w[0]) * (hash_key[2] + k->w[1]) +
+		    (hash_key[3] + k->w[2]) * (hash_key[4] + k->w[3]);
+	if (v6)
+		acc += (hash_key[5] + k->w[4]) * (hash_key[6] + k->w[5]) +
+		       (hash_key[7] + k->w[6]) * (hash_key[8] + k->w[7]) +
+		       (hash_key[9] + k->w[8]) * (hash_key[10] + k->w[9]);
+	acc ^= acc >> 32;
+	acc *= 0x9e3779b97f4a7c15ull;
+	return acc ^ acc >> 29;
+}
+
+INLINE __u32 want_of(__u64 hash) { return ENTRY_USED | ((__u32)(hash >> 32) & 0x1ff) << 22; }
+INLINE __u32 bucket1(__u64 hash) { return (hash >> 32) * buckets >> 32; }
+INLINE __u32 bucket2(__u64 hash) { return (hash & 0xffffffff) * buckets >> 32; }
+
+INLINE void *bucket_at(__u32 b)
+{
+	__u32 at = INDEX_ELEM + (b >> 1);
+	void *p = bpf_map_lookup_elem(&wm_table, &at);
+	return p ? p + (b & 1) * 32 : 0;
+}
+
+INLINE void *slot_at(__u32 n)
+{
+	__u32 at = base + n;
+	return bpf_map_lookup_elem(&wm_table, &at);
+}
+
+// generation reads slot.gen such that no later load is done before it and no
+// earlier one after it. Where the CPU might, adding nothing forbids it.
+INLINE __u32 generation(struct slot *s)
+{
+	__u32 g;
+	BARRIER();
+	if (weak)
+		g = __sync_fetch_and_add(&s->gen, 0);
+	else
+		g = *(volatile __u32 *)&s->gen;
+	BARRIER();
+	return g;
+}
+
+enum { MATCH, DIFFERS, BUSY };
+
+INLINE int same_key(const int v6, struct slot *s, const struct key *k, __u32 n)
+{
+	const __u32 form = v6 ? FORM_LIVE | FORM_KEY6 : FORM_LIVE;
+	if (v6) {
+		if ((s->meta & META(0xffff, 0xff, FORM_LIVE | FORM_KEY6)) !=
+			    META(k->w[9] & 0xffff, k->w[9] >> 16 & 0xff, form) ||
+		    s->ports != k->w[8])
+			return 0;
+		__u32 *q = slot_at(n + 1);
+		if (!q)
+			return 0;
+		__u32 diff = 0;
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			diff |= q[i] ^ k->w[i];
+		return !diff;
+	}
+	return (s->meta & META(0xffff, 0xff, FORM_LIVE | FORM_KEY6)) ==
+		       META(k->w[3] & 0xffff, k->w[3] >> 16, form) &&
+	       s->src == k->w[0] && s->dst == k->w[1] && s->ports == k->w[2];
+}
+
+// read_slot copies slot n when it holds the key.
+INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, struct slot **out)
+{
+	struct slot *s = slot_at(n);
+	if (!s)
+		return DIFFERS;
+	__u32 gen = generation(s);
+	int same = same_key(v6, s, k, n);
+	a->form = META_FORM(s->meta);
+	a->src = s->new_src;
+	a->dst = s->new_dst;
+	a->ports = s->new_ports;
+	a->hop = s->hop;
+	a->flags = s->flags;
+	a->addr_delta = s->addr_delta;
+	a->l4_delta = s->l4_delta;
+	if (a->form & FORM_NEW6) {
+		struct pair *q = slot_at(n + 1);
+		if (!q)
+			return DIFFERS;
+		a->src6[0] = q->new_src[0];
+		a->src6[1] = q->new_src[1];
+		a->dst6[0] = q->new_dst[0];
+		a->dst6[1] = q->new_dst[1];
+	}
+	if (generation(s) != gen || gen & 1)
+		return BUSY;
+	if (!same)
+		return DIFFERS;
+	a->slot = n;
+	*out = s;
+	return MATCH;
+}
+
+// candidate returns the xor of want and the entry that matches it, which is its
+// slot; at least 1 << 22 when none does.
+INLINE __u32 candidate(const __u32 *e, __u32 want)
+{
+#pragma unroll
+	for (int i = 0; i < WAYS; i++) {
+		__u32 x = *(volatile const __u32 *)&e[i] ^ want;
+		if (x <= ENTRY_SLOT)
+			return x;
+	}
+	return ENTRY_USED;
+}
+
+// holds compares the key of slot n alone, under its generation.
+INLINE int holds(const int v6, __u32 n, const struct key *k)
+{
+	struct slot *s = slot_at(n);
+	if (!s)
+		return DIFFERS;
+	__u32 gen = generation(s);
+	int same = same_key(v6, s, k, n);
+	if (generation(s) != gen || gen & 1)
+		return BUSY;
+	return same ? MATCH : DIFFERS;
+}
+
+// search looks at every entry of both buckets, twice when a key moved meanwhile
+// (index.go). It returns the slot, -DIFFERS or -BUSY.
+INLINE int search(const int v6, const struct key *k, __u64 hash)
+{
+	int result = -DIFFERS;
+	__u32 want = want_of(hash);
+	for (int i = 0; i < 4 * WAYS; i++) {
+		void *b = bucket_at(i & WAYS ? bucket2(hash) : bucket1(hash));
+		if (!b)
+			return -DIFFERS;
+		__u32 x = *(volatile __u32 *)(b + (i & (WAYS - 1)) * 4) ^ want;
+		if (x > ENTRY_SLOT)
+			continue;
+		int r = holds(v6, x, k);
+		if (r == MATCH)
+			return x;
+		if (r == BUSY)
+			result = -BUSY;
+	}
+	return result;
+}
+static __noinline int search4(const struct key *k, __u64 hash) { return search(0, k, hash); }
+static __noinline int search6(const struct key *k, __u64 hash) { return search(1, k, hash); }
+
+// look_up finds the slot of a key. Returns 0 or a reason.
+INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct slot **s)
+{
+	__u64 hash = hash_of(v6, k);
+	__u32 want = want_of(hash), n;
+	v->hash = hash & 0xffffff;
+	void *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash));
+	if (!b1 || !b2)
+		return PUNT_MISS;
+	n = candidate(b1, want);
+	if (n > ENTRY_SLOT)
+		n = candidate(b2, want);
+	if (n <= ENTRY_SLOT && read_slot(v6, n, k, a, s) == MATCH)
+		return 0;
+	struct key copy = *k; // the address of k itself stays unknown: registers
+	int r = v6 ? search6(&copy, hash) : search4(&copy, hash);
+	if (r < 0)
+		return r == -BUSY ? PUNT_BUSY : PUNT_MISS;
+	return read_slot(v6, r, k, a, s) == MATCH ? 0 : PUNT_BUSY;
+}
+
+// refuse tells why a hit may not be forwarded here; length is that of the longest
+// IP packet that would leave.
+INLINE int refuse(const struct view *v, const struct act *a, __u32 length)
+{
+	if (!(a->flags & FLAG_FAST) || a->form & FORM_PROTO)
+		return PUNT_SLOW;
+	if (v->tcp & (TCP_SYN | TCP_RST))
+		return PUNT_TCP;
+	if (v->ttl <= 1)
+		return PUNT_TTL;
+	return length > (a->flags & FLAG_MTU) ? PUNT_MTU : 0;
+}
+
+// growth is what the exchange of the IP header adds to the length.
+INLINE int growth(const int v6, const struct act *a)
+{
+	int new6 = !!(a->form & FORM_NEW6);
+	return 20 * (new6 - v6);
+}
+
+// account adds a packet to the words of the slot that are the lane's. One
+// receive queue has all packets of a direction, so these are plain additions;
+// Go adds TCP flags too, so that is an atomic one.
+INLINE void account(struct slot *s, const struct view *v, __u32 packets)
+{
+	s->bytes += v->len;
+	s->packets += packets;
+	s->seen = bpf_ktime_get_coarse_ns() >> 24;
+	if (v->proto == IPPROTO_TCP && v->tcp & ~s->tcp)
+		__sync_fetch_and_or(&s->tcp, (__u32)v->tcp);
+}
