@@ -143,6 +143,7 @@ func (l *Lane) Attach(p *Port) error {
 		l.Detach(p)
 		return fmt.Errorf("attach port %s: %w", p.Name(), err)
 	}
+	p.announce()
 	return nil
 }
 

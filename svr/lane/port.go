@@ -62,6 +62,7 @@ type Port struct {
 	ring     *ring
 	tx       txQueue
 	gather   gather
+	promisc  bool // membership is taken
 	ifs      []iface
 	byVLAN   [4096]uint8 // tag → position in ifs + 1
 	lane     *Lane
@@ -143,14 +144,46 @@ func (p *Port) SetInterfaces(list []Interface) error {
 	if err := attachFilter(p.fd, filterProgram(untagged, len(next) > 1 || len(next) == 1 && !untagged)); err != nil {
 		return err
 	}
+	if err := p.receiveAll(len(next) > 1 || len(next) == 1 && !untagged); err != nil {
+		return err
+	}
 	p.ifs, p.byVLAN = next, byVLAN
 	for i := range p.ifs {
 		p.newStation(&p.ifs[i])
 	}
-	if p.lane != nil {
-		return p.lane.indexInterfaces()
+	if p.lane == nil {
+		return nil
 	}
+	p.announce()
+	return p.lane.indexInterfaces()
+}
+
+// receiveAll takes or gives back a promiscuous membership. A port with tags
+// needs it: hardware drops tags it has no device for, and the multicast of
+// neighbour discovery. The filter keeps other stations' frames out.
+func (p *Port) receiveAll(on bool) error {
+	if on == p.promisc {
+		return nil
+	}
+	opt := unix.PACKET_DROP_MEMBERSHIP
+	if on {
+		opt = unix.PACKET_ADD_MEMBERSHIP
+	}
+	m := &unix.PacketMreq{Ifindex: int32(p.link.Index), Type: unix.PACKET_MR_PROMISC}
+	if err := unix.SetsockoptPacketMreq(p.fd, unix.SOL_PACKET, opt, m); err != nil {
+		return fmt.Errorf("set promiscuous %t: %w", on, err)
+	}
+	p.promisc = on
 	return nil
+}
+
+// announce tells the neighbours on every tag our addresses.
+func (p *Port) announce() {
+	for i := range p.ifs {
+		if s := p.ifs[i].station; s != nil {
+			s.Announce()
+		}
+	}
 }
 
 // oldStation finds the station of an interface that stays on its tag.

@@ -25,7 +25,7 @@ INLINE int drop(struct counts *n, __u32 reason)
 }
 
 // punt sends the packet to Go. Without a reader the TAP drops and counts.
-INLINE int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
+static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
 {
 	if (!tap)
 		return drop(n, DROP_READER);
@@ -86,7 +86,7 @@ INLINE int lane_port(const struct own *o, __u16 port)
 	return 0;
 }
 
-enum { ICMP_ECHO_REPLY = 0, ICMP_ECHO = 8, ICMP6_ECHO = 128, ICMP6_ECHO_REPLY = 129, ICMP6_ERRORS = 127 };
+enum { PROTO_ICMP6 = 58, ICMP_ECHO_REPLY = 0, ICMP6_ERRORS = 127, ICMP6_ECHO_REPLY = 129 };
 
 // own_icmp: errors may be about the lane's packets, answers to its echoes too.
 INLINE int own_icmp(const int v6, __u8 type, const struct own *o)
@@ -96,12 +96,14 @@ INLINE int own_icmp(const int v6, __u8 type, const struct own *o)
 	return v6 ? type <= ICMP6_ERRORS : type == 3 || type == 11 || type == 12;
 }
 
-// missed decides about a packet without a session: l3 is the offset of its IP
-// header, reason what parse or look_up said, station that the lane answers for
-// the interface itself.
-INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 ifc, int station,
-		  __u32 reason, __u32 hash)
+// WHERE packs a network-interface and whether the lane itself answers for it.
+#define WHERE(ifc, station) ((__u32)(ifc) | (station ? 1 << 16 : 0))
+
+// missed decides about a packet without a session: where as above, why is the
+// reason of parse or look_up << 24 | hash.
+INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 where, __u32 why)
 {
+	__u32 ifc = where & 0xffff, station = where >> 16, reason = why >> 24, hash = why & 0xffffff;
 	const __u32 hl = v6 ? 40 : 20;
 	void *ip = (void *)(long)skb->data + link_len(), *end = (void *)(long)skb->data_end;
 	if (ip + hl > end || station)
@@ -127,9 +129,17 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 i
 	__u8 *l4 = ip + at;
 	if (at < hl || (void *)l4 + 4 > end)
 		return host(n, HOST_OWN);
-	if (proto == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+	if (proto == (v6 ? PROTO_ICMP6 : IPPROTO_ICMP))
 		return own_icmp(v6, l4[0], o) ? both(skb, n, ifc, PUNT_PROTO) : host(n, HOST_OWN);
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && lane_port(o, be16(l4 + 2)))
 		return punt(skb, n, ifc, reason == PUNT_MISS ? PUNT_OWN : reason, hash);
 	return host(n, HOST_OWN);
+}
+static __noinline int missed4(struct __sk_buff *skb, struct counts *n, __u32 where, __u32 why)
+{
+	return missed(skb, n, 0, where, why);
+}
+static __noinline int missed6(struct __sk_buff *skb, struct counts *n, __u32 where, __u32 why)
+{
+	return missed(skb, n, 1, where, why);
 }

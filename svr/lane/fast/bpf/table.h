@@ -165,6 +165,7 @@ INLINE int search(const int v6, const struct key *k, __u64 hash)
 {
 	int result = -DIFFERS;
 	__u32 want = want_of(hash);
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < 4 * WAYS; i++) {
 		void *b = bucket_at(i & WAYS ? bucket2(hash) : bucket1(hash));
 		if (!b)

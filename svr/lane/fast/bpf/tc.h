@@ -16,13 +16,14 @@ INLINE int starts_cookie(struct __sk_buff *skb, __u32 at)
 // control tells whether a segment begins with the cookie: the packet itself, or
 // any segment of a super-packet. Returns 0 or a reason. last is the last offset
 // at which 8 bytes are left, first that of the payload.
-INLINE int control(struct __sk_buff *skb, __u32 first, __u32 last)
+static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
 {
 	if (first <= last && starts_cookie(skb, first))
 		return PUNT_CONTROL;
 	__u32 size = skb->gso_size;
 	if (!size)
 		return 0;
+#pragma clang loop unroll(disable)
 	for (int i = 1; i < MAX_SEGMENTS; i++) {
 		first += size;
 		if (first > last || first > 0x1ffff)
@@ -136,8 +137,9 @@ INLINE __u32 noted(struct __sk_buff *skb)
 	return m->verdict;
 }
 
-INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u16 ifc, int station)
+INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u32 where)
 {
+	__u16 ifc = where;
 	const __u32 hl = v6 ? 40 : 20, l3 = link_len();
 	__u32 note = noted(skb);
 	void *ip = (void *)(long)skb->data + l3, *end = (void *)(long)skb->data_end;
@@ -151,9 +153,12 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	v.hash = note & 0xffffff;
 	int why = parse(v6, ip, end, skb->len - l3, &v);
 	if (why)
-		return missed(skb, n, v6, ifc, station, why, 0);
-	if (note && !(note & NOTE_HIT) && note >> 24 == PUNT_MISS)
-		return missed(skb, n, v6, ifc, station, PUNT_MISS, v.hash);
+		return v6 ? missed6(skb, n, where, why << 24) : missed4(skb, n, where, why << 24);
+	if (note && !(note & NOTE_HIT) && note >> 24 != PUNT_BUSY) {
+		if (note >> 24 == PUNT_MISS)
+			return v6 ? missed6(skb, n, where, note) : missed4(skb, n, where, note);
+		return punt(skb, n, ifc, note >> 24, v.hash);
+	}
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
 	struct act a;
@@ -161,7 +166,7 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	if (!(note & NOTE_HIT) || read_slot(v6, note & ENTRY_SLOT, &k, &a, &s) != MATCH) {
 		why = look_up(v6, &k, &v, &a, &s);
 		if (why)
-			return missed(skb, n, v6, ifc, station, why, v.hash);
+			return v6 ? missed6(skb, n, where, why << 24 | v.hash) : missed4(skb, n, where, why << 24 | v.hash);
 	}
 	struct hop h;
 	why = refuse_tc(skb, v6, ip, &v, &a);
@@ -198,8 +203,8 @@ int wm_tc1(struct __sk_buff *skb)
 	if (skb->pkt_type != 0) // PACKET_HOST
 		return station ? punt(skb, n, ifc, PUNT_STATION, 0) : host(n, HOST_GROUP);
 	if (type == bpf_htons(ETH_P_IP))
-		return forward_tc(skb, n, 0, ifc, station);
+		return forward_tc(skb, n, 0, WHERE(ifc, station));
 	if (type == bpf_htons(ETH_P_IPV6))
-		return forward_tc(skb, n, 1, ifc, station);
+		return forward_tc(skb, n, 1, WHERE(ifc, station));
 	return station ? punt(skb, n, ifc, PUNT_STATION, 0) : host(n, HOST_PROTO);
 }
