@@ -87,6 +87,14 @@ func parseConfig(t testing.TB, file string) *config.Authority {
 // boot starts router name; cold says that it had a life before.
 func (s *sim) boot(a *config.Authority, name string, cold bool) *node {
 	s.t.Helper()
+	return s.bootSized(a, name, cold, router.Profile{
+		Name: "sim", Sessions: 4096, Slots: 16384, Wayports: 16384, Mappings: 1024, Hops: 256,
+	})
+}
+
+// bootSized is boot with pools of the caller's sizes.
+func (s *sim) bootSized(a *config.Authority, name string, cold bool, prof router.Profile) *node {
+	s.t.Helper()
 	tables, err := policy.Build(a, name, "")
 	if err != nil {
 		s.t.Fatal(err)
@@ -95,7 +103,6 @@ func (s *sim) boot(a *config.Authority, name string, cold bool) *node {
 		s: s, name: name, tables: tables,
 		hopID: map[hopKey]uint16{}, hopOf: map[uint16]hopKey{}, refs: map[uint16]int{},
 	}
-	prof := router.Profile{Name: "sim", Sessions: 4096, Slots: 16384, Wayports: 16384, Mappings: 1024, Hops: 256}
 	n.parts, err = router.Assemble(tables, prof, router.Options{Out: n, ColdStart: cold, Now: s.now})
 	if err != nil {
 		s.t.Fatal(err)
