@@ -1,0 +1,125 @@
+package fast
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// NoNetif: untagged packets of a port belong to no network-interface of ours.
+const NoNetif = 0xffff
+
+// PortConfig says how the lane sits on a Linux interface.
+type PortConfig struct {
+	Index    int     // Linux interface
+	MAC      [6]byte // its address; Attach again when it changes
+	Untagged uint16  // network-interface of untagged packets, or NoNetif
+	L3       bool    // no link header: ppp, raw-ip, tun
+	XDP      bool    // an XDP program, too: see UseXDP
+	Generic  bool    // XDP in the kernel's generic form, for tests
+}
+
+// port is what is attached to an interface.
+type port struct {
+	cfg PortConfig
+	tc  *ebpf.Program
+	xdp *ebpf.Program // nil without
+	tcx bool          // attached by TCX, otherwise by a clsact filter
+}
+
+// Attach puts the programs on a Linux interface, or replaces those that are
+// there at once: no packet meets none. The table must be in Memory before.
+func (l *Lane) Attach(c PortConfig) error {
+	if c.L3 && c.XDP {
+		return fmt.Errorf("attach to interface %d: no XDP without link header: %w", c.Index, ErrConfig)
+	}
+	if err := l.attach(c); err != nil {
+		return fmt.Errorf("attach to interface %d: %w", c.Index, err)
+	}
+	return nil
+}
+
+func (l *Lane) attach(c PortConfig) error {
+	consts, err := l.constantsOf(&c)
+	if err != nil {
+		return err
+	}
+	p := &port{cfg: c}
+	if p.tc, err = l.load(progTC, consts); err != nil {
+		return err
+	}
+	if c.XDP {
+		if p.xdp, err = l.load(progXDP, consts); err != nil {
+			p.close()
+			return err
+		}
+	}
+	old := l.ports[c.Index]
+	if err := p.replace(old); err != nil {
+		p.close()
+		return err
+	}
+	if old != nil {
+		old.close()
+	}
+	l.ports[c.Index] = p
+	return nil
+}
+
+// replace attaches the programs of p. The TC program comes first, because it
+// does not need the other one; the notes of an old XDP program say nothing to it.
+func (p *port) replace(old *port) error {
+	if old == nil {
+		old = &port{}
+	}
+	tcx, err := attachTC(p.cfg.Index, p.tc, old.tc, old.tcx)
+	if err != nil {
+		return err
+	}
+	p.tcx = tcx
+	if p.xdp != nil {
+		return attachXDP(p.cfg.Index, p.xdp, old.xdp, p.cfg.Generic)
+	}
+	if old.xdp != nil {
+		return detachXDP(p.cfg.Index, old.xdp, old.cfg.Generic)
+	}
+	return nil
+}
+
+// Detach takes the programs off an interface. One that is gone is fine.
+func (l *Lane) Detach(index int) error {
+	p := l.ports[index]
+	if p == nil {
+		return nil
+	}
+	var err error
+	if p.xdp != nil {
+		err = detachXDP(index, p.xdp, p.cfg.Generic)
+	}
+	err = errors.Join(err, detachTC(index, p.tc, p.tcx))
+	p.close()
+	delete(l.ports, index)
+	if err != nil {
+		return fmt.Errorf("detach from interface %d: %w", index, err)
+	}
+	return nil
+}
+
+// Attached returns the indexes of the interfaces that programs of ours are on:
+// after adoption, those to compare with the configuration.
+func (l *Lane) Attached() (list []int) {
+	for index := range l.ports {
+		list = append(list, index)
+	}
+	return list
+}
+
+func (p *port) close() {
+	if p.tc != nil {
+		p.tc.Close()
+	}
+	if p.xdp != nil {
+		p.xdp.Close()
+	}
+}

@@ -1,0 +1,20 @@
+// Chooses the TAP queue of a punted packet: packets of known sessions in the
+// first half of the queues, all others in the second, so that a flood of
+// unknown flows fills queues of its own. One flow stays on one queue.
+#pragma once
+#include "maps.h"
+
+volatile const __u32 workers; // pairs of queues
+
+SEC("socket")
+int wm_steer1(struct __sk_buff *skb)
+{
+	__u8 mark[6];
+	if (!workers || bpf_skb_load_bytes(skb, 0, mark, 6))
+		return 0;
+	__u8 why = mark[2];
+	__u32 hash = mark[3] | mark[4] << 8 | mark[5] << 16;
+	int known = why != PUNT_MISS && why != PUNT_OWN && why != PUNT_ODD && why != PUNT_PROTO &&
+		    why != PUNT_FRAGMENT && why != PUNT_STATION;
+	return hash % workers + (known ? 0 : workers);
+}

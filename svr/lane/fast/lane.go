@@ -1,0 +1,182 @@
+package fast
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"waymark/svr/pool"
+)
+
+// Lane is the owner's handle of the programs and maps in the kernel.
+type Lane struct {
+	cfg     Config
+	adopted bool
+	maps    map[string]*ebpf.Map
+	table   []byte // mmapped
+	hops    []byte // mmapped
+	tap     *tap
+	ports   map[int]*port // by ifindex: what is attached
+}
+
+// Open takes over the lane that an earlier process left on cfg.Devices, or makes
+// a new one that is attached nowhere yet. Adopted tells which. It fails with
+// ErrRefused, ErrOwned or ErrVersion where callers have a choice.
+func Open(cfg Config) (*Lane, error) {
+	cfg = cfg.defaults()
+	_ = rlimit.RemoveMemlock() // kernels before 5.11; others do not count
+	l := &Lane{cfg: cfg, ports: make(map[int]*port)}
+	if err := l.open(); err != nil {
+		l.release()
+		return nil, fmt.Errorf("open fast lane: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Lane) open() (err error) {
+	if !l.cfg.Fresh {
+		if err = l.adopt(); err != nil {
+			return err
+		}
+	}
+	if l.maps == nil {
+		if l.maps, err = createMaps(l.cfg); err != nil {
+			return err
+		}
+	}
+	if l.table == nil {
+		if l.table, err = mapMemory(l.maps[mapTable]); err != nil {
+			return err
+		}
+	}
+	if l.hops, err = mapMemory(l.maps[mapHops]); err != nil {
+		return err
+	}
+	l.tap, err = openTap(l.cfg)
+	return err
+}
+
+// Adopted tells that the table was made, and may be filled, by an earlier
+// process: use pool.Open on Memory, not pool.NewTable.
+func (l *Lane) Adopted() bool { return l.adopted }
+
+// Memory returns the memory of the session table, for pool.NewTable or
+// pool.Open. It stays mapped until Close.
+func (l *Lane) Memory() []byte { return l.table[:int(l.maps[mapTable].MaxEntries())*elemSize] }
+
+// Monotonic returns CLOCK_MONOTONIC in nanoseconds, the clock that the program
+// stamps slots with: pool.TableConfig.Clock is its value when the router's own
+// clock stood at 0.
+func Monotonic() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail
+	return ts.Nano()
+}
+
+// Barrier makes every CPU that runs our threads order its memory accesses: for
+// pool.TableConfig.Barrier.
+func Barrier() {
+	_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobalExpedited, 0, 0)
+}
+
+const membarrierGlobalExpedited = 2 // MEMBARRIER_CMD_GLOBAL_EXPEDITED
+
+// NetifConfig is a network-interface as egress.
+type NetifConfig struct {
+	Index int     // Linux interface
+	MAC   [6]byte // source address
+	VLAN  uint16  // 0: untagged
+	MTU   uint16
+	L3    bool // the interface has no link header
+	XDP   bool // takes XDP frames: hits of XDP programs go straight to it
+}
+
+// SetNetif tells how packets leave by network-interface id; Index 0 takes it
+// away, packets to it are punted then.
+func (l *Lane) SetNetif(id uint16, c NetifConfig) error {
+	v := netifValue{index: uint32(c.Index), vlan: c.VLAN, mac: c.MAC, mtu: c.MTU}
+	if c.L3 {
+		v.flags |= netifL3
+	}
+	if c.XDP && !c.L3 {
+		if err := l.maps[mapDevs].Put(uint32(id), v.index); err != nil {
+			return fmt.Errorf("set XDP egress %d: %w", id, err)
+		}
+		v.flags |= netifXDP
+	}
+	if err := l.maps[mapNetifs].Put(uint32(id), &v); err != nil {
+		return fmt.Errorf("set network-interface %d: %w", id, err)
+	}
+	if v.flags&netifXDP == 0 {
+		_ = l.maps[mapDevs].Delete(uint32(id)) // none is fine
+	}
+	return nil
+}
+
+// SetHop publishes the link address of a next-hop and the network-interface it
+// is on, in one store. Any goroutine.
+func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) {
+	var b [8]byte
+	copy(b[:], mac[:])
+	binary.NativeEndian.PutUint16(b[6:], netif+1)
+	l.storeHop(id, binary.NativeEndian.Uint64(b[:]))
+}
+
+// ClearHop makes packets to a next-hop go to Go: not resolved, or gone.
+func (l *Lane) ClearHop(id uint16) { l.storeHop(id, 0) }
+
+func (l *Lane) storeHop(id uint16, v uint64) {
+	if uint32(id) < l.maps[mapHops].MaxEntries() {
+		atomic.StoreUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
+	}
+}
+
+// header reads the table's header; without a table there is nothing to attach.
+func (l *Lane) header() (pool.Header, [hashKeys]uint64, error) {
+	h, err := pool.ReadHeader(l.Memory())
+	var keys [hashKeys]uint64
+	for i := range keys {
+		keys[i] = binary.NativeEndian.Uint64(l.table[offHash+8*i:])
+	}
+	return h, keys, err
+}
+
+// Close ends this process's hold. With keep the programs go on forwarding and
+// the TAP drops what they punt, until Open adopts them; otherwise everything of
+// ours is taken off the devices.
+func (l *Lane) Close(keep bool) error {
+	var err error
+	if !keep {
+		for index := range l.ports {
+			err = errors.Join(err, l.Detach(index))
+		}
+		if l.tap != nil {
+			err = errors.Join(err, l.tap.remove())
+		}
+	}
+	l.release()
+	return err
+}
+
+// release closes descriptors and unmaps memory.
+func (l *Lane) release() {
+	for _, m := range []*[]byte{&l.table, &l.hops} {
+		if *m != nil {
+			_ = unix.Munmap(*m)
+			*m = nil
+		}
+	}
+	closeMaps(l.maps)
+	for _, p := range l.ports {
+		p.close()
+	}
+	if l.tap != nil {
+		l.tap.close()
+	}
+}

@@ -1,0 +1,72 @@
+package fast
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+)
+
+// constants are the values that a program is loaded with.
+type constants map[string]any
+
+// load loads one program of the object with the lane's maps.
+func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
+	spec, err := readSpec()
+	if err != nil {
+		return nil, err
+	}
+	for other := range spec.Programs {
+		if other != name {
+			delete(spec.Programs, other)
+		}
+	}
+	use := make(map[string]*ebpf.Map)
+	for n, m := range l.maps {
+		spec.Maps[n].MaxEntries = m.MaxEntries()
+		use[n] = m
+	}
+	for n, v := range consts {
+		if err := spec.Variables[n].Set(v); err != nil {
+			return nil, fmt.Errorf("set constant %s: %w", n, err)
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: use})
+	if err != nil {
+		return nil, fmt.Errorf("load program %s: %w", name, refused(err))
+	}
+	defer c.Close()
+	return c.DetachProgram(name), nil
+}
+
+// weaklyOrdered names the architectures whose loads may overtake each other.
+func weaklyOrdered() uint32 {
+	switch runtime.GOARCH {
+	case "386", "amd64", "s390x":
+		return 0
+	}
+	return 1
+}
+
+// constantsOf returns what the programs of a port are loaded with.
+func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
+	h, keys, err := l.header()
+	if err != nil {
+		return nil, fmt.Errorf("no table in the lane's memory: %w", err)
+	}
+	flag := func(b bool) uint32 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	u16 := func(b []byte) uint32 { return uint32(binary.NativeEndian.Uint16(b)) }
+	return constants{
+		"hash_key": keys, "buckets": h.Buckets, "base": h.Base / elemSize, "weak": weaklyOrdered(),
+		"ifindex": uint32(c.Index), "ingress": uint32(c.Untagged), "untagged": flag(c.Untagged != NoNetif),
+		"l3dev": flag(c.L3), "below": flag(c.XDP), "magic": rand.Uint32() | 1, "tap": l.tap.ifindex(),
+		"mac_a": u16(c.MAC[0:]) | u16(c.MAC[2:])<<16, "mac_b": u16(c.MAC[4:]),
+	}, nil
+}

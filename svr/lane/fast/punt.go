@@ -1,0 +1,139 @@
+package fast
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"waymark/svr/packet"
+)
+
+// Room in the buffers of a Queue, in bytes: as in the service lane's.
+const (
+	Headroom = 512
+	Tailroom = 512
+
+	vnetLen   = 10
+	etherLen  = 14
+	maxPacket = 1<<16 + 128
+	bufSize   = Headroom + maxPacket + Tailroom
+)
+
+// Punted is a packet that a program did not forward.
+type Punted struct {
+	packet.Packet // If, Csum, GSO and GSOSize are set, Parse was not called
+	Reason        Reason
+	Hash          uint32 // 24 bits of the flow's hash, 0 unknown
+	EtherType     uint16 // IPv4 or IPv6, except with PuntStation
+	Src           [6]byte
+}
+
+// Queue is one queue of the TAP, for one goroutine.
+type Queue struct {
+	fd    int
+	slab  []byte
+	batch []Punted
+}
+
+func newQueue(fd int) *Queue { return &Queue{fd: fd} }
+
+// Queues returns the queues of worker w: first that of packets of known
+// sessions, to be served before the other one, that of unknown flows. Each flow
+// stays with one worker.
+func (l *Lane) Queues(w int) (known, unknown *Queue) {
+	n := len(l.tap.queues) / 2
+	return l.tap.queues[w], l.tap.queues[n+w]
+}
+
+// FD is the descriptor to poll for readability.
+func (q *Queue) FD() int { return q.fd }
+
+// Memory returns the bytes of the queue's buffers; untouched pages cost nothing.
+func (q *Queue) Memory() int { return len(q.slab) }
+
+// Init makes room for n packets a batch. Once, before Read.
+func (q *Queue) Init(n int) {
+	q.slab = make([]byte, n*bufSize)
+	q.batch = make([]Punted, n)
+}
+
+// Read returns the packets that wait, at most a batch. They and their bytes are
+// the caller's until the next Read. No packets is no error.
+func (q *Queue) Read() ([]Punted, error) {
+	n := 0
+	for n < len(q.batch) {
+		buf := q.slab[n*bufSize : (n+1)*bufSize : (n+1)*bufSize]
+		const at = Headroom - etherLen - vnetLen
+		got, err := unix.Read(q.fd, buf[at:len(buf)-Tailroom])
+		if err != nil {
+			if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+				break
+			}
+			return nil, fmt.Errorf("read TAP: %w", err)
+		}
+		if q.batch[n].parse(buf, got-vnetLen-etherLen) {
+			n++
+		}
+	}
+	return q.batch[:n], nil
+}
+
+// parse fills p from a buffer that holds size bytes of IP packet behind both
+// headers; false for what no program of ours sent.
+func (p *Punted) parse(buf []byte, size int) bool {
+	if size < 0 {
+		return false
+	}
+	eth := buf[Headroom-etherLen : Headroom]
+	p.Reset(buf, Headroom, Headroom+size, binary.BigEndian.Uint16(eth))
+	p.Reason = Reason(eth[2])
+	p.Hash = uint32(eth[3])<<16 | uint32(binary.BigEndian.Uint16(eth[4:]))
+	p.Src = [6]byte(eth[6:12])
+	p.EtherType = binary.BigEndian.Uint16(eth[12:])
+	if !p.Reason.Punted() || p.Reason.String() == "" {
+		return false
+	}
+	return readVnet(buf[Headroom-etherLen-vnetLen:], &p.Packet)
+}
+
+// Values of struct virtio_net_hdr, in host byte order (linux/virtio_net.h).
+const (
+	vnetNeedsCsum = 1
+	vnetDataValid = 2
+	vnetTCP4      = 1
+	vnetTCP6      = 4
+	vnetUDPL4     = 5
+	vnetECN       = 0x80
+	csumTCP       = 16
+	csumUDP       = 6
+)
+
+// readVnet takes over what the kernel knows of a packet; false for checksums
+// and super-packets that are none of ours to complete.
+func readVnet(h []byte, p *packet.Packet) bool {
+	switch {
+	case h[0]&vnetNeedsCsum != 0:
+		p.Csum = packet.CsumPartial
+		if off := binary.NativeEndian.Uint16(h[8:]); off != csumTCP && off != csumUDP {
+			return false
+		}
+	case h[0]&vnetDataValid != 0:
+		p.Csum = packet.CsumValid
+	}
+	switch h[1] &^ vnetECN {
+	case 0:
+		return true
+	case vnetTCP4:
+		p.GSO = packet.GSOTCP4
+	case vnetTCP6:
+		p.GSO = packet.GSOTCP6
+	case vnetUDPL4:
+		p.GSO = packet.GSOUDP
+	default:
+		return false
+	}
+	p.GSOSize = binary.NativeEndian.Uint16(h[4:])
+	return p.GSOSize != 0
+}
