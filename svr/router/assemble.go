@@ -83,7 +83,8 @@ func carrierSetup(t *policy.Tables) []path.Setup {
 	setup := make([]path.Setup, len(t.Paths))
 	for i := range t.Paths {
 		p := &t.Paths[i]
-		setup[i] = path.Setup{ID: uint16(p.ID), If: uint16(p.If), Local: p.Local, Remote: p.Remote}
+		setup[i] = path.Setup{ID: uint16(p.ID), If: uint16(p.If), Local: p.Local, Remote: p.Remote,
+			Disabled: !t.Interfaces[p.If].Enabled}
 	}
 	return setup
 }

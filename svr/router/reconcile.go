@@ -98,9 +98,10 @@ func (r *Router) tell(f *policy.Interface, s ifState) {
 	for _, a := range s.addrs {
 		addrs = append(addrs, a.Prefix.Addr())
 	}
+	carrier := s.up || s.reason == reasonNoAddress
 	var changed []path.Change
 	_ = r.lane.Do(func() { // fails only when the lane has ended
-		changed = r.parts.Carrier.SetInterface(uint16(f.ID), s.up, addrs, s.mtu)
+		changed = r.parts.Carrier.SetInterface(uint16(f.ID), carrier, addrs, s.mtu)
 		r.parts.Engine.SetInterface(uint16(f.ID), s.up, s.mtu, s.addrs)
 	})
 	r.mu.Lock()

@@ -102,23 +102,24 @@ func (r *Router) converse(c net.Conn) {
 
 // answer writes the rows of one table to a client.
 type answer struct {
-	c      net.Conn
-	w      *bufio.Writer
-	table  *ctl.Table
-	detail bool
-	rows   int
-	line   []byte
+	c       net.Conn
+	w       *bufio.Writer
+	encoder *ctl.Encoder
+	detail  bool
+	rows    int
+	line    []byte
+}
+
+// begin fixes the table before the first row.
+func (a *answer) begin(t *ctl.Table, detail bool) {
+	a.detail, a.encoder = detail, ctl.NewEncoder(t, detail)
 }
 
 // row sends one row: the values of the table's visible columns in order.
 func (a *answer) row(values ...any) error {
-	if want := len(a.table.Visible(a.detail)); len(values) < want {
-		return fmt.Errorf("row of %s: %d values for %d columns", a.table.What, len(values), want)
-	}
-	line := append(a.line[:0], `{"row":`...)
-	line, err := a.table.Encode(line, a.detail, values)
+	line, err := a.encoder.Append(append(a.line[:0], `{"row":`...), values...)
 	if err != nil {
-		return fmt.Errorf("row of %s: %w", a.table.What, err)
+		return err
 	}
 	a.line = append(line, '}', '\n')
 	a.rows++

@@ -24,11 +24,12 @@ var producers = map[string]func(*Router, *answer) error{
 }
 
 // show answers one request.
-func (r *Router) show(req ctl.Request, a *answer) (err error) {
-	if a.table, err = ctl.Find(req.Show); err != nil {
+func (r *Router) show(req ctl.Request, a *answer) error {
+	table, err := ctl.Find(req.Show)
+	if err != nil {
 		return err
 	}
-	a.detail = req.Detail
+	a.begin(table, req.Detail)
 	return producers[req.Show](r, a)
 }
 

@@ -82,10 +82,11 @@ func (p *Printer) frame(w *bufio.Writer) {
 		}
 	}
 	rule := func(by string) {
+		var line strings.Builder
 		for _, n := range width {
-			fmt.Fprint(w, by, strings.Repeat("=", n), by)
+			line.WriteString(by + strings.Repeat("=", n) + by)
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
 	rule("=")
 	heads := make([][]string, len(cols))

@@ -1,9 +1,6 @@
 package ctl
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "strings"
 
 // Kind says how a column's value looks in JSON and in text.
 type Kind uint8
@@ -75,25 +72,4 @@ func (t *Table) Visible(detail bool) []Column {
 		}
 	}
 	return list
-}
-
-// Encode appends a row as a JSON object. values are those of Visible(detail),
-// in order; nil is null.
-func (t *Table) Encode(dst []byte, detail bool, values []any) ([]byte, error) {
-	dst = append(dst, '{')
-	for i, c := range t.Visible(detail) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		key, err := json.Marshal(c.Key())
-		if err != nil {
-			return dst, err
-		}
-		v, err := json.Marshal(values[i])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(append(append(dst, key...), ':'), v...)
-	}
-	return append(dst, '}'), nil
 }

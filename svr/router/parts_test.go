@@ -1,0 +1,239 @@
+package router
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"waymark/svr/event"
+	"waymark/svr/packet"
+	"waymark/svr/router/ctl"
+)
+
+// Every table has one that makes its rows, and no more.
+func TestEveryTableIsMade(t *testing.T) {
+	for i := range ctl.Tables {
+		table := &ctl.Tables[i]
+		if _, ok := producers[table.What]; ok == table.Later {
+			t.Errorf("%s: producer %v, later %v", table.What, ok, table.Later)
+		}
+	}
+	for what := range producers {
+		if _, err := ctl.Find(what); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestProfile(t *testing.T) {
+	for _, row := range []struct {
+		lanes, profile, want string
+	}{
+		{"auto", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
+		{"bpf", "cpe", ""}, {"fast", "cpe", ""}, {"auto", "huge", ""},
+	} {
+		s := Settings{Lanes: row.lanes, Profile: row.profile}
+		p, err := s.profile()
+		if err != nil && !errors.Is(err, ErrSettings) {
+			t.Errorf("%+v: %v is not ErrSettings", row, err)
+		}
+		if p.Name != row.want {
+			t.Errorf("%+v: got %q, %v", row, p.Name, err)
+		}
+	}
+}
+
+const smaps = `00400000-00695000 r-xp 00000000 fe:00 9988021                            /usr/bin/waymark
+Size:               2644 kB
+Rss:                2600 kB
+Pss:                2600 kB
+00695000-00952000 r--p 00295000 fe:00 9988021                            /usr/bin/waymark
+Size:               2740 kB
+Rss:                2500 kB
+c000000000-c002000000 rw-p 00000000 00:00 0
+Rss:               20000 kB
+VmFlags: rd wr mr mw me ac sd
+7f9fff590000-7f9fff690000 rw-s 00000000 00:09 228298                     socket:[228298]
+Rss:                1024 kB
+7ffd3a5f4000-7ffd3a5f6000 r-xp 00000000 00:00 0                          [vdso]
+Rss:                   4 kB
+`
+
+func TestSumMemory(t *testing.T) {
+	got, err := sumMemory(bufio.NewScanner(strings.NewReader(smaps)))
+	if want := (2500 + 20000 + 1024) << 10; err != nil || got != want {
+		t.Errorf("got %d, %v, want %d", got, err, want)
+	}
+	if got, err = usedMemory(); err != nil || got < 1<<20 {
+		t.Errorf("this process: got %d, %v", got, err)
+	}
+}
+
+func record(n int) event.Record {
+	return event.Record{ID: "n.r:" + itoa(n), Message: strings.Repeat("x", 1000)}
+}
+
+func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+func TestEventFile(t *testing.T) {
+	dir := t.TempDir()
+	f, last, err := openEventFile(dir)
+	if err != nil || last != 0 {
+		t.Fatalf("empty directory: last %d, %v", last, err)
+	}
+	for n := range 1500 {
+		if err := f.append(record(n + 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{EventsFile, EventsOld} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Size() > eventsMax || info.Size() == 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	// A killed router left half a line.
+	name := filepath.Join(dir, EventsFile)
+	half, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = half.WriteString(`{"id":"n.r:99`); err != nil {
+		t.Fatal(err)
+	}
+	half.Close()
+	f, last, err = openEventFile(dir)
+	if err != nil || last != 1500 {
+		t.Fatalf("after a kill: last %d, %v, want 1500", last, err)
+	}
+	if err := f.append(record(1501)); err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+	if got := lastEvent(name); got != 1501 {
+		t.Errorf("line behind a cut one: last %d, want 1501", got)
+	}
+}
+
+func TestStateSurvives(t *testing.T) {
+	dir := t.TempDir()
+	s, err := loadState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"wan0", "lan0", "wan0"} {
+		if err := s.noteUp(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := loadState(dir)
+	if err != nil || len(again.LinksUp) != 2 {
+		t.Errorf("got %+v, %v", again, err)
+	}
+	if err := again.remove(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestJournalLevels(t *testing.T) {
+	set := &Settings{RunDir: t.TempDir(), Log: quiet()}
+	j, err := openJournal(set, "r", "n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	for _, row := range []struct{ used, alarms int }{{89, 0}, {90, 1}, {85, 1}, {80, 0}} {
+		j.level(event.SessionTable(), row.used, 100)
+		if got := len(j.active()); got != row.alarms {
+			t.Errorf("at %d of 100: %d alarms, want %d", row.used, got, row.alarms)
+		}
+	}
+	if got := len(j.events()); got != 2 {
+		t.Errorf("%d events, want add and clear", got)
+	}
+}
+
+func TestLockNamesTheOwner(t *testing.T) {
+	tables := acme(t, "branch1")
+	for i := range tables.Interfaces {
+		tables.Interfaces[i].Target = "no-such-dev" + itoa(i)
+	}
+	one := &Settings{RunDir: t.TempDir(), Log: quiet()}
+	l, err := lock(one, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{one.RunDir, t.TempDir()} {
+		_, err := lock(&Settings{RunDir: dir, Log: quiet()}, tables)
+		if !errors.Is(err, ErrOwned) || !strings.Contains(err.Error(), "router branch1, process ") {
+			t.Errorf("second lock: got %v", err)
+		}
+	}
+	l.release()
+	if l, err = lock(one, tables); err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+	l.release()
+}
+
+func TestWarmHops(t *testing.T) {
+	w := newWarmHops(2)
+	a, b, c := [16]byte{1}, [16]byte{2}, [16]byte{3}
+	id, ok := w.get(1, a, 4, 1)
+	if !ok {
+		t.Fatal("no next-hop")
+	}
+	w.hops.Release(id)
+	if again, _ := w.get(1, a, 4, 2); again != id {
+		t.Errorf("warm next-hop: got %d, want %d", again, id)
+	}
+	w.hops.Release(id)
+	w.cool(int64(time.Minute) + 10)
+	if used, _ := w.hops.Len(); used != 0 {
+		t.Errorf("%d next-hops after a minute, want 0", used)
+	}
+	w.get(1, a, 4, 3) // held by a session
+	id, _ = w.get(1, b, 4, 3)
+	w.hops.Release(id) // warm only
+	if _, ok = w.get(1, c, 4, 4); !ok {
+		t.Error("a warm next-hop does not give way")
+	}
+	if _, ok = w.get(1, b, 4, 4); ok {
+		t.Error("a table of two holds three")
+	}
+}
+
+// The adapter is on every packet's way.
+func TestAdapterAllocates(t *testing.T) {
+	prof, err := FindProfile("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &adapter{hops: newWarmHops(prof.Hops)}
+	p, err := Assemble(acme(t, "branch1"), prof, Options{Out: a, Alarms: a, Now: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.engine = p.Engine
+	var pkt packet.Packet
+	buf, now := make([]byte, 2048), int64(1)
+	if n := testing.AllocsPerRun(1000, func() {
+		now += 1e6
+		pkt.Reset(buf, 512, 600, 1)
+		a.Receive(&pkt, now)
+		a.Tick(now)
+	}); n != 0 {
+		t.Errorf("%v allocations per packet, want 0", n)
+	}
+}
