@@ -109,6 +109,7 @@ func measure(ctx context.Context, o options) (err error) {
 	if o.verbose {
 		wo.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	}
+	defer raise()()
 	w, err := world.New(wo)
 	if err != nil {
 		return err

@@ -20,6 +20,9 @@ const (
 	burstTime  = 100 * time.Millisecond
 )
 
+// generatorNice keeps what else runs on the generator's CPU from disturbing it.
+const generatorNice = -10
+
 // Generator sends frames into the peer of a veth interface, whose owner must
 // receive by NAPI (GRO on, or an XDP program).
 type Generator struct {
@@ -114,7 +117,7 @@ func (g *Generator) Full(stop *atomic.Bool) (cpu time.Duration, err error) {
 
 // flood sends on the calling thread and returns the CPU time that took.
 func (g *Generator) flood(stop *atomic.Bool) (cpu time.Duration, err error) {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -15); err != nil {
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, generatorNice); err != nil {
 		return 0, fmt.Errorf("raise priority: %w", err)
 	}
 	defer unix.Setpriority(unix.PRIO_PROCESS, 0, 0)
