@@ -58,7 +58,8 @@ type PortConfig struct {
 type Port struct {
 	link     link.Link
 	l3       bool // no link header: ppp, raw-ip, tun
-	fd       int
+	fd       int  // receives
+	out      int  // sends
 	ring     *ring
 	tx       txQueue
 	gather   gather
@@ -91,32 +92,40 @@ func openPort(cfg PortConfig) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Port{link: l, fd: -1, l3: l.Type == unix.ARPHRD_PPP || l.Type == unix.ARPHRD_NONE || l.Type == unix.ARPHRD_RAWIP}
+	p := &Port{link: l, fd: -1, out: -1, l3: l.Type == unix.ARPHRD_PPP || l.Type == unix.ARPHRD_NONE || l.Type == unix.ARPHRD_RAWIP}
 	if !p.l3 && l.Type != unix.ARPHRD_ETHER {
 		return nil, fmt.Errorf("type %d: %w", l.Type, ErrLinkType)
 	}
-	queue := cfg.QueueBytes
-	if queue == 0 {
-		queue = 4 << 20
-	}
-	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
+	if err := p.openSockets(cfg); err != nil {
+		p.Close()
 		return nil, err
 	}
-	bytes := cfg.RingBytes
-	if bytes == 0 {
-		bytes = 1 << 20
-	}
-	if p.ring, err = openRing(p.fd, bytes); err != nil {
-		unix.Close(p.fd)
-		return nil, err
-	}
-	p.tx.init(p.fd, OffloadAll&^cfg.NoOffload, &p.counters)
+	p.tx.init(p.out, OffloadAll&^cfg.NoOffload, &p.counters)
 	p.gather.init()
 	if err := p.SetInterfaces(cfg.Interfaces); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// openSockets opens the receiver with its ring and the sender.
+func (p *Port) openSockets(cfg PortConfig) (err error) {
+	queue, ring := cfg.QueueBytes, cfg.RingBytes
+	if queue == 0 {
+		queue = 4 << 20
+	}
+	if ring == 0 {
+		ring = 1 << 20
+	}
+	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
+		return err
+	}
+	if p.out, err = openSender(p.link.Index, queue, cfg.Bypass); err != nil {
+		return err
+	}
+	p.ring, err = openRing(p.fd, ring)
+	return err
 }
 
 func lookup(name string) (link.Link, error) {
@@ -226,12 +235,20 @@ func (p *Port) MTU() int { return p.link.MTU }
 // Memory returns the bytes of the receive ring.
 func (p *Port) Memory() int { return len(p.ring.mem) }
 
-// Close closes the socket and unmaps the ring. Not while the lane runs.
+// Close closes the sockets and unmaps the ring. Not while the lane runs.
 func (p *Port) Close() error {
 	if p.fd < 0 {
 		return os.ErrClosed
 	}
-	err := errors.Join(p.ring.close(), unix.Close(p.fd))
-	p.fd = -1
+	var err error
+	if p.ring != nil {
+		err = p.ring.close()
+	}
+	for _, fd := range []*int{&p.fd, &p.out} {
+		if *fd >= 0 {
+			err = errors.Join(err, unix.Close(*fd))
+			*fd = -1
+		}
+	}
 	return err
 }
