@@ -29,9 +29,22 @@ type locks struct {
 	sockets []net.Listener
 }
 
+// lockPatience is how long a router waits for one that has been killed: the
+// kernel needs a moment to take its memory down and then its locks.
+const lockPatience = time.Second
+
 // lock takes the run directory, the namespace and every device of the tables,
 // or nothing.
 func lock(set *Settings, t *policy.Tables) (*locks, error) {
+	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		l, err := tryLock(set, t)
+		if !errors.Is(err, ErrOwned) || time.Since(start) > lockPatience {
+			return l, err
+		}
+	}
+}
+
+func tryLock(set *Settings, t *policy.Tables) (*locks, error) {
 	who := fmt.Sprintf("router %s, process %d, run directory %s", t.RouterName, os.Getpid(), set.RunDir)
 	l := &locks{}
 	if err := l.directory(set.RunDir, who); err != nil {

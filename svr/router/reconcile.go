@@ -59,6 +59,7 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-changes:
+			r.log.Debug("network changed")
 			view, err := r.kernel.apply()
 			if err != nil {
 				r.log.Warn("cannot follow the network", "error", err)

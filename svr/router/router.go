@@ -114,7 +114,7 @@ func (r *Router) run(ctx context.Context) error {
 	defer cancel(nil)
 	done.Go(func() {
 		if err := r.lane.Run(ctx); err != nil {
-			cancel(fmt.Errorf("run lane: %w", err))
+			cancel(fmt.Errorf("%w: %w", errLane, err))
 		}
 	})
 	r.adopt(view)
@@ -128,11 +128,14 @@ func (r *Router) run(ctx context.Context) error {
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+	if err := context.Cause(ctx); errors.Is(err, errLane) {
 		return err
 	}
 	return nil
 }
+
+// errLane: the lane ended by itself, so nothing is forwarded any more.
+var errLane = errors.New("lane broke")
 
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {

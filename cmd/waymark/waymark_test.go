@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"waymark/svr/router/ctl"
+)
+
+const acme = "../../svr/router/testdata/acme.json"
+
+// waymark runs a command line as main does.
+func waymark(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = dispatch(context.Background(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestExitCodes(t *testing.T) {
+	example, err := os.ReadFile(acme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := write(t, strings.NewReplacer(`"prefix-length": 24`, `"prefix-length": 240`, `"priority": "ordered"`, `"priority": "sometimes"`).Replace(string(example)))
+	cut := write(t, string(example[:len(example)/2]))
+	none := t.TempDir()
+	for _, row := range []struct {
+		args string
+		code int
+		want string // in stdout or stderr
+	}{
+		{"", 2, "usage: waymark"},
+		{"help", 0, "router"},
+		{"fly", 2, `unknown command "fly"`},
+		{"check -h", 0, "-config"},
+		{"check", 2, "-config is missing"},
+		{"check -config " + acme, 2, "-router is missing"},
+		{"check -config " + acme + " -router branch1", 0, ""},
+		{"check -router branch1 -config " + acme + " -node node1", 0, ""},
+		{"check -config " + acme + " -router hub1 extra", 2, `unknown argument "extra"`},
+		{"check -config " + acme + " -router nobody", 2, "nobody"},
+		{"check -config " + acme + " -router branch1 -node node9", 2, "node9"},
+		{"check -config " + none + "/missing.json -router branch1", 2, "missing.json"},
+		{"check -config " + wrong + " -router branch1", 2, "240"},
+		{"check -config " + wrong + " -router branch1", 2, "sometimes"},
+		{"check -config " + cut + " -router branch1", 2, "error"},
+		{"router -config " + acme + " -router branch1", 2, "-run is missing"},
+		{"router -config " + acme + " -router branch1 -run " + none + " -lanes bpf", 2, "not built yet"},
+		{"router -config " + acme + " -router branch1 -run " + none + " -lanes warp", 2, "auto, go, bpf"},
+		{"router -config " + acme + " -router branch1 -run " + none + " -profile big", 2, "cpe, hub, tiny"},
+		{"router -bogus", 2, "bogus"},
+		{"show", 2, "show what?"},
+		{"show sesions", 2, `did you mean "sessions"?`},
+		{"show sesions", 2, "network-interface"},
+		{"show peers -run " + none, 1, none},
+		{"show -run " + none + " tenant members detail -json", 1, "no router runs there"},
+		{"show peers -run " + none + "/missing", 1, "no router runs there"},
+		{"show bfd -run " + none, 1, "not built yet"},
+		{"show security key-status", 1, "not built yet"},
+	} {
+		code, stdout, stderr := waymark(strings.Fields(row.args)...)
+		if code != row.code || !strings.Contains(stdout+stderr, row.want) {
+			t.Errorf("waymark %s: exit code %d, want %d and %q\n%s%s", row.args, code, row.code, row.want, stdout, stderr)
+		}
+	}
+	if left, _ := os.ReadDir(none); len(left) != 0 {
+		t.Errorf("refused routers left %v", left)
+	}
+}
+
+// answer serves one table on a control socket.
+func answer(t *testing.T, rows ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, ctl.Socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			var req ctl.Request
+			if json.NewDecoder(c).Decode(&req) == nil {
+				for _, r := range rows {
+					_, _ = c.Write([]byte(`{"row":` + r + "}\n"))
+				}
+				_, _ = c.Write([]byte(`{"end":{"node":"node1.r"}}` + "\n"))
+			}
+			c.Close()
+		}
+	}()
+	return dir
+}
+
+func TestShowForms(t *testing.T) {
+	dir := answer(t, `{"metric":"packets/forwarded","node":"node1","value":12}`, `{"metric":"x","node":"node1","value":null}`)
+	code, text, _ := waymark("show", "stats", "-run", dir)
+	if code != 0 || !strings.Contains(text, " packets/forwarded  node1     12\n") || !strings.Contains(text, " x                  node1      -\n") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	var rows []map[string]any
+	code, text, _ = waymark("show", "-json", "stats", "-run", dir)
+	if err := json.Unmarshal([]byte(text), &rows); err != nil || code != 0 || len(rows) != 2 || rows[0]["value"] != 12.0 || rows[1]["value"] != nil {
+		t.Errorf("exit code %d, %v\n%s", code, err, text)
+	}
+	if code, text, _ = waymark("show", "sessions", "-json", "-run", answer(t)); code != 0 || text != "[]\n" {
+		t.Errorf("no rows: exit code %d, %q", code, text)
+	}
+}
