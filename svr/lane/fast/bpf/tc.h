@@ -102,7 +102,7 @@ INLINE int send(struct __sk_buff *skb, struct counts *n, const int v6, void *ip,
 		rewrite_ip(v6, ip, a);
 		*(__u32 *)(ip + (v6 ? 40 : 20)) = a->ports;
 	} else {
-		struct carried c;
+		struct carried c = {};
 		carry(v6, ip, v, &c);
 		if (!exchange(skb, v6, &c, a))
 			return drop(n, DROP_ROOM);
@@ -149,7 +149,7 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 		ip = (void *)(long)skb->data + l3;
 		end = (void *)(long)skb->data_end;
 	}
-	struct view v;
+	struct view v = {};
 	v.hash = note & 0xffffff;
 	int why = parse(v6, ip, end, skb->len - l3, &v);
 	if (why)
@@ -161,14 +161,14 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	}
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
-	struct act a;
+	struct act a = {};
 	struct slot *s = 0;
 	if (!(note & NOTE_HIT) || read_slot(v6, note & ENTRY_SLOT, &k, &a, &s) != MATCH) {
 		why = look_up(v6, &k, &v, &a, &s);
 		if (why)
 			return v6 ? missed6(skb, n, where, why << 24 | v.hash) : missed4(skb, n, where, why << 24 | v.hash);
 	}
-	struct hop h;
+	struct hop h = {};
 	why = refuse_tc(skb, v6, ip, &v, &a);
 	if (!why)
 		why = find_hop(&a, &h);

@@ -85,18 +85,18 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	void *ip = data + l2;
 	const __u32 hl = v6 ? 40 : 20;
-	struct view v;
+	struct view v = {};
 	if (parse(v6, ip, end, end - ip, &v))
 		return XDP_PASS; // TC finds out why
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
-	struct act a;
+	struct act a = {};
 	struct slot *s = 0;
 	int why = look_up(v6, &k, &v, &a, &s);
 	if (why)
 		return up(ctx, (__u32)why << 24 | v.hash);
 	int by = growth(v6, &a);
-	struct hop h;
+	struct hop h = {};
 	why = refuse(&v, &a, v.len + by);
 	if (!why)
 		why = find_hop(&a, &h);
@@ -118,7 +118,7 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 	if (!n || (v.proto == IPPROTO_TCP && (void *)l4 + 20 > end))
 		return XDP_PASS;
 	__u32 vlan = h.out->vlan;
-	struct carried c;
+	struct carried c = {};
 	l4_xdp(l4, &v, &a);
 	if (by)
 		carry(v6, ip, &v, &c);
