@@ -62,11 +62,7 @@ var wans = map[string]string{"branch1": "fiber", "hub1": "wan"}
 
 // newDialog opens a flow; from is the router of the caller.
 func newDialog(s *sim, from string, proto uint8, src, dst string) *dialog {
-	d := &dialog{s: s, near: "branch1", far: "hub1", seq: 1000, ack: 5000, out: tuple(proto, src, dst)}
-	if from == "hub1" {
-		d.near, d.far = d.far, d.near
-	}
-	d.caller, d.call = s.host(d.out.SrcAddr().String()), s.host(d.out.DstAddr().String())
+	d := makeDialog(s, from, proto, src, dst)
 	if proto == packet.ProtoTCP {
 		d.forth(tcp(d.out, packet.FlagSYN, d.seq-1, 0, nil))
 		s.now += 5e6
@@ -74,6 +70,16 @@ func newDialog(s *sim, from string, proto uint8, src, dst string) *dialog {
 		s.now += 5e6
 		d.forth(tcp(d.out, packet.FlagACK, d.seq, d.ack, nil))
 	}
+	return d
+}
+
+// makeDialog is a flow of which nobody said anything yet.
+func makeDialog(s *sim, from string, proto uint8, src, dst string) *dialog {
+	d := &dialog{s: s, near: "branch1", far: "hub1", seq: 1000, ack: 5000, out: tuple(proto, src, dst)}
+	if from == "hub1" {
+		d.near, d.far = d.far, d.near
+	}
+	d.caller, d.call = s.host(d.out.SrcAddr().String()), s.host(d.out.DstAddr().String())
 	return d
 }
 
