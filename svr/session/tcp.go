@@ -19,7 +19,7 @@ const (
 // (RFC 5961): no digest covers a native TCP header.
 type tcpState struct {
 	end   [2]uint32 // highest sequence number sent, plus length
-	ack   [2]uint32 // highest acknowledgement sent
+	ack   [2]uint32 // highest acknowledgement sent, valid with tcpAcked
 	win   [2]uint32 // last window offered, in bytes
 	fin   [2]uint32 // sequence number behind the FIN
 	scale [2]uint8
@@ -32,6 +32,7 @@ const (
 	tcpSYN                // a SYN was seen
 	tcpFIN                // a FIN inside the window was seen
 	tcpScaled             // the SYN offered window scaling
+	tcpAcked              // ack is valid: a SYN acknowledges nothing
 )
 
 // tcpHeader is what tracking reads of a segment.
@@ -103,8 +104,9 @@ func (t *tcpState) observe(p *packet.Packet, d int) {
 	if first || int32(end-t.end[d]) > 0 {
 		t.end[d] = end
 	}
-	if h.flags&flagACK != 0 && (first || int32(h.ack-t.ack[d]) > 0) {
+	if h.flags&flagACK != 0 && (t.bits[d]&tcpAcked == 0 || int32(h.ack-t.ack[d]) > 0) {
 		t.ack[d] = h.ack
+		t.bits[d] |= tcpAcked
 	}
 	t.win[d] = t.window(h.win, h.flags, d)
 	t.bits[d] |= tcpKnown
@@ -157,7 +159,16 @@ func (t *tcpState) plausible(seq uint32, d int) bool {
 	}
 	room := max(t.win[o], 65535)
 	low := t.end[d] - room - 65535
-	return int32(seq-low) >= 0 && int32(seq-(t.ack[o]+room+65535)) <= 0
+	return int32(seq-low) >= 0 && int32(seq-(t.acked(d)+room+65535)) <= 0
+}
+
+// acked is how far the other side acknowledged direction d; before it ever did,
+// all that d sent.
+func (t *tcpState) acked(d int) uint32 {
+	if t.bits[1-d]&tcpAcked == 0 {
+		return t.end[d]
+	}
+	return t.ack[1-d]
 }
 
 // inWindow says whether seq of direction d is inside the other side's window.
@@ -170,7 +181,8 @@ func (t *tcpState) inWindow(seq uint32, d int) bool {
 	if t.bits[d]&tcpKnown == 0 {
 		return true // RST in answer to a SYN
 	}
-	return int32(seq-t.ack[o]) >= 0 && int32(seq-(t.ack[o]+max(t.win[o], 1))) <= 0
+	low := t.acked(d)
+	return int32(seq-low) >= 0 && int32(seq-(low+max(t.win[o], 1))) <= 0
 }
 
 // quoted says whether a sequence number that an ICMP error quotes was sent in
@@ -180,7 +192,7 @@ func (t *tcpState) quoted(seq uint32, d int) bool {
 		return false
 	}
 	low := t.ack[1-d] - 1
-	if t.bits[1-d]&tcpKnown == 0 {
+	if t.bits[1-d]&tcpAcked == 0 {
 		low = t.end[d] - 65535
 	}
 	return int32(seq-low) >= 0 && int32(seq-t.end[d]) <= 0
