@@ -240,7 +240,7 @@ func (e *Engine) follow(p *packet.Packet, id policy.PathID, m *receivedMeta, ten
 		e.remove(i)
 		return none, false
 	}
-	if !e.keysOf(r, m) {
+	if !e.setBridge(r, key[0].Proto, key[1].Proto) || !e.keysOf(r, m) {
 		e.freeWayports(r, 1, &key[1]) // remove finds pairs in the table only
 		e.remove(i)
 		return none, false

@@ -72,7 +72,7 @@ func (e *Engine) enabled(i uint32, d int) {
 	} else {
 		g.since, g.announce = 0, true
 	}
-	if r.leg[1-d].kind != kindSVR {
+	if e.ends(r, 1-d) {
 		e.freshSalt(r, 1-d)
 	}
 }
@@ -99,7 +99,11 @@ func (e *Engine) sendDisable(i uint32, d int) {
 	wire.Disable(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-d))
 	if e.sendControl(i, d) {
 		e.stats.Add(SentDisable, 1)
+		since := g.since
 		e.signalled(i, g)
+		if r.key != none {
+			g.since = since // no TLV 46 in it: our key is still to be told
+		}
 	}
 }
 

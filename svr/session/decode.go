@@ -85,7 +85,9 @@ func (e *Engine) decodeSignalled(p *packet.Packet, i uint32, d int, joined bool)
 func (e *Engine) deliver(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 	e.stats.Add(MetadataRemoved, 1)
 	p.RemoveData(m.size)
+	e.marked = m.p.SYN()
 	e.restore(p, i, d, true)
+	e.marked = false
 }
 
 // belief is what metadata of a known session leads to.
@@ -169,6 +171,9 @@ func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
 // handshakeDone: the peer of leg d knows the session; no more forward metadata.
 func (e *Engine) handshakeDone(i uint32, d int) {
 	g := &e.recs[i].leg[d]
+	if e.recs[i].key != none && g.sent == 0 {
+		return // it does not know our key yet: its metadata crossed ours
+	}
 	if g.signal {
 		g.signal = false
 		g.sent = 0
@@ -229,12 +234,12 @@ func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
 	r := &e.recs[i]
 	native := r.leg[1-d].kind != kindSVR
 	if e.protected(r) {
-		if native && !e.unseal(p, i, d) {
+		if e.ends(r, 1-d) && !e.unseal(p, i, d) {
 			return
 		}
 		changed = true
 	}
-	if native && p.T.Proto != r.inner.Proto || !native && e.undo(r, d) {
+	if p.T.Proto != r.inner.Proto && (native || e.readable(r)) {
 		if !e.fromUDP(p, r, d) {
 			return
 		}
@@ -243,42 +248,21 @@ func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
 	if changed {
 		p.Finish()
 	}
+	e.observe(p, i, d)
 	if !native {
-		r.active, r.heard[d] = e.now, true
-		e.transit(p, i, d)
+		e.toPeer(p, i, d)
 		return
 	}
-	e.observe(p, i, d)
 	e.clampFromPeer(p, r, d)
 	e.toNative(p, i, d)
-}
-
-// transit passes a packet from one peer to the next.
-func (e *Engine) transit(p *packet.Packet, i uint32, d int) {
-	r := &e.recs[i]
-	if !r.answered && r.heard[1-d] {
-		r.answered = true
-		e.unlinkUnanswered(i)
-		e.settle(i)
-	}
-	e.toPeer(p, i, d)
-}
-
-// undo says whether a transit router changes the form back: transformed here,
-// native TCP on the next leg.
-func (e *Engine) undo(r *record, d int) bool {
-	return r.inner.Proto == packet.ProtoTCP &&
-		e.table.Key(r.slot[d]).Proto == packet.ProtoUDP &&
-		e.table.Key(r.slot[1-d]).Proto == packet.ProtoTCP
 }
 
 // fromUDP rebuilds the transformed packet. The family of the header changes
 // first: ICMPv6 lives in IPv6 only.
 func (e *Engine) fromUDP(p *packet.Packet, r *record, d int) bool {
 	to := e.table.Action(r.slot[d]).To
-	proto := to.Proto
 	to.Proto = packet.ProtoUDP
-	if !p.Readdress(to) || !p.FromUDP(proto, to.SrcPort, to.DstPort) {
+	if !p.Readdress(to) || !p.FromUDP(r.inner.Proto, to.SrcPort, to.DstPort) {
 		e.stats.Add(DropMetadata, 1)
 		return false
 	}
@@ -305,6 +289,8 @@ func (e *Engine) unseal(p *packet.Packet, i uint32, d int) bool {
 	k := e.keys.gcm(r.key, d)
 	if k == nil {
 		e.stats.Add(DropState, 1)
+		e.keys.at(r.key).bad[d] = badKeys // the metadata with the key was lost
+		e.outOfStep(p, i, d)
 		return false
 	}
 	parked := k.Parked()

@@ -91,6 +91,7 @@ type Engine struct {
 	fabric                               *packet.Reassembler[pieceKey] // fabric fragments
 	fragID                               uint32
 	largest                              uint16 // longest IP fragment of the packet at hand, 0 if none
+	marked                               bool   // the packet at hand came with TLV 12
 	errors                               bucket
 	lent                                 [64]uint16 // next-hops that no session holds
 	lentNext                             int

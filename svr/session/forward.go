@@ -30,11 +30,18 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 		e.unlinkUnanswered(i)
 		e.settle(i)
 	}
+	if p.Kind == packet.KindEcho {
+		r.tcp.end[d] = echoSeq(p)
+	}
 	if p.Kind != packet.KindTCP {
 		return
 	}
 	closed := r.tcp.closedBothWays()
-	r.tcp.observe(p, d)
+	overhead := 0
+	if r.leg[d].kind == kindSVR && !e.ends(r, 1-d) && e.encrypted(r) {
+		overhead = e.payload(r).Overhead()
+	}
+	r.tcp.observeSealed(p, d, overhead)
 	if closed != r.tcp.closedBothWays() {
 		e.arm(i)
 	}

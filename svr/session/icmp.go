@@ -115,6 +115,9 @@ func (e *Engine) errorTo(p *packet.Packet, i uint32, d int, kind packet.ErrKind,
 		e.stats.Add(DropICMP, 1)
 		return
 	}
+	if p.Kind == packet.KindTCP && b.Kind == packet.KindTCP {
+		copy(b.Buf[b.L4+4:b.L4+8], p.Buf[p.L4+4:]) // senders look at the sequence number
+	}
 	b.Finish()
 	b.If = k.If
 	e.replyError(b, kind, e.leastMTU(k.Family, mtu))
@@ -178,11 +181,12 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 		e.stats.Add(DropICMP, 1)
 		return
 	}
-	e.hideProtected(q, r, l)
+	e.hideInner(p, q, r, l)
 	if !packet.BuildICMPFromQuote(b, p, q, src, quoted.Src, quoted, mtu) {
 		e.stats.Add(DropICMP, 1)
 		return
 	}
+	e.showInner(b, q, r, l)
 	b.DecTTL()
 	e.stats.Add(TranslatedICMP, 1)
 	e.out.Send(b, g.ifc, g.hop)
@@ -215,18 +219,6 @@ func farEndSays(q *packet.Quote) bool {
 	return q.Type == 3 && (q.Code == 2 || q.Code == 3)
 }
 
-// hideProtected cuts from a quote what the sender did not send: metadata and
-// ciphertext. A transformed TCP header can be rebuilt from what we know.
-func (e *Engine) hideProtected(q *packet.Quote, r *record, l int) {
-	if r.leg[l].kind != kindSVR {
-		return
-	}
-	q.End = q.Data
-	if !q.HasSeq && r.inner.Proto == packet.ProtoTCP {
-		q.Seq, q.HasSeq = r.tcp.ack[l], true
-	}
-}
-
 // learnMTU takes a too-big for the path of leg l and returns what to tell the
 // sender: the same less what we add.
 func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) int {
@@ -241,10 +233,11 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 		}
 	}
 	inner := e.table.Key(r.slot[1-l]).Tuple
-	o := e.planFor(i, 1-l, inner.Proto)
-	probe := packet.Packet{T: inner}
 	if g.kind == kindSVR {
-		mtu -= e.lasting(&probe, &o)
+		probe := e.probe(r, 1-l)
+		o := e.planFor(i, 1-l, probe.T.Proto)
+		o.mtu = mtu
+		mtu = e.fitting(&probe, &o)
 	} else if inner.Family != q.T.Family {
 		mtu += 20 * (int(inner.Family) - int(q.T.Family)) / 2
 	}

@@ -34,9 +34,16 @@ type keyEntry struct {
 	kept [2]uint8 // how many old holds
 	bad  [2]uint8 // packets in a row that did not decrypt
 	free uint32
+	// twin is one more than the entry whose keys a bridge encrypts with, 0
+	// without: then this entry's keys serve both ways.
+	twin uint32
 }
 
 const oldSalts = 8
+
+// badKeys is how many packets in a row that do not decrypt say that our key is
+// not the peer's.
+const badKeys = 8
 
 // init bounds the store to an eighth of the sessions, but 1,024: an entry costs
 // more than a session.
@@ -69,10 +76,21 @@ func (s *keyStore) take() (uint32, bool) {
 }
 
 func (s *keyStore) put(i uint32) {
-	if i != none {
-		*s.at(i) = keyEntry{free: s.free}
-		s.free = i
+	if i == none {
+		return
 	}
+	twin := s.at(i).twin
+	*s.at(i) = keyEntry{free: s.free}
+	s.free = i
+	s.put(twin - 1)
+}
+
+// out returns the entry whose keys encrypt, where at(i) has those that decrypt.
+func (s *keyStore) out(i uint32) uint32 {
+	if i != none && s.at(i).twin != 0 {
+		return s.at(i).twin - 1
+	}
+	return i
 }
 
 // gcm returns the key of direction d, nil when it is not known.
@@ -128,12 +146,16 @@ func (s *keyStore) park(i uint32) {
 			g.Park()
 		}
 	}
+	if o := s.out(i); o != i {
+		s.park(o)
+	}
 }
 
 // awake says whether a key of entry i could be parked.
 func (s *keyStore) awake(i uint32) bool {
 	k := s.at(i)
-	return k.gcm[0] != nil && !k.gcm[0].Parked() || k.gcm[1] != nil && !k.gcm[1].Parked()
+	return k.gcm[0] != nil && !k.gcm[0].Parked() || k.gcm[1] != nil && !k.gcm[1].Parked() ||
+		k.twin != 0 && s.awake(k.twin-1)
 }
 
 // freshSalt starts a new key for direction d, which we encrypt.
@@ -141,7 +163,7 @@ func (e *Engine) freshSalt(r *record, d int) {
 	if r.key == none {
 		return
 	}
-	if err := e.keys.set(r.key, d, e.cfg.Random.Bytes16(), e.payload(r)); err != nil {
+	if err := e.keys.set(e.keys.out(r.key), d, e.cfg.Random.Bytes16(), e.payload(r)); err != nil {
 		e.stats.Add(DropState, 1)
 	}
 }
@@ -166,7 +188,7 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 		return false
 	}
 	pol := e.payload(r)
-	if r.leg[1-d].kind == kindSVR {
+	if r.leg[1-d].kind == kindSVR && !r.bridge {
 		pol = nil // end to end: a transit router passes it on
 	}
 	if err := e.keys.set(r.key, d, salt, pol); err != nil {
@@ -193,7 +215,7 @@ func (e *Engine) resignal(r *record, l int) {
 func (e *Engine) outOfStep(p *packet.Packet, i uint32, d int) {
 	r := &e.recs[i]
 	k := e.keys.at(r.key)
-	if k.bad[d]++; k.bad[d] < 8 {
+	if k.bad[d]++; k.bad[d] < badKeys {
 		return
 	}
 	k.bad[d] = 0

@@ -34,7 +34,7 @@ func (e *Engine) compose(o *outgoing) []byte {
 		e.composeReverse(o)
 	}
 	if o.r.key != none {
-		if salt := e.keys.salt(o.r.key, o.d); salt != nil {
+		if salt := e.keys.salt(e.keys.out(o.r.key), o.d); salt != nil {
 			m.body.SetKey(salt)
 		}
 	}
@@ -66,7 +66,7 @@ func (e *Engine) composeForward(o *outgoing) {
 	if o.r.payload != noPayload && e.cfg.Payload[o.r.payload].Encrypts() {
 		m.body.SetEncrypted()
 	}
-	if o.change && o.syn {
+	if o.marks {
 		m.body.SetSYN()
 	}
 }

@@ -222,11 +222,12 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		path: id, ifc: p.If, hop: hop, due: e.now + 200*1e6,
 	}
 	e.redirect(r, 1-l, p.T.Reverse())
+	e.rebridge(r, l, p.T.Proto)
 	e.rename(i, &m.p.UUID)
 	r.simple = false
 	e.paths[id].prove(&p.T.Src)
 	e.takeSalt(r, l, m)
-	if r.leg[1-l].kind != kindSVR {
+	if e.ends(r, 1-l) {
 		e.freshSalt(r, 1-l)
 	}
 	e.arm(i)

@@ -84,6 +84,7 @@ type record struct {
 	answered  bool
 	recovered bool
 	simple    bool // established and nothing but addresses to change
+	bridge    bool // two peers, two forms: see bridge.go
 }
 
 const noPayload = ^uint16(0)

@@ -142,9 +142,16 @@ func (e *Engine) resume(p *packet.Packet, m *receivedMeta) {
 		e.stats.Add(DropUnbound, 1)
 		return
 	}
-	if i, ok = e.reopen(p, id, inner, m); ok {
+	leg := 1
+	if _, ok = e.connected(inner.Src, inner.Family); ok {
+		i, ok = e.reopen(p, id, inner, m)
+	} else {
+		leg = 0
+		i, ok = e.rejoin(p, id, m)
+	}
+	if ok {
 		e.stats.Add(SessionsRecovered, 1)
-		e.deliver(p, i, 1, m)
+		e.deliver(p, i, leg, m)
 	}
 }
 
@@ -153,7 +160,6 @@ func (e *Engine) resume(p *packet.Packet, m *receivedMeta) {
 func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, m *receivedMeta) (uint32, bool) {
 	in, ok := e.connected(inner.Src, inner.Family)
 	if !ok {
-		e.stats.Add(DropNoRoute, 1)
 		return none, false
 	}
 	tenant := e.tables.ClassifyTenant(policy.IfID(in), inner.Src, inner.Family)
@@ -177,7 +183,7 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 		kind: kindSVR, role: roleInitiator, signal: true, path: id,
 		ifc: p.If, hop: orNone(hop1, ok1), since: e.now,
 	}
-	if !ok0 || !ok1 || !e.protect(r) || !e.claim(r, p, id) {
+	if !ok0 || !ok1 || !e.protect(r) || !e.claimLeg(r, 1, p, id) {
 		e.remove(i)
 		return none, false
 	}
@@ -187,10 +193,10 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 	return i, e.publish(i, &key)
 }
 
-// claim takes the pair of a session that we had before.
-func (e *Engine) claim(r *record, p *packet.Packet, id policy.PathID) bool {
+// claimLeg takes the pair of leg l of a session that we had before.
+func (e *Engine) claimLeg(r *record, l int, p *packet.Packet, id policy.PathID) bool {
 	ok := e.cfg.Wayports.Claim(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort, e.now)
-	r.leg[1].owned = ok
+	r.leg[l].owned = ok
 	if !ok {
 		e.stats.Add(DropWayports, 1)
 	}

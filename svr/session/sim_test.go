@@ -28,6 +28,8 @@ type sim struct {
 	seen    func(f *flight)           // every packet between routers
 	shuffle bool
 	hops    int
+	// between routers, and to hosts beyond them: false: it does not arrive
+	underlay func(f *flight) bool
 }
 
 // flight is one packet on its way.
@@ -49,6 +51,7 @@ type node struct {
 	hopOf  map[uint16]hopKey
 	refs   map[uint16]int
 	spare  int
+	leases map[netip.Addr]uint16 // addresses by DHCP
 }
 
 type hopKey struct {
@@ -214,8 +217,15 @@ func (s *sim) land(f flight) {
 		f.p.CompleteCsum()
 		f.p.Csum = packet.CsumUnknown
 	}
+	if s.underlay != nil && !s.underlay(&f) {
+		return
+	}
 	dst := f.p.T.DstAddr()
 	for _, n := range s.nodes {
+		if ifc, ok := n.leases[dst]; ok && n != f.from {
+			s.between(f, n, ifc)
+			return
+		}
 		for i := range n.tables.Interfaces {
 			for _, a := range n.tables.Interfaces[i].Addresses {
 				if a.Prefix.Addr() == dst && (n != f.from) {

@@ -81,8 +81,13 @@ func windowScale(p *packet.Packet) (shift uint8, ok bool) {
 }
 
 // observe follows segment p, which arrived on leg d.
-func (t *tcpState) observe(p *packet.Packet, d int) {
+func (t *tcpState) observe(p *packet.Packet, d int) { t.observeSealed(p, d, 0) }
+
+// observeSealed follows a segment whose data is ciphertext, at most overhead
+// bytes longer than what it hides.
+func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 	h := readTCP(p)
+	h.length -= uint32(min(overhead, p.End-p.Data))
 	if h.flags&flagRST != 0 {
 		if t.inWindow(h.seq, d) {
 			t.reset = true

@@ -60,6 +60,7 @@ func (e *Engine) onTimer(i uint32) {
 	}
 	if r.deadline() <= e.now {
 		e.stats.Add(SessionTimeout, 1)
+		e.tellClosed(i)
 		e.remove(i)
 		return
 	}

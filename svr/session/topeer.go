@@ -19,6 +19,7 @@ type outgoing struct {
 	mtu    int
 	change bool // the L4 header changes form
 	syn    bool // the packet is a TCP SYN
+	marks  bool // a SYN leaves in UDP: metadata says so
 }
 
 // toPeer sends a packet out on an SVR leg, with what the handshake and the
@@ -26,6 +27,7 @@ type outgoing struct {
 func (e *Engine) toPeer(p *packet.Packet, i uint32, d int) {
 	o := e.planFor(i, d, p.T.Proto)
 	o.syn = p.Kind == packet.KindTCP && p.TCPFlags&flagSYN != 0
+	o.marks = o.change && o.syn || e.marked && o.a.To.Proto == packet.ProtoUDP
 	bare := !o.g.signal && o.pol == nil && !o.change
 	switch {
 	case o.syn:
@@ -50,7 +52,7 @@ func (e *Engine) planFor(i uint32, d int, proto uint8) outgoing {
 	o := outgoing{i: i, d: d, r: r, g: &r.leg[1-d], a: e.table.Action(r.slot[d])}
 	if e.protected(r) {
 		o.pol = e.cfg.Payload[r.payload]
-		o.seal = r.leg[d].kind != kindSVR && o.pol.Encrypts()
+		o.seal = e.ends(r, d) && o.pol.Encrypts()
 	}
 	if o.g.kind == kindSVR {
 		o.mtu = e.pathMTU(o.g.path)
@@ -99,6 +101,9 @@ func (e *Engine) clampSYN(p *packet.Packet, o *outgoing) {
 		ip = packet.IPv6Size
 	}
 	room := o.mtu - e.lasting(p, o) - ip - packet.TCPSize
+	if o.pol != nil && o.pol.Encrypts() && !o.seal {
+		room -= o.pol.Overhead() // what both ends encrypt has to pass as well
+	}
 	if f := &e.ifs[o.g.ifc]; f.mss > 0 {
 		room = min(room, f.mss)
 	}
@@ -121,7 +126,7 @@ func (e *Engine) segmentRoom(p *packet.Packet, o *outgoing, meta int) int {
 // segmentToPeer cuts p and sends the segments one by one.
 func (e *Engine) segmentToPeer(p *packet.Packet, o *outgoing, room int) {
 	if room < 1 {
-		e.refuseSize(p, o.i, o.d, o.mtu-e.lasting(p, o))
+		e.refuseSize(p, o.i, o.d, e.fitting(p, o))
 		return
 	}
 	var cut packet.Segmenter // not shared: sending a segment may cut it again
@@ -147,8 +152,8 @@ func (e *Engine) sendToPeer(p *packet.Packet, o *outgoing) {
 	}
 	bareSize := e.bareSize(p, o)
 	if bareSize > o.mtu {
-		if p.DF() || p.V6() {
-			e.refuseSize(p, o.i, o.d, o.mtu-e.lasting(p, o))
+		if (p.DF() || p.V6()) && e.refusable(p, o) {
+			e.refuseSize(p, o.i, o.d, e.fitting(p, o))
 			return
 		}
 		e.build(p, o, true)
@@ -267,7 +272,7 @@ func (e *Engine) seal(p *packet.Packet, o *outgoing) bool {
 		p.End = p.Data + len(o.pol.EncryptCBC(buf, n, &e.meta.iv))
 		return true
 	}
-	k := e.keys.gcm(o.r.key, o.d)
+	k := e.keys.gcm(e.keys.out(o.r.key), o.d)
 	if k == nil {
 		e.stats.Add(DropState, 1)
 		return false
