@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
 	"strconv"
@@ -127,7 +128,26 @@ func measure(ctx context.Context, o options) (err error) {
 	}
 	r := b.report(machine, values)
 	r.Print(os.Stdout)
-	return errors.Join(failed, write(o, r))
+	return errors.Join(failed, compare(o, r), write(o, r))
+}
+
+// compare holds the figures against the page as it is committed, or as it lies
+// there. A quick run is too short to judge.
+func compare(o options, r *report.Report) error {
+	if o.page == "" {
+		return nil
+	}
+	text, err := exec.Command("git", "show", "HEAD:./"+o.page).Output()
+	if err != nil {
+		if text, err = os.ReadFile(o.page); err != nil {
+			return nil // the first page
+		}
+	}
+	var errs []error
+	for _, f := range r.Fallen(report.ReadPage(string(text))) {
+		errs = append(errs, errors.New(f))
+	}
+	return errors.Join(errs...)
 }
 
 // write leaves the report where the options say.

@@ -53,7 +53,10 @@ func cpuModel() string {
 	return strings.TrimSpace(strings.TrimLeft(string(line), "\t :"))
 }
 
+// kind is what must be equal for figures to be comparable.
+func (m Machine) kind() string { return fmt.Sprintf("%d × %s", m.Cores, m.CPU) }
+
 // String is one line for people.
 func (m Machine) String() string {
-	return fmt.Sprintf("%d × %s, Linux %s, %s, commit %s, %s, load %s", m.Cores, m.CPU, m.Kernel, m.Go, m.Commit, m.Date, m.Load)
+	return fmt.Sprintf("%s, Linux %s, %s, commit %s, %s, load %s", m.kind(), m.Kernel, m.Go, m.Commit, m.Date, m.Load)
 }

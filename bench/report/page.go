@@ -2,7 +2,9 @@ package report
 
 const pageHead = `# Performance
 
-Rendered by ` + "`make bench`" + `; do not edit. Measured on: %v. One measurement took %v.
+Rendered by ` + "`make bench`" + `; do not edit. One measurement took %[2]v.
+
+` + machineMark + `%[1]v
 
 ## Figures
 
