@@ -15,7 +15,8 @@ import (
 
 // gcPercent keeps garbage small beside pools that never change: the heap grows
 // by this much of its live size before it is collected. Nothing on a packet's
-// way allocates, so collections are rare all the same.
+// way allocates, so collections are rare all the same. There is no hard limit:
+// a collector that fights for one takes the time of packets.
 const gcPercent = 5
 
 // LimitHeap sets the collector up for a heap that is nearly all pools. A
@@ -25,12 +26,11 @@ func LimitHeap() { debug.SetGCPercent(gcPercent) }
 // settle makes every page of the pools present, so that a flood that fills them
 // later needs no more memory than an idle router has, and gives back what the
 // start needed.
-func settle(p *Parts, prof Profile) {
+func settle(p *Parts) {
 	p.Engine.Prefault()
 	p.Table.Prefault()
 	p.Wayports.Prefault()
 	p.NAT.Prefault()
-	debug.SetMemoryLimit(int64(prof.Memory))
 	debug.FreeOSMemory()
 }
 

@@ -77,7 +77,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 		return nil, fmt.Errorf("assemble engine: %w", err)
 	}
 	r.adapter.engine = r.parts.Engine
-	settle(r.parts, prof)
+	settle(r.parts)
 	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, lane.Config{Clock: r.clock, Keep: set.Keep})
 	if err != nil {
 		return nil, err

@@ -50,16 +50,16 @@ func newWorld(t *testing.T, o world.Options) *world.World {
 // addresses that the kernel gives by itself.
 func calm(t *testing.T, w *world.World, ns string) {
 	t.Helper()
-	err := world.Until(patience, "calm links in "+ns, func() (bool, error) {
-		links, err := w.Exec(ns, "ip", "-o", "link", "show", "up", "type", "veth")
-		if err != nil {
+	var links, addrs string
+	err := world.Until(3*patience, "calm links in "+ns, func() (calm bool, err error) {
+		if links, err = w.Exec(ns, "ip", "-o", "link", "show", "up", "type", "veth"); err != nil {
 			return false, err
 		}
-		addrs, err := w.Exec(ns, "ip", "-o", "-6", "address", "show", "scope", "link", "-tentative")
+		addrs, err = w.Exec(ns, "ip", "-o", "-6", "address", "show", "scope", "link", "-tentative")
 		return !strings.Contains(links, "NO-CARRIER") && strings.Count(addrs, "fe80:") == strings.Count(links, "\n"), err
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s%s", err, links, addrs)
 	}
 }
 
@@ -181,8 +181,8 @@ func settle(text string) string {
 		}
 		if f := strings.Fields(line); strings.Contains(line, "@") && len(f) == 8 {
 			line = f[7] + "\n" // abstract socket: only its name
-		} else if len(f) == 9 && f[3] == "0003" {
-			line = "packet socket on " + f[4] + "\n"
+		} else if len(f) == 9 && f[0] != "sk" {
+			line = "packet socket of " + f[3] + " on " + f[4] + "\n"
 		} else if len(f) >= 7 && strings.HasSuffix(f[0], ":") && f[0] != "Num" && strings.HasPrefix(f[1], "0000000") {
 			continue // unnamed sockets of the commands themselves
 		}
