@@ -18,6 +18,10 @@ func TestMain(m *testing.M) {
 	if code, ok := traffic.Main(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if len(os.Args) > 1 && os.Args[1] == crowdCommand {
+		fmt.Fprintln(os.Stderr, serveCrowd(os.Args[2:]))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
