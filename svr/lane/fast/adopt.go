@@ -67,7 +67,7 @@ func (l *Lane) ours(id ebpf.ProgramID, name string) (*ebpf.Program, error) {
 		prog.Close()
 		return nil, fmt.Errorf("ask program %d: %w", id, err)
 	}
-	if !strings.HasPrefix(info.Name, progStem) {
+	if !strings.HasPrefix(info.Name, stem) {
 		prog.Close()
 		return nil, nil
 	}
@@ -95,7 +95,7 @@ func (l *Lane) takeMaps(ids []ebpf.MapID) error {
 			return fmt.Errorf("open map %d: %w", id, refused(err))
 		}
 		info, err := m.Info()
-		if err != nil || !strings.HasPrefix(info.Name, progStem) || l.maps[info.Name] != nil {
+		if err != nil || !strings.Contains(info.Name, stem) || l.maps[info.Name] != nil {
 			m.Close()
 			continue
 		}
@@ -128,7 +128,7 @@ func (l *Lane) adoptTable() error {
 			return fmt.Errorf("map %s missing: %w", n, ErrVersion)
 		}
 		s := spec.Maps[n]
-		s.MaxEntries = m.MaxEntries()
+		resize(s, m.MaxEntries(), m.ValueSize())
 		if err := s.Compatible(m); err != nil {
 			return fmt.Errorf("map %s: %w: %w", n, ErrVersion, err)
 		}

@@ -21,6 +21,7 @@ type Lane struct {
 	maps    map[string]*ebpf.Map
 	table   []byte // mmapped
 	hops    []byte // mmapped
+	netifs  []byte // mmapped
 	tap     *tap
 	ports   map[int]*port // by ifindex: what is attached
 }
@@ -58,6 +59,9 @@ func (l *Lane) open() (err error) {
 	if l.hops, err = mapMemory(l.maps[mapHops]); err != nil {
 		return err
 	}
+	if l.netifs, err = mapMemory(l.maps[mapNetifs]); err != nil {
+		return err
+	}
 	l.tap, err = openTap(l.cfg)
 	return err
 }
@@ -68,7 +72,7 @@ func (l *Lane) Adopted() bool { return l.adopted }
 
 // Memory returns the memory of the session table, for pool.NewTable or
 // pool.Open. It stays mapped until Close.
-func (l *Lane) Memory() []byte { return l.table[:int(l.maps[mapTable].MaxEntries())*elemSize] }
+func (l *Lane) Memory() []byte { return l.table[:l.maps[mapTable].ValueSize()] }
 
 // Monotonic returns CLOCK_MONOTONIC in nanoseconds, the clock that the program
 // stamps slots with: pool.TableConfig.Clock is its value when the router's own
@@ -100,6 +104,9 @@ type NetifConfig struct {
 // SetNetif tells how packets leave by network-interface id; Index 0 takes it
 // away, packets to it are punted then.
 func (l *Lane) SetNetif(id uint16, c NetifConfig) error {
+	if uint32(id) >= l.maps[mapDevs].MaxEntries() {
+		return fmt.Errorf("set network-interface %d: table too small: %w", id, ErrConfig)
+	}
 	v := netifValue{index: uint32(c.Index), vlan: c.VLAN, mac: c.MAC, mtu: c.MTU}
 	if c.L3 {
 		v.flags |= netifL3
@@ -110,13 +117,20 @@ func (l *Lane) SetNetif(id uint16, c NetifConfig) error {
 		}
 		v.flags |= netifXDP
 	}
-	if err := l.maps[mapNetifs].Put(uint32(id), &v); err != nil {
-		return fmt.Errorf("set network-interface %d: %w", id, err)
-	}
+	l.storeNetif(id, &v)
 	if v.flags&netifXDP == 0 {
 		_ = l.maps[mapDevs].Delete(uint32(id)) // none is fine
 	}
 	return nil
+}
+
+// storeNetif writes a value in two stores of eight bytes.
+func (l *Lane) storeNetif(id uint16, v *netifValue) {
+	b := *(*[netifSize]byte)(unsafe.Pointer(v))
+	for i := netifSize - 8; i >= 0; i -= 8 {
+		p := (*uint64)(unsafe.Pointer(&l.netifs[int(id)*netifSize+i]))
+		atomic.StoreUint64(p, binary.NativeEndian.Uint64(b[i:]))
+	}
 }
 
 // SetHop publishes the link address of a next-hop and the network-interface it
@@ -132,7 +146,7 @@ func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) {
 func (l *Lane) ClearHop(id uint16) { l.storeHop(id, 0) }
 
 func (l *Lane) storeHop(id uint16, v uint64) {
-	if uint32(id) < l.maps[mapHops].MaxEntries() {
+	if uint32(id) < l.maps[mapHops].ValueSize()/hopSize {
 		atomic.StoreUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
 	}
 }
@@ -166,7 +180,7 @@ func (l *Lane) Close(keep bool) error {
 
 // release closes descriptors and unmaps memory.
 func (l *Lane) release() {
-	for _, m := range []*[]byte{&l.table, &l.hops} {
+	for _, m := range []*[]byte{&l.table, &l.hops, &l.netifs} {
 		if *m != nil {
 			_ = unix.Munmap(*m)
 			*m = nil

@@ -11,17 +11,16 @@ const (
 	progTC    = "wm_tc1"
 	progXDP   = "wm_xdp1"
 	progSteer = "wm_steer1"
-	progStem  = "wm_" // of the programs of every version
+	stem      = "wm_" // in the names of programs and maps of every version
 
-	mapTable  = "wm_table"
-	mapHops   = "wm_hops"
-	mapNetifs = "wm_netifs"
+	mapTable  = ".data.wm_table"
+	mapHops   = ".data.wm_hops"
+	mapNetifs = ".data.wm_netifs"
 	mapOwn    = "wm_own"
 	mapVLANs  = "wm_vlans"
 	mapDevs   = "wm_devs"
 	mapCounts = "wm_counts"
 
-	elemSize = 64 // of the table's array
 	offHash  = 64 // of the hash keys in the table's header page (svr/pool)
 	hashKeys = 11
 )
@@ -119,12 +118,18 @@ const (
 	vlanStation = 1
 )
 
-// Sizes must be the same on every architecture.
+// Sizes of the values, the same on every architecture.
 const (
-	_ = -uint(unsafe.Sizeof(netifValue{}) ^ 16)
+	hopSize    = 8
+	netifSize  = 16
+	ownSize    = 20
+	vlanSize   = 4
+	countsSize = 72 * 8
+
+	_ = -uint(unsafe.Sizeof(netifValue{}) ^ netifSize)
 	_ = -uint(unsafe.Sizeof(ownKey{}) ^ 20)
-	_ = -uint(unsafe.Sizeof(ownValue{}) ^ 20)
+	_ = -uint(unsafe.Sizeof(ownValue{}) ^ ownSize)
 	_ = -uint(unsafe.Sizeof(vlanKey{}) ^ 8)
-	_ = -uint(unsafe.Sizeof(vlanValue{}) ^ 4)
-	_ = -uint(unsafe.Sizeof(counts{}) ^ 72*8)
+	_ = -uint(unsafe.Sizeof(vlanValue{}) ^ vlanSize)
+	_ = -uint(unsafe.Sizeof(counts{}) ^ countsSize)
 )

@@ -2,6 +2,7 @@ package fast_test
 
 import (
 	"testing"
+	"time"
 
 	"waymark/svr/lane/fast"
 )
@@ -15,9 +16,19 @@ func TestLoad(t *testing.T) {
 		{Index: 1, Untagged: 1, XDP: true},
 		{Index: 1, Untagged: 1, L3: true},
 	} {
-		w.load(fast.ProgTC, c)
-		if !c.L3 {
-			w.load(fast.ProgXDP, c)
+		progs := []string{fast.ProgTC, fast.ProgXDP}
+		if c.L3 {
+			progs = progs[:1]
+		}
+		for _, name := range progs {
+			start := time.Now()
+			info, err := w.load(name, c).Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			insns, _ := info.VerifiedInstructions()
+			size, _ := info.JitedSize()
+			t.Logf("%s: verified %d instructions in %v, %d bytes of machine code", name, insns, time.Since(start), size)
 		}
 	}
 }

@@ -28,15 +28,19 @@ func createMaps(cfg Config) (map[string]*ebpf.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	sizes := map[string]int{
-		mapTable: (pool.MemorySize(pool.TableConfig{Slots: cfg.Slots}) + elemSize - 1) / elemSize,
-		mapHops:  cfg.Hops, mapNetifs: cfg.Netifs, mapDevs: cfg.Netifs,
-		mapOwn: cfg.Own, mapVLANs: cfg.VLANs, mapCounts: 1,
+	sizes := map[string]struct{ entries, value int }{
+		mapTable:  {1, pool.MemorySize(pool.TableConfig{Slots: cfg.Slots})},
+		mapHops:   {1, cfg.Hops * hopSize},
+		mapNetifs: {1, cfg.Netifs * netifSize},
+		mapDevs:   {cfg.Netifs, 4},
+		mapOwn:    {cfg.Own, ownSize},
+		mapVLANs:  {cfg.VLANs, vlanSize},
+		mapCounts: {1, countsSize},
 	}
 	maps := make(map[string]*ebpf.Map)
-	for _, name := range mapNames {
+	for name, size := range sizes {
 		s := spec.Maps[name]
-		s.MaxEntries = uint32(sizes[name])
+		resize(s, uint32(size.entries), uint32(size.value))
 		m, err := ebpf.NewMap(s)
 		if err != nil {
 			closeMaps(maps)
@@ -45,6 +49,16 @@ func createMaps(cfg Config) (map[string]*ebpf.Map, error) {
 		maps[name] = m
 	}
 	return maps, nil
+}
+
+// resize gives a map of the object its real size. The large values are data
+// sections to the compiler, with contents and types that do not fit any more.
+func resize(s *ebpf.MapSpec, entries, value uint32) {
+	s.MaxEntries = entries
+	if s.ValueSize != value {
+		s.ValueSize, s.Contents, s.Key, s.Value = value, nil, nil, nil
+		s.Flags |= unix.BPF_F_MMAPABLE
+	}
 }
 
 func closeMaps(maps map[string]*ebpf.Map) {

@@ -38,7 +38,7 @@ func newContestant(t testing.TB, name string, flows int) *contestant {
 	f := flowsOf(r, flows)
 	c.gen = fasttest.Generator(t, f)
 	c.sink = fasttest.Programs(t, nil, "sink", "tc_sink", "bare")
-	if name == "tc" {
+	if name == "tc" || name == "kernel" { // as each hands packets on
 		c.sink.TC(r.Server, r.S0.Index, "tc_sink")
 	} else {
 		c.sink.XDP(r.Server, r.S0.Index, "sink")
@@ -53,7 +53,7 @@ func newContestant(t testing.TB, name string, flows int) *contestant {
 		c.sink.Redirect(r.Router, r.A1.Index)
 		c.sink.XDP(r.Router, r.A0.Index, "bare")
 	default:
-		if name == "tc" {
+		if name == "tc" || name == "kernel" { // as each hands packets on
 			gen.Ethtool(t, r.Router, "a0", gen.EthtoolSGRO, 1)
 		}
 		c.lane(t, f, name == "xdp")

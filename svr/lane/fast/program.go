@@ -25,7 +25,7 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 	}
 	use := make(map[string]*ebpf.Map)
 	for n, m := range l.maps {
-		spec.Maps[n].MaxEntries = m.MaxEntries()
+		resize(spec.Maps[n], m.MaxEntries(), m.ValueSize())
 		use[n] = m
 	}
 	for n, v := range consts {
@@ -64,7 +64,9 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 	}
 	u16 := func(b []byte) uint32 { return uint32(binary.NativeEndian.Uint16(b)) }
 	return constants{
-		"hash_key": keys, "buckets": h.Buckets, "base": h.Base / elemSize, "weak": weaklyOrdered(),
+		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
+		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
+		"weak":    weaklyOrdered(),
 		"ifindex": uint32(c.Index), "ingress": uint32(c.Untagged), "untagged": flag(c.Untagged != NoNetif),
 		"l3dev": flag(c.L3), "below": flag(c.XDP), "magic": rand.Uint32() | 1, "tap": l.tap.ifindex(),
 		"mac_a": u16(c.MAC[0:]) | u16(c.MAC[2:])<<16, "mac_b": u16(c.MAC[4:]),

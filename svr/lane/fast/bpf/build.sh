@@ -9,7 +9,7 @@ tests=${1:-../fasttest/bpf}
 
 compile() { # target, source, object
 	clang-14 -O2 -g -fno-strict-aliasing -mcpu=v3 -target "$1" -Wall -Wextra -Werror \
-		-Wno-unused-parameter -Wno-sign-compare -ffile-prefix-map="$PWD"=. \
+		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -ffile-prefix-map="$PWD"=. \
 		-I"/usr/include/$(uname -m)-linux-gnu" -c "$2" -o "$3"
 	# debugging information would be most of the object
 	llvm-objcopy-14 -g -R .BTF.ext -R .rel.BTF.ext "$3"

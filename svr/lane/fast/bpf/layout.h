@@ -41,8 +41,8 @@ _Static_assert(sizeof(struct pair) == 64, "second slot");
 #endif
 enum { FORM_LIVE = 1, FORM_KEY6 = 2, FORM_NEW6 = 4, FORM_PAIR = 8, FORM_PROTO = 0x70 };
 
-// The table as an array of 64-byte elements: header page, buckets, slots.
-enum { INDEX_ELEM = 4096 / 64, MOVES_ELEM = 256 / 64, WAYS = 8 };
+// The table: header page, buckets of eight words, slots.
+enum { INDEX_OFF = 4096, WAYS = 8 };
 #define ENTRY_USED (1u << 31)
 #define ENTRY_SLOT ((1u << 22) - 1)
 

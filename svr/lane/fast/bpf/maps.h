@@ -2,29 +2,11 @@
 #pragma once
 #include "layout.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__uint(value_size, 64);
-} wm_table SEC(".maps");
-
-// Next-hops: six bytes of MAC, then the network-interface + 1, 0 unresolved.
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} wm_hops SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct netif);
-} wm_netifs SEC(".maps");
+// Arrays of one large value, memory-mapped by Go, whose sizes the loader sets.
+// The program has their address as a constant and needs no lookup.
+SEC(".data.wm_table") char wm_table[64] = {1};   // the session table
+SEC(".data.wm_hops") __u64 wm_hops[1] = {1};     // six bytes of MAC, network-interface + 1
+SEC(".data.wm_netifs") struct netif wm_netifs[1] = {{.ifindex = 1}};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -56,8 +38,9 @@ struct {
 
 // Of the table.
 volatile const __u64 hash_key[11];
-volatile const __u32 buckets;
-volatile const __u32 base; // element of slot 0
+volatile const __u32 buckets, slots;
+volatile const __u32 base; // offset of slot 0
+volatile const __u32 hops, netifs; // sizes
 volatile const __u32 weak; // the CPU reorders loads
 
 // Of the interface that the program is attached to.
@@ -70,6 +53,14 @@ volatile const __u32 magic;   // of its notes
 volatile const __u32 tap;     // interface to punt to, 0: none
 volatile const __u32 mac_a;   // own address, four bytes in memory order
 volatile const __u32 mac_b;   // and the other two
+
+// place returns the address at bytes behind the start of a large value, hidden from
+// the compiler, which believes the value small. The caller has checked at.
+INLINE void *place(void *value, __u64 at)
+{
+	HIDE(value);
+	return value + at;
+}
 
 INLINE struct counts *counters(void)
 {

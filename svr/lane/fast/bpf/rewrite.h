@@ -13,16 +13,15 @@ struct hop {
 INLINE int find_hop(const struct act *a, struct hop *h)
 {
 	__u32 at = a->hop;
-	__u64 *p = bpf_map_lookup_elem(&wm_hops, &at);
-	if (!p)
+	if (at >= hops)
 		return PUNT_HOP;
-	h->word = *(volatile __u64 *)p;
+	h->word = *(volatile __u64 *)place(wm_hops, (__u64)at * sizeof(__u64));
 	at = LITTLE ? h->word >> 48 : h->word & 0xffff;
-	if (!at)
+	if (!at || --at >= netifs)
 		return PUNT_HOP;
-	h->netif = --at;
-	h->out = bpf_map_lookup_elem(&wm_netifs, &at);
-	return h->out && h->out->ifindex ? 0 : PUNT_HOP;
+	h->netif = at;
+	h->out = place(wm_netifs, (__u64)at * sizeof(struct netif));
+	return h->out->ifindex ? 0 : PUNT_HOP;
 }
 
 // put_macs writes both Ethernet addresses; p is 2-aligned.

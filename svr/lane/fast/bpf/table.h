@@ -48,17 +48,14 @@ INLINE __u32 want_of(__u64 hash) { return ENTRY_USED | ((__u32)(hash >> 32) & 0x
 INLINE __u32 bucket1(__u64 hash) { return (hash >> 32) * buckets >> 32; }
 INLINE __u32 bucket2(__u64 hash) { return (hash & 0xffffffff) * buckets >> 32; }
 
-INLINE void *bucket_at(__u32 b)
+INLINE __u64 *bucket_at(__u32 b)
 {
-	__u32 at = INDEX_ELEM + (b >> 1);
-	void *p = bpf_map_lookup_elem(&wm_table, &at);
-	return p ? p + (b & 1) * 32 : 0;
+	return b < buckets ? place(wm_table, INDEX_OFF + (__u64)b * 32) : 0;
 }
 
 INLINE void *slot_at(__u32 n)
 {
-	__u32 at = base + n;
-	return bpf_map_lookup_elem(&wm_table, &at);
+	return n < slots ? place(wm_table, base + (__u64)n * 64) : 0;
 }
 
 // generation reads slot.gen such that no later load is done before it and no
@@ -133,17 +130,23 @@ INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, 
 	return MATCH;
 }
 
-// candidate returns the xor of want and the entry that matches it, which is its
-// slot; at least 1 << 22 when none does.
-INLINE __u32 candidate(const __u32 *e, __u32 want)
+// candidate returns the slot of the entry that matches, in the lower or the upper
+// half, nonsense when two do, 0 when none does: the key decides. It has no
+// branches, because which way holds a key is nothing a CPU can predict, and a
+// wrong guess would keep it from fetching the slot. Two entries at a time: their
+// upper ten bits become 0 by the xor when they match.
+INLINE __u64 candidate(const __u64 *e, __u64 want)
 {
+	const __u64 one = 0x100000001ull, ten = 0x3ff * one;
+	__u64 found = 0;
 #pragma unroll
-	for (int i = 0; i < WAYS; i++) {
-		__u32 x = *(volatile const __u32 *)&e[i] ^ want;
-		if (x <= ENTRY_SLOT)
-			return x;
+	for (int i = 0; i < WAYS / 2; i++) {
+		__u64 x = ((volatile const __u64 *)e)[i] ^ want;
+		__u64 differs = ((x >> 22 & ten) + ten) >> 10 & one;
+		HIDE(differs);
+		found |= x & (one - differs) * ENTRY_SLOT;
 	}
-	return ENTRY_USED;
+	return found;
 }
 
 // holds compares the key of slot n alone, under its generation.
@@ -159,23 +162,42 @@ INLINE int holds(const int v6, __u32 n, const struct key *k)
 	return same ? MATCH : DIFFERS;
 }
 
-// search looks at every entry of both buckets, twice when a key moved meanwhile
-// (index.go). It returns the slot, -DIFFERS or -BUSY.
+// nth returns the slot of the nth entry that matches, plus one; 0 when there are
+// fewer. Without branches, so that it is one path to the verifier.
+INLINE __u64 nth(const __u64 *b1, const __u64 *b2, __u32 want, __u64 n)
+{
+	__u64 found = 0, count = 0;
+#pragma unroll
+	for (int i = 0; i < 2 * WAYS; i++) {
+		const volatile __u32 *e = (const void *)(i < WAYS ? b1 : b2);
+		__u64 x = e[i & (WAYS - 1)] ^ want, is = ((x >> 22) - 1) >> 63, here = ((count ^ n) - 1) >> 63;
+		HIDE(is);
+		HIDE(here);
+		found |= (x + 1) & -(is & here);
+		count += is;
+	}
+	return found;
+}
+
+enum { TRIES = 3 };
+
+// search looks at every entry that matches (of three and more the first three),
+// twice, because a key may move meanwhile (index.go). It returns the slot,
+// -DIFFERS or -BUSY.
 INLINE int search(const int v6, const struct key *k, __u64 hash)
 {
 	int result = -DIFFERS;
-	__u32 want = want_of(hash);
+	__u64 *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash));
+	if (!b1 || !b2)
+		return result;
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 4 * WAYS; i++) {
-		void *b = bucket_at(i & WAYS ? bucket2(hash) : bucket1(hash));
-		if (!b)
-			return -DIFFERS;
-		__u32 x = *(volatile __u32 *)(b + (i & (WAYS - 1)) * 4) ^ want;
-		if (x > ENTRY_SLOT)
+	for (int i = 0; i < 2 * TRIES; i++) {
+		__u64 n = nth(b1, b2, want_of(hash), i < TRIES ? i : i - TRIES);
+		if (!n--)
 			continue;
-		int r = holds(v6, x, k);
+		int r = holds(v6, n, k);
 		if (r == MATCH)
-			return x;
+			return n;
 		if (r == BUSY)
 			result = -BUSY;
 	}
@@ -190,13 +212,13 @@ INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act
 	__u64 hash = hash_of(v6, k);
 	__u32 want = want_of(hash), n;
 	v->hash = hash & 0xffffff;
-	void *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash));
+	__u64 *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash)), found;
 	if (!b1 || !b2)
 		return PUNT_MISS;
-	n = candidate(b1, want);
-	if (n > ENTRY_SLOT)
-		n = candidate(b2, want);
-	if (n <= ENTRY_SLOT && read_slot(v6, n, k, a, s) == MATCH)
+	found = (__u64)want << 32 | want;
+	found = candidate(b1, found) | candidate(b2, found);
+	n = (__u32)(found | found >> 32);
+	if (read_slot(v6, n, k, a, s) == MATCH)
 		return 0;
 	struct key copy = *k; // the address of k itself stays unknown: registers
 	int r = v6 ? search6(&copy, hash) : search4(&copy, hash);
