@@ -32,7 +32,7 @@ func (e *Engine) open(p *packet.Packet) {
 		return
 	}
 	security := svc
-	if midflow {
+	if midflow || p.Kind != packet.KindTCP && e.justBorn() {
 		security = e.mirroredService(svc, &p.T)
 	}
 	i, ok := e.begin(p, tenant, svc, security, &choice)

@@ -13,6 +13,10 @@ import (
 // may belong to sessions of the process before us: the idle time of TCP.
 const recoveryWindow = 1900 * second
 
+// justBorn says whether packets of unknown flows may belong to sessions of the
+// process before us.
+func (e *Engine) justBorn() bool { return e.cfg.ColdStart && e.now-e.born < recoveryWindow }
+
 // recoverTable remembers when a mid-flow TCP packet was first seen.
 type recoverTable struct {
 	slots [4096]struct {
@@ -69,7 +73,7 @@ func (e *Engine) admitMidflow(p *packet.Packet, svc policy.ServiceID, c *policy.
 		e.stats.Add(DropState, 1)
 		return false
 	}
-	if e.cfg.ColdStart && e.now-e.born < recoveryWindow && c.Kind == policy.RoutePeer {
+	if e.justBorn() && c.Kind == policy.RoutePeer {
 		return e.waited(p)
 	}
 	switch e.tables.Services[svc].Policy.Enforcement {
