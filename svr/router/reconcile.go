@@ -12,6 +12,7 @@ import (
 	"waymark/svr/event"
 	"waymark/svr/path"
 	"waymark/svr/policy"
+	"waymark/svr/pool"
 )
 
 const (
@@ -175,9 +176,29 @@ func (r *Router) levels() {
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {
 		return
 	}
-	r.journal.level(event.SessionTable(), use.sessions.used, use.sessions.capacity)
-	for i, w := range use.wayports {
-		p := &r.tables.Paths[i]
-		r.journal.level(event.WaypointPool(r.tables.Peers[p.Peer].Name, r.tables.Interfaces[p.If].Name), w.InUse, w.Max)
+	table := use.sessions
+	if use.slots.fuller(table) { // IPv6 sessions take two slots a direction
+		table = use.slots
 	}
+	r.journal.level(event.SessionTable(), table.used, table.capacity)
+	for name, w := range r.fullest(use.wayports) {
+		r.journal.level(event.WaypointPool(name.peer, name.ifc), w.used, w.capacity)
+	}
+}
+
+// poolName names wayports in alarms: paths of one peer on one interface share it.
+type poolName struct{ peer, ifc string }
+
+// fullest returns the use of the fullest pathway of each name.
+func (r *Router) fullest(list []pool.PathwayStats) map[poolName]share {
+	worst := map[poolName]share{}
+	for i, w := range list {
+		p := &r.tables.Paths[i]
+		name := poolName{r.tables.Peers[p.Peer].Name, r.tables.Interfaces[p.If].Name}
+		s := share{used: w.InUse, capacity: min(w.Max, w.Pairs)}
+		if old, ok := worst[name]; !ok || s.fuller(old) {
+			worst[name] = s
+		}
+	}
+	return worst
 }

@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -28,20 +25,11 @@ type socket struct {
 	stop context.CancelFunc
 }
 
-// serve opens the control socket and answers on it until close. A socket that a
-// killed router left is replaced: the lock of the run directory is ours.
+// serve opens the control socket and answers on it until close.
 func (r *Router) serve(ctx context.Context) (*socket, error) {
-	name := filepath.Join(r.set.RunDir, SocketFile)
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("open control socket: %w", err)
-	}
-	l, err := net.Listen("unix", name)
+	l, err := ctl.Listen(r.set.RunDir)
 	if err != nil {
-		return nil, fmt.Errorf("open control socket: %w", err)
-	}
-	if err := os.Chmod(name, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("open control socket: %w", err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s := &socket{l: l, stop: cancel}

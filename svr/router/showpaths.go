@@ -174,9 +174,7 @@ func (r *Router) showCapacity(a *answer) error {
 	}
 	lines := []line{{"session-table", use.sessions}, {"session-slots", use.slots}}
 	for i, w := range use.wayports {
-		p := &r.tables.Paths[i]
-		name := "wayports " + r.tables.Peers[p.Peer].Name + " " + r.tables.Interfaces[p.If].Name
-		lines = append(lines, line{name, share{w.InUse, min(w.Max, w.Pairs), w.Highest, w.Refused}})
+		lines = append(lines, line{r.wayportsName(i), share{w.InUse, min(w.Max, w.Pairs), w.Highest, w.Refused}})
 	}
 	lines = append(lines, line{"source-nat", use.nat}, line{"fragments", use.fragments}, line{"next-hops", use.nextHops},
 		line{"events", share{ev.Events, ev.EventCapacity, ev.Events, 0}},
@@ -200,4 +198,21 @@ func percent(used, capacity int) any {
 		return nil
 	}
 	return float64(used*1000/capacity) / 10
+}
+
+// wayportsName is "wayports PEER INTERFACE", with the destination behind it
+// when several paths of the peer begin at that interface.
+func (r *Router) wayportsName(path int) string {
+	p := &r.tables.Paths[path]
+	peer := &r.tables.Peers[p.Peer]
+	name, same := "wayports "+peer.Name+" "+r.tables.Interfaces[p.If].Name, 0
+	for _, id := range peer.Paths {
+		if r.tables.Paths[id].If == p.If {
+			same++
+		}
+	}
+	if same > 1 {
+		name += " " + destination(p)
+	}
+	return name
 }

@@ -8,6 +8,9 @@ type share struct {
 	refused                 uint64
 }
 
+// fuller tells whether more of s than of o is in use.
+func (s share) fuller(o share) bool { return s.used*o.capacity > o.used*s.capacity }
+
 // poolUse is the use of every pool at one moment.
 type poolUse struct {
 	sessions  share

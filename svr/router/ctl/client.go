@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -25,7 +24,12 @@ const AskLimit = 10 * time.Second
 // each row, a JSON object that is valid during the call. It returns how the
 // answer ended.
 func Ask(dir string, req Request, row func(json.RawMessage) error) (End, error) {
-	c, err := net.DialTimeout("unix", filepath.Join(dir, Socket), AskLimit)
+	path, done, err := socketPath(dir)
+	if err != nil {
+		return End{}, explain(dir, err)
+	}
+	c, err := net.DialTimeout("unix", path, AskLimit)
+	done()
 	if err != nil {
 		return End{}, explain(dir, err)
 	}

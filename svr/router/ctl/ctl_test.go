@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -208,12 +209,27 @@ func TestAskNobody(t *testing.T) {
 }
 
 func TestAsk(t *testing.T) {
-	dir := t.TempDir()
-	l, err := net.Listen("unix", filepath.Join(dir, ctl.Socket))
+	t.Run("short path", func(t *testing.T) { ask(t, t.TempDir()) })
+	t.Run("path longer than a socket's", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), strings.Repeat("deep/", 30))
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		ask(t, dir)
+	})
+}
+
+func ask(t *testing.T, dir string) {
+	l, err := ctl.Listen(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() {
+		l.Close()
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("left %v", left)
+		}
+	}()
 	go func() {
 		for _, answer := range []string{
 			`{"row":{"a":1}}` + "\n" + `{"row":{"a":2}}` + "\n" + `{"end":{"node":"n","rows":2}}` + "\n",
