@@ -97,8 +97,11 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 	end := h.seq + h.length
 	first := t.bits[d]&tcpKnown == 0
 	if h.flags&flagSYN != 0 {
-		if t.established() {
+		if t.established() || t.closedBothWays() && h.flags&flagACK != 0 {
 			return // a late copy, or a lie (RFC 5961 section 4)
+		}
+		if t.closedBothWays() {
+			*t = tcpState{} // a new connection of the same addresses and ports
 		}
 		t.open(p, d)
 		first = true

@@ -51,6 +51,34 @@ func TestTCPTracksFromAnyStart(t *testing.T) {
 	}
 }
 
+// talk follows a whole connection whose server begins at iss.
+func talk(t *testing.T, s *tcpState, client, iss uint32) {
+	t.Helper()
+	s.observe(segment(t, client, 0, flagSYN, 0), 0)
+	s.observe(segment(t, iss, client+1, flagSYN|flagACK, 0), 1)
+	s.observe(segment(t, client+1, iss+1, flagACK, 500), 0)
+	if s.closedBothWays() {
+		t.Errorf("server begins at %#x: closed while it talks", iss)
+	}
+	s.observe(segment(t, iss+1, client+501, flagACK|flagFIN, 800), 1)
+	s.observe(segment(t, client+501, iss+802, flagACK|flagFIN, 0), 0)
+	if !s.closedBothWays() {
+		t.Errorf("server begins at %#x: not closed behind both FINs", iss)
+	}
+}
+
+// A client takes a port again while the session of the closed connection rests:
+// the new one is followed from its own numbers.
+func TestTCPConnectsAgainBehindAClosedOne(t *testing.T) {
+	var s tcpState
+	talk(t, &s, 77, 1000)
+	talk(t, &s, 77+1<<20, 3<<30)
+	s.observe(segment(t, 3<<30, 78+1<<20, flagSYN|flagACK, 0), 1)
+	if !s.closedBothWays() {
+		t.Error("a late SYN-ACK opens a closed connection again")
+	}
+}
+
 // A RST between SYN-ACK and the client's first acknowledgement counts.
 func TestTCPResetBeforeTheFirstAck(t *testing.T) {
 	for _, iss := range []uint32{5, 3 << 30} {
