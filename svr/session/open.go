@@ -118,7 +118,6 @@ func (e *Engine) leadPeer(i uint32, key *pool.Key, id policy.PathID) bool {
 	g.kind, g.role, g.signal = kindSVR, roleInitiator, true
 	g.path, g.ifc, g.since = id, pp.ifc, e.now
 	if !e.protect(r) {
-		e.stats.Add(DropSecurityMismatch, 1)
 		return false
 	}
 	if r.leg[0].kind != kindSVR {
