@@ -20,6 +20,7 @@ type world struct {
 	ns    string
 	lane  *fast.Lane
 	table *pool.Table
+	now   int64
 }
 
 func newWorld(t testing.TB, cfg fast.Config) *world {
@@ -85,4 +86,11 @@ func (w *world) insert(from packet.Tuple, ifc uint16, to packet.Tuple, hop, flag
 // tuple makes a tuple of two "address:port".
 func tuple(proto uint8, src, dst string) packet.Tuple {
 	return packet.MakeTuple(netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst), proto)
+}
+
+// remove ends a direction and lets time pass until its slot is free again.
+func (w *world) remove(slot uint32) {
+	w.now += 2e9
+	w.table.Remove(slot, w.now)
+	w.table.Advance(w.now + 2e9)
 }
