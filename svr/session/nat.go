@@ -68,6 +68,9 @@ func (e *Engine) hairpin(p *packet.Packet) {
 		e.stats.Add(DropTTL, 1)
 		return
 	}
+	if midflow(p) && !e.admitMidflow(p, svc, &policy.Choice{Kind: policy.RouteLocal}) {
+		return
+	}
 	e.openHairpin(p, svc, wan, dst, port)
 }
 

@@ -27,25 +27,30 @@ func (e *Engine) open(p *packet.Packet) {
 		e.stats.Add(DropNoPath, 1)
 		return
 	}
-	midflow := p.Kind == packet.KindTCP && p.TCPFlags&(flagSYN|flagACK|flagRST) != flagSYN
-	if midflow && !e.admitMidflow(p, svc, &choice) {
+	lost := midflow(p)
+	if lost && !e.admitMidflow(p, svc, &choice) {
 		return
 	}
 	security := svc
-	if midflow || p.Kind != packet.KindTCP && e.justBorn() {
+	if lost || p.Kind != packet.KindTCP && e.justBorn() {
 		security = e.mirroredService(svc, &p.T)
 	}
 	i, ok := e.begin(p, tenant, svc, security, &choice)
 	if !ok {
 		return
 	}
-	if midflow {
+	if lost {
 		e.recs[i].recovered = true
 		e.stats.Add(SessionsRecovered, 1)
 	}
 	e.stats.Add(SessionsOpened, 1)
 	e.hold(p, i)
 	e.fromHost(p, i, 0)
+}
+
+// midflow says whether p is a TCP segment that opens no connection.
+func midflow(p *packet.Packet) bool {
+	return p.Kind == packet.KindTCP && p.TCPFlags&(flagSYN|flagACK|flagRST) != flagSYN
 }
 
 // classify asks the FIB, and answers the host where the answer is no.
