@@ -212,3 +212,35 @@ func TestSYNInConnection(t *testing.T) {
 }
 
 func ptr(p packet.Packet) *packet.Packet { return &p }
+
+// TestRefusedInTheMiddle: a session that a transit router cannot take over, for
+// its key is none, leaves no wayports behind there.
+func TestRefusedInTheMiddle(t *testing.T) {
+	s := chain(t)
+	b := watch(t, &town{s: s, branch: s.nodes["a"], hub: s.nodes["b"]})
+	out := tuple(packet.ProtoUDP, "10.1.0.7:5000", "10.3.0.14:443")
+	s.nodes["a"].receive(udp(out, []byte("first")), 0)
+	s.run()
+	c := b.tape[0]
+	if c.kind != "forward with data" || len(c.body.Key) != 16 {
+		t.Fatalf("%s with a key of %d bytes", c.kind, len(c.body.Key))
+	}
+	before := state(b.w.hub)
+	for k := range 20 {
+		m := message{head: c.head, body: c.body, data: []byte("data")}
+		m.body.SetUUID([16]byte{byte(k + 1)})
+		ctx := out
+		ctx.SrcPort += uint16(k + 1)
+		m.body.SetForward(ctx)
+		m.body.SetKey([]byte("8 bytes!"))
+		place := c.p.T
+		place.SrcPort += uint16(2 * (k + 1))
+		b.send(b.craft(place, m))
+	}
+	if got := b.w.hub.count(session.DropMetadata); got != 20 {
+		t.Errorf("drop/metadata-malformed = %d, want 20\n%s", got, b.w.hub.explain())
+	}
+	if got := state(b.w.hub); got != before {
+		t.Errorf("b changed:\n%s\nwas\n%s", got, before)
+	}
+}

@@ -84,6 +84,7 @@ type Engine struct {
 	keys                                 keyStore
 	moves                                moveTable
 	held                                 heldTable
+	waiting                              waitTable
 	recovering                           recoverTable
 	enables, challenges                  limiter
 	ended                                endedTable
@@ -153,6 +154,7 @@ func (e *Engine) Begin(now, unix int64) {
 // became whole. Call it at least every 100 ms.
 func (e *Engine) Tick() {
 	e.wheel.Advance(e.now, e.onTimer)
+	e.release()
 	e.host.Expire(e.now)
 	e.fabric.Expire(e.now)
 	e.cfg.Wayports.Advance(e.now)

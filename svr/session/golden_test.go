@@ -172,10 +172,9 @@ func TestGoldenControl(t *testing.T) {
 	c = newPair(t, s, "near", "far", packet.ProtoTCP, "10.1.0.7:4000", "10.2.0.5:4000")
 	c.talk(2)
 	s.boot(pairConfig(t, "four", false), "near", true)
-	c.send(false, c.make(false, []byte("again")))
-	s.advance(1100e6)
 	w.take()
 	c.send(false, c.make(false, []byte("again")))
+	s.advance(1100e6)
 	find(t, w, s.nodes["far"]).like(t, "challenge")
 
 	w.take()

@@ -116,6 +116,7 @@ func (e *Engine) waited(p *packet.Packet) bool {
 	s.last = e.now
 	if e.now-s.first < second {
 		e.stats.Add(DropRecovering, 1)
+		e.waiting.keep(p, h, s.first)
 		return false
 	}
 	s.hash = 0

@@ -141,3 +141,30 @@ func TestColdRestart(t *testing.T) {
 		})
 	}
 }
+
+// TestOneTryIsEnough: a host that tries once, 0.3 s after the restart, is
+// heard: its packet opens the session when the second of waiting is over.
+func TestOneTryIsEnough(t *testing.T) {
+	for _, restart := range []string{"branch1", "hub1"} {
+		s, branch, hub := acme(t)
+		c := newTalk(s, branch, hub, "lan", "dc", "192.168.1.77:40000", "10.20.0.5:80")
+		if !c.upload("before") || !c.download("before too") {
+			t.Fatal("no connection to begin with")
+		}
+		s.boot(parseConfig(t, "testdata/acme.json"), restart, true)
+		s.advance(300e6)
+		n, ifc, to := c.near, c.nearIf, c.called
+		p := tcp(c.out, packet.FlagACK|packet.FlagPSH, c.seq, c.ack, []byte("once"))
+		if restart == "hub1" {
+			n, ifc, to = c.far, c.farIf, c.caller
+			p = tcp(c.out.Reverse(), packet.FlagACK|packet.FlagPSH, c.ack, c.seq, []byte("once"))
+		}
+		had := len(to.got)
+		c.node(n.name).from(ifc, p)
+		s.advance(1200e6)
+		if len(to.got) <= had || string(to.got[len(to.got)-1].Payload()) != "once" {
+			t.Errorf("%s restarts: the packet did not arrive\n%s\n%s", restart,
+				s.nodes["branch1"].explain(), s.nodes["hub1"].explain())
+		}
+	}
+}
