@@ -27,7 +27,7 @@ var rough = emulate.Impairment{Delay: 500 * time.Microsecond, Loss: 0.02, Duplic
 
 // idleTCP is the idle timeout that these tests give TCP, in seconds. Sessions
 // that closed both ways rest 10 s.
-const idleTCP = 30
+const idleTCP = 60
 
 // dialogue is a conversation over a connection of its own; scale is larger
 // where the link is good.
