@@ -45,12 +45,10 @@ func (l *Lane) Counters() (Counters, error) {
 	var c Counters
 	for i := range cpus {
 		n := &cpus[i]
-		c.In += n.in
-		c.TC += n.tc
-		c.XDP += n.xdp
-		c.Copied += n.copied
-		c.Bytes += n.bytes
-		for r, v := range n.reason {
+		for k, p := range []*uint64{&c.In, &c.TC, &c.XDP, &c.Copied, &c.Bytes} {
+			*p += n[k]
+		}
+		for r, v := range n[countReasons:] {
 			c.Reason[r] += v
 		}
 	}

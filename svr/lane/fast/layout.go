@@ -92,22 +92,20 @@ type (
 		mac   [6]byte
 		mtu   uint16
 	}
+	// Fields are exported for the marshaller of the maps.
 	ownKey struct {
-		addr   [16]byte
-		family uint32
+		Addr   [16]byte
+		Family uint32
 	}
 	ownValue struct {
-		flags, ranges uint16
-		ports         [MaxRanges]PortRange
+		Flags, Ranges uint16
+		Ports         [MaxRanges]PortRange
 	}
-	vlanKey   struct{ index, vlan uint32 }
-	vlanValue struct{ netif, flags uint16 }
-	counts    struct {
-		in, tc, xdp, copied uint64
-		bytes               uint64
-		_                   [3]uint64
-		reason              [reasons]uint64
-	}
+	vlanKey   struct{ Index, VLAN uint32 }
+	vlanValue struct{ Netif, Flags uint16 }
+	// counts are in order: in, forwarded by TC, by XDP, copied, bytes, three
+	// spare ones, by reason.
+	counts [countReasons + reasons]uint64
 )
 
 const (
@@ -116,6 +114,8 @@ const (
 	ownWaypoint = 1
 	ownBreakout = 2
 	vlanStation = 1
+
+	countReasons = 8 // place of the reasons in counts
 )
 
 // Sizes of the values, the same on every architecture.
@@ -124,7 +124,7 @@ const (
 	netifSize  = 16
 	ownSize    = 20
 	vlanSize   = 4
-	countsSize = 72 * 8
+	countsSize = (countReasons + reasons) * 8
 
 	_ = -uint(unsafe.Sizeof(netifValue{}) ^ netifSize)
 	_ = -uint(unsafe.Sizeof(ownKey{}) ^ 20)

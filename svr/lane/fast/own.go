@@ -29,13 +29,13 @@ func (l *Lane) SetOwn(addr netip.Addr, o Own) error {
 	if len(o.Ranges) > MaxRanges {
 		return fmt.Errorf("set own address %s: %d port ranges, %d possible: %w", addr, len(o.Ranges), MaxRanges, ErrConfig)
 	}
-	v := ownValue{ranges: uint16(len(o.Ranges))}
-	copy(v.ports[:], o.Ranges)
+	v := ownValue{Ranges: uint16(len(o.Ranges))}
+	copy(v.Ports[:], o.Ranges)
 	if o.Waypoint {
-		v.flags |= ownWaypoint
+		v.Flags |= ownWaypoint
 	}
 	if o.Breakout {
-		v.flags |= ownBreakout
+		v.Flags |= ownBreakout
 	}
 	k := makeOwnKey(addr)
 	if err := l.maps[mapOwn].Put(&k, &v); err != nil {
@@ -60,22 +60,22 @@ func (l *Lane) OwnAddresses() ([]netip.Addr, error) {
 	var v ownValue
 	it := l.maps[mapOwn].Iterate()
 	for it.Next(&k, &v) {
-		list = append(list, packet.ToAddr(k.addr, uint8(k.family)))
+		list = append(list, packet.ToAddr(k.Addr, uint8(k.Family)))
 	}
 	return list, it.Err()
 }
 
 func makeOwnKey(addr netip.Addr) ownKey {
 	b, family := packet.FromAddr(addr)
-	return ownKey{addr: b, family: uint32(family)}
+	return ownKey{Addr: b, Family: uint32(family)}
 }
 
 // SetVLAN names the network-interface of a tag on a device. With station Go
 // answers everything on it (ARP, neighbour discovery, echo), the kernel nothing.
 func (l *Lane) SetVLAN(index int, vlan, netif uint16, station bool) error {
-	v := vlanValue{netif: netif}
+	v := vlanValue{Netif: netif}
 	if station {
-		v.flags = vlanStation
+		v.Flags = vlanStation
 	}
 	if err := l.maps[mapVLANs].Put(&vlanKey{uint32(index), uint32(vlan)}, &v); err != nil {
 		return fmt.Errorf("set vlan %d of interface %d: %w", vlan, index, err)
