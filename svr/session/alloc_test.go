@@ -176,96 +176,97 @@ func (p *stillPair) fresh(forth, back *packet.Packet, answered bool) {
 	p.must(1)
 }
 
-// TestNoAllocationsOfRareThings: what a stranger, a fault or a bad path brings
-// about costs no memory.
+// rareThings are what a stranger, a fault or a bad path brings about.
+var rareThings = []struct {
+	name  string
+	count session.Counter // of either router, once each time
+	scene func(t *testing.T, p *stillPair) func()
+}{
+	{"forged metadata", session.DropDigestBad, func(t *testing.T, p *stillPair) func() {
+		first := p.firstPacket(&stillFlows()[0].forth)
+		bad := withData(first, append(first.Payload()[:first.End-first.Data-1:first.End-first.Data-1], 0))
+		return func() { p.hub.take(&bad, p.wan, p.now) }
+	}},
+	{"replayed metadata", session.MetadataRemoved, func(t *testing.T, p *stillPair) func() {
+		first := p.firstPacket(&stillFlows()[0].forth)
+		return func() { p.hub.take(&first, p.wan, p.now) }
+	}},
+	{"metadata from elsewhere", session.SentChallenge, func(t *testing.T, p *stillPair) func() {
+		first := p.firstPacket(&stillFlows()[0].forth)
+		out := first.T
+		out.SrcPort += 2
+		first = retuple(first, out)
+		return func() { p.tick(200e6); p.hub.take(&first, p.wan, p.now) }
+	}},
+	{"strangers", session.SentEnable, func(t *testing.T, p *stillPair) func() {
+		first := p.firstPacket(&stillFlows()[0].forth)
+		out := first.T
+		out.SrcPort += 2
+		bare := shrink(udp(out, []byte("bare")))
+		return func() { p.tick(1e9); p.hub.take(&bare, p.wan, p.now) }
+	}},
+	{"long first packets", session.FabricJoined, func(t *testing.T, p *stillPair) func() {
+		long := shrink(udp(stillFlows()[0].forth.T, make([]byte, 1472)))
+		return func() {
+			next := long.T
+			next.SrcPort++
+			long.Rewrite(next)
+			p.tick(1e6)
+			p.branch.take(&long, p.lan, p.now)
+			if p.branch.n != 2 {
+				t.Fatalf("%d fragments, want 2", p.branch.n)
+			}
+			for i := range p.branch.n {
+				f := &p.branch.sent[i]
+				f.CompleteCsum()
+				p.hub.take(f, p.wan, p.now)
+			}
+			if p.hub.n != 1 {
+				t.Fatalf("%d packets arrived, want 1\n%s", p.hub.n, explain(p.hub.e))
+			}
+		}
+	}},
+	{"too big", session.DropTooBig, func(t *testing.T, p *stillPair) func() {
+		q := shrink(udp(tuple(packet.ProtoUDP, "[fd00:1::77]:40000", "[fd00:20::5]:443"), make([]byte, 1200)))
+		q.Buf = append(q.Buf, make([]byte, 1000)...)
+		big := withData(q, make([]byte, 1500))
+		return func() { p.tick(5e6); p.branch.take(&big, p.lan, p.now) }
+	}},
+	{"no route", session.DropNoRoute, func(t *testing.T, p *stillPair) func() {
+		q := shrink(udp(tuple(packet.ProtoUDP, "[fd00:1::77]:40000", "[2001:db8:9::1]:443"), []byte("x")))
+		return func() { p.tick(5e6); p.branch.take(&q, p.lan, p.now) }
+	}},
+	{"TTL 1", session.DropTTL, func(t *testing.T, p *stillPair) func() {
+		q := small(&stillFlows()[0].forth)
+		q.SetTTL(1)
+		return func() { p.tick(5e6); p.branch.take(&q, p.lan, p.now) }
+	}},
+	{"breakout", session.SessionsOpened, func(t *testing.T, p *stillPair) func() {
+		q := shrink(tcp(tuple(packet.ProtoTCP, "192.168.1.77:2000", "192.0.2.1:80"), packet.FlagSYN, 1, 0, nil))
+		return func() {
+			next := q.T
+			next.SrcPort++
+			q.Rewrite(next)
+			p.tick(1e6)
+			p.branch.take(&q, p.lan, p.now)
+			if p.branch.n != 1 {
+				t.Fatalf("%d packets left\n%s", p.branch.n, explain(p.branch.e))
+			}
+		}
+	}},
+	{"super-packets with metadata", session.MetadataAdded, func(t *testing.T, p *stillPair) func() {
+		q := tcp(tuple(packet.ProtoTCP, "192.168.1.77:2000", "10.20.0.5:80"), packet.FlagSYN, 1, 0, nil)
+		p.forth(&q)
+		q = tcp(q.T, packet.FlagACK, 2, 1, make([]byte, 20000))
+		q.Finish()
+		q.GSO, q.GSOSize = packet.GSOTCP4, 1300
+		return func() { p.tick(1e6); p.branch.take(&q, p.lan, p.now) }
+	}},
+}
+
+// TestNoAllocationsOfRareThings: they cost no memory.
 func TestNoAllocationsOfRareThings(t *testing.T) {
-	flow := stillFlows()[0]
-	for _, row := range []struct {
-		name  string
-		count session.Counter // of either router, once each time
-		scene func(t *testing.T, p *stillPair) func()
-	}{
-		{"forged metadata", session.DropDigestBad, func(t *testing.T, p *stillPair) func() {
-			first := p.firstPacket(&flow.forth)
-			bad := withData(first, append(first.Payload()[:first.End-first.Data-1:first.End-first.Data-1], 0))
-			return func() { p.hub.take(&bad, p.wan, p.now) }
-		}},
-		{"replayed metadata", session.MetadataRemoved, func(t *testing.T, p *stillPair) func() {
-			first := p.firstPacket(&flow.forth)
-			return func() { p.hub.take(&first, p.wan, p.now) }
-		}},
-		{"metadata from elsewhere", session.SentChallenge, func(t *testing.T, p *stillPair) func() {
-			first := p.firstPacket(&flow.forth)
-			out := first.T
-			out.SrcPort += 2
-			first = retuple(first, out)
-			return func() { p.tick(200e6); p.hub.take(&first, p.wan, p.now) }
-		}},
-		{"strangers", session.SentEnable, func(t *testing.T, p *stillPair) func() {
-			first := p.firstPacket(&flow.forth)
-			out := first.T
-			out.SrcPort += 2
-			bare := shrink(udp(out, []byte("bare")))
-			return func() { p.tick(1e9); p.hub.take(&bare, p.wan, p.now) }
-		}},
-		{"long first packets", session.FabricJoined, func(t *testing.T, p *stillPair) func() {
-			long := shrink(udp(flow.forth.T, make([]byte, 1472)))
-			return func() {
-				next := long.T
-				next.SrcPort++
-				long.Rewrite(next)
-				p.tick(1e6)
-				p.branch.take(&long, p.lan, p.now)
-				if p.branch.n != 2 {
-					t.Fatalf("%d fragments, want 2", p.branch.n)
-				}
-				for i := range p.branch.n {
-					f := &p.branch.sent[i]
-					f.CompleteCsum()
-					p.hub.take(f, p.wan, p.now)
-				}
-				if p.hub.n != 1 {
-					t.Fatalf("%d packets arrived, want 1\n%s", p.hub.n, explain(p.hub.e))
-				}
-			}
-		}},
-		{"too big", session.DropTooBig, func(t *testing.T, p *stillPair) func() {
-			q := shrink(udp(tuple(packet.ProtoUDP, "[fd00:1::77]:40000", "[fd00:20::5]:443"), make([]byte, 1200)))
-			q.Buf = append(q.Buf, make([]byte, 1000)...)
-			big := withData(q, make([]byte, 1500))
-			return func() { p.tick(5e6); p.branch.take(&big, p.lan, p.now) }
-		}},
-		{"no route", session.DropNoRoute, func(t *testing.T, p *stillPair) func() {
-			q := shrink(udp(tuple(packet.ProtoUDP, "[fd00:1::77]:40000", "[2001:db8:9::1]:443"), []byte("x")))
-			return func() { p.tick(5e6); p.branch.take(&q, p.lan, p.now) }
-		}},
-		{"TTL 1", session.DropTTL, func(t *testing.T, p *stillPair) func() {
-			q := small(&flow.forth)
-			q.SetTTL(1)
-			return func() { p.tick(5e6); p.branch.take(&q, p.lan, p.now) }
-		}},
-		{"breakout", session.SessionsOpened, func(t *testing.T, p *stillPair) func() {
-			q := shrink(tcp(tuple(packet.ProtoTCP, "192.168.1.77:2000", "192.0.2.1:80"), packet.FlagSYN, 1, 0, nil))
-			return func() {
-				next := q.T
-				next.SrcPort++
-				q.Rewrite(next)
-				p.tick(1e6)
-				p.branch.take(&q, p.lan, p.now)
-				if p.branch.n != 1 {
-					t.Fatalf("%d packets left\n%s", p.branch.n, explain(p.branch.e))
-				}
-			}
-		}},
-		{"super-packets with metadata", session.MetadataAdded, func(t *testing.T, p *stillPair) func() {
-			q := tcp(tuple(packet.ProtoTCP, "192.168.1.77:2000", "10.20.0.5:80"), packet.FlagSYN, 1, 0, nil)
-			p.forth(&q)
-			q = tcp(q.T, packet.FlagACK, 2, 1, make([]byte, 20000))
-			q.Finish()
-			q.GSO, q.GSOSize = packet.GSOTCP4, 1300
-			return func() { p.tick(1e6); p.branch.take(&q, p.lan, p.now) }
-		}},
-	} {
+	for _, row := range rareThings {
 		t.Run(row.name, func(t *testing.T) {
 			p := newStillPair(t, stillPools, `"hmac-mode": "time-based"`, `"hmac-mode": "regular"`)
 			scene := row.scene(t, p)
