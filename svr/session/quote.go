@@ -17,7 +17,7 @@ func (e *Engine) hideInner(p *packet.Packet, q *packet.Quote, r *record, l int) 
 	switch {
 	case r.leg[l].kind == kindSVR:
 		if r.inner.Proto == packet.ProtoTCP && !q.HasSeq {
-			q.Seq, q.HasSeq = r.tcp.ack[l], true
+			q.Seq, q.HasSeq = r.tcp.oldest(1-l), true
 		}
 		if isEcho(r.inner.Proto) {
 			q.Seq = e.quotedEcho(p, q, r, l)

@@ -206,6 +206,15 @@ func (t *tcpState) quoted(seq uint32, d int) bool {
 	return int32(seq-low) >= 0 && int32(seq-t.end[d]) <= 0
 }
 
+// oldest is a sequence number of direction d that may be on its way: the first
+// that is not acknowledged, of a SYN before any is.
+func (t *tcpState) oldest(d int) uint32 {
+	if t.bits[1-d]&tcpKnown == 0 {
+		return t.end[d] - 1
+	}
+	return t.ack[1-d]
+}
+
 // closedBothWays: two FINs, or a RST that counted.
 func (t *tcpState) closedBothWays() bool {
 	return t.reset || t.bits[0]&tcpFIN != 0 && t.bits[1]&tcpFIN != 0

@@ -296,3 +296,127 @@ func TestTransitFirstPackets(t *testing.T) {
 		}
 	}
 }
+
+// TestTransitPMTU: a narrow link behind the router in the middle. The sender
+// hears of it over both hops and what it is told passes, both ways.
+func TestTransitPMTU(t *testing.T) {
+	for _, forms := range [][]string{nil, {"ab"}, {"bc"}, {"ab", "bc"}} {
+		for _, last := range []int{5, 11, 12, 14, 18} {
+			for _, proto := range []uint8{packet.ProtoUDP, packet.ProtoTCP} {
+				for _, family := range []int{4, 6} {
+					name := fmt.Sprintf("transform %v host %d %s IPv%d", forms, last, protoName(proto), family)
+					t.Run(name, func(t *testing.T) { testTransitPMTU(t, chain(t, forms...), last, proto, family) })
+				}
+			}
+		}
+	}
+}
+
+func testTransitPMTU(t *testing.T, s *sim, last int, proto uint8, family int) {
+	const small = 1400
+	near, far := "10.1.0.7", fmt.Sprintf("10.3.0.%d", last)
+	if family == 6 {
+		near, far = "fd00:a::7", fmt.Sprintf("fd00:c::%d", last)
+	}
+	src, dst := ends(proto, family, near, far)
+	c := newPair(t, s, "a", "c", proto, src, dst)
+	c.hops = 3
+	c.talk(3)
+	router := newISP(s, "198.18.0.1", "2001:db8::1")
+	router.mtu = small
+	pass := s.underlay
+	s.underlay = func(f *flight) bool {
+		if f.from.name == "b" && f.from.tables.Interfaces[f.ifc].Name == "east" {
+			return pass(f)
+		}
+		return true
+	}
+	c.hops = 4
+	ip, l4 := 20, 8
+	if family == 6 {
+		ip = 40
+	}
+	if proto == packet.ProtoTCP {
+		l4 = 20
+	}
+	c.caller.got = nil
+	if got := c.send(false, c.make(false, noise(1440-ip-l4))); len(got) != 0 {
+		t.Fatal("1440 bytes passed a link of 1400")
+	}
+	if len(c.caller.got) != 1 {
+		t.Fatalf("%d errors, want 1\n%s", len(c.caller.got), c.explain())
+	}
+	q, _ := c.caller.got[0].Quote()
+	least := small - lastingCost(t, s.nodes["a"], last) - 4 - 16
+	if q.T != c.out || q.MTU < least || q.MTU > small+20 {
+		t.Errorf("told %d about %v, want at least %d about %v", q.MTU, q.T, least, c.out)
+	}
+	c.data(false, noise(q.MTU-ip-l4))
+	if router.dropped != 1 {
+		t.Errorf("the ISP refused %d packets, want 1", router.dropped)
+	}
+	c.hops = 3
+	c.data(true, noise(1300))
+}
+
+// TestTransitTrace: a traceroute over two hops.
+func TestTransitTrace(t *testing.T) {
+	for _, proto := range protocols {
+		for _, last := range []int{5, 11} {
+			s := chain(t)
+			watchErrors(t, s)
+			client, server := s.host("10.1.0.7"), s.host(fmt.Sprintf("10.3.0.%d", last))
+			for ttl, want := range []string{"10.1.0.1", "198.51.100.1", "203.0.113.1", ""} {
+				for try := range 2 {
+					p := probe(proto, "10.1.0.7", fmt.Sprintf("10.3.0.%d", last), ttl+1, try)
+					client.got, server.got = nil, nil
+					s.now += 5e6
+					s.nodes["a"].from("lan", p)
+					if want == "" {
+						if len(server.got) != 1 {
+							t.Errorf("%s: the server got %d probes", protoName(proto), len(server.got))
+						}
+						continue
+					}
+					if len(client.got) != 1 {
+						t.Fatalf("%s TTL %d: %d answers", protoName(proto), ttl+1, len(client.got))
+					}
+					// Towards a peer an error has our waypoint: what lies behind b looks like b.
+					if ttl == 2 {
+						want = "198.51.100.1"
+					}
+					checkHop(t, &client.got[0], want, p)
+				}
+			}
+		}
+	}
+}
+
+// TestTransitSuper: super-packets over two hops, in every form.
+func TestTransitSuper(t *testing.T) {
+	for _, forms := range [][]string{nil, {"ab"}, {"bc"}, {"ab", "bc"}} {
+		for _, last := range []int{5, 11, 14, 18} {
+			t.Run(fmt.Sprintf("%v host %d", forms, last), func(t *testing.T) {
+				s := chain(t, forms...)
+				c := newPair(t, s, "a", "c", packet.ProtoTCP, "10.1.0.7:40000", fmt.Sprintf("10.3.0.%d:443", last))
+				c.hops = 3
+				c.open()
+				data := noise(30000)
+				for range 2 {
+					p := c.make(false, data)
+					p.Finish()
+					p.GSO, p.GSOSize = packet.GSOTCP4, 1340
+					all, n := make([]byte, len(data)), 0
+					for _, g := range c.send(false, p) {
+						n += copy(all[g.Seq()-c.seq:], g.Payload())
+					}
+					if n != len(data) || !bytes.Equal(all, data) {
+						t.Fatalf("%d of %d bytes\n%s", n, len(data), c.explain())
+					}
+					c.seq += uint32(n)
+					c.data(true, noise(100))
+				}
+			})
+		}
+	}
+}
