@@ -163,7 +163,7 @@ func (l *Lane) header() (pool.Header, [hashKeys]uint64, error) {
 
 // Close ends this process's hold. With keep the programs go on forwarding and
 // the TAP drops what they punt, until Open adopts them; otherwise everything of
-// ours is taken off the devices.
+// ours is taken off the devices. A second call does nothing.
 func (l *Lane) Close(keep bool) error {
 	var err error
 	if !keep {
@@ -193,4 +193,5 @@ func (l *Lane) release() {
 	if l.tap != nil {
 		l.tap.close()
 	}
+	l.maps, l.ports, l.tap = nil, nil, nil
 }

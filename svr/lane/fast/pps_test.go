@@ -25,6 +25,7 @@ type contestant struct {
 	row   *fasttest.Row
 	gen   *fasttest.Set
 	sink  *fasttest.Set
+	world *world // of the fast lane
 }
 
 func flowsOf(r *fasttest.Row, n int) fasttest.Flows {
@@ -56,7 +57,7 @@ func newContestant(t testing.TB, name string, flows int) *contestant {
 		if name == "tc" || name == "kernel" { // as each hands packets on
 			gen.Ethtool(t, r.Router, "a0", gen.EthtoolSGRO, 1)
 		}
-		c.lane(t, f, name == "xdp")
+		c.world = c.lane(t, f, name == "xdp")
 	}
 	return c
 }

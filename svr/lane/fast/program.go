@@ -38,7 +38,20 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 		return nil, fmt.Errorf("load program %s: %w", name, refused(err))
 	}
 	defer c.Close()
-	return c.DetachProgram(name), nil
+	prog := c.DetachProgram(name)
+	return prog, l.bind(prog)
+}
+
+// bind makes a program hold every map of the lane, so that a lane without XDP
+// programs keeps their maps, too, when the process ends.
+func (l *Lane) bind(prog *ebpf.Program) error {
+	for n, m := range l.maps {
+		if err := prog.BindMap(m); err != nil {
+			prog.Close()
+			return fmt.Errorf("bind map %s: %w", n, refused(err))
+		}
+	}
+	return nil
 }
 
 // weaklyOrdered names the architectures whose loads may overtake each other.
