@@ -18,6 +18,7 @@ type PortConfig struct {
 	L3       bool    // no link header: ppp, raw-ip, tun
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
+	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
 }
 
 // port is what is attached to an interface.
@@ -73,7 +74,7 @@ func (p *port) replace(old *port) error {
 	if old == nil {
 		old = &port{}
 	}
-	tcx, err := attachTC(p.cfg.Index, p.tc, old.tc, old.tcx)
+	tcx, err := attachTC(p.cfg, p.tc, old.tc, old.tcx)
 	if err != nil {
 		return err
 	}

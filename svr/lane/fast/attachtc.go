@@ -18,14 +18,14 @@ import (
 
 // attachTC puts prog at the head of an interface's ingress, in place of old when
 // that is not nil. It tells whether TCX was used.
-func attachTC(index int, prog, old *ebpf.Program, oldTCX bool) (tcx bool, err error) {
-	if old == nil || oldTCX {
+func attachTC(c PortConfig, prog, old *ebpf.Program, oldTCX bool) (tcx bool, err error) {
+	if oldTCX || old == nil && !c.Filter {
 		anchor := link.Head()
 		if old != nil {
 			anchor = link.ReplaceProgram(old)
 		}
 		err = link.RawAttachProgram(link.RawAttachProgramOptions{
-			Target: index, Program: prog, Attach: ebpf.AttachTCXIngress, Anchor: anchor})
+			Target: c.Index, Program: prog, Attach: ebpf.AttachTCXIngress, Anchor: anchor})
 		if err == nil {
 			return true, nil
 		}
@@ -33,7 +33,7 @@ func attachTC(index int, prog, old *ebpf.Program, oldTCX bool) (tcx bool, err er
 			return false, fmt.Errorf("attach by TCX: %w", refused(err))
 		}
 	}
-	return false, addFilter(index, prog)
+	return false, addFilter(c.Index, prog)
 }
 
 // noTCX tells an error of a kernel before 6.6.

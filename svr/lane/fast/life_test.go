@@ -138,12 +138,8 @@ func TestKill(t *testing.T) {
 // TestReplace: programs are exchanged under load without losing a packet, and
 // nothing is counted twice.
 func TestReplace(t *testing.T) {
-	for _, xdp := range []bool{false, true} {
-		t.Run(fmt.Sprintf("xdp=%v", xdp), func(t *testing.T) {
-			name := "tc"
-			if xdp {
-				name = "xdp"
-			}
+	for _, name := range []string{"tc", "filter", "xdp"} {
+		t.Run(name, func(t *testing.T) {
 			c := newContestant(t, name, 64)
 			w := c.world
 			const frames = 1 << 19
@@ -157,7 +153,7 @@ func TestReplace(t *testing.T) {
 				default:
 				}
 				w.in(func() error {
-					return w.lane.Attach(fast.PortConfig{Index: c.row.A0.Index, MAC: c.row.A0.MAC, Untagged: 1, XDP: xdp})
+					return w.lane.Attach(fast.PortConfig{Index: c.row.A0.Index, MAC: c.row.A0.MAC, Untagged: 1, XDP: name == "xdp"})
 				})
 			}
 			got := c.sink.Count(fasttest.Got)

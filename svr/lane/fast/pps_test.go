@@ -39,7 +39,7 @@ func newContestant(t testing.TB, name string, flows int) *contestant {
 	f := flowsOf(r, flows)
 	c.gen = fasttest.Generator(t, f)
 	c.sink = fasttest.Programs(t, nil, "sink", "tc_sink", "bare")
-	if name == "tc" || name == "kernel" { // as each hands packets on
+	if name != "xdp" && name != "bare" { // as each hands packets on
 		c.sink.TC(r.Server, r.S0.Index, "tc_sink")
 	} else {
 		c.sink.XDP(r.Server, r.S0.Index, "sink")
@@ -54,7 +54,7 @@ func newContestant(t testing.TB, name string, flows int) *contestant {
 		c.sink.Redirect(r.Router, r.A1.Index)
 		c.sink.XDP(r.Router, r.A0.Index, "bare")
 	default:
-		if name == "tc" || name == "kernel" { // as each hands packets on
+		if name != "xdp" {
 			gen.Ethtool(t, r.Router, "a0", gen.EthtoolSGRO, 1)
 		}
 		c.world = c.lane(t, f, name == "xdp")
@@ -94,10 +94,10 @@ func (c *contestant) lane(t testing.TB, f fasttest.Flows, xdp bool) *world {
 		}
 		w.lane.SetHop(1, r.S0.MAC, 2)
 		w.lane.SetHop(2, r.C0.MAC, 1)
-		if err := w.lane.Attach(fast.PortConfig{Index: r.A0.Index, MAC: r.A0.MAC, Untagged: 1, XDP: xdp}); err != nil {
+		if err := w.lane.Attach(fast.PortConfig{Index: r.A0.Index, MAC: r.A0.MAC, Untagged: 1, XDP: xdp, Filter: c.name == "filter"}); err != nil {
 			return err
 		}
-		return w.lane.Attach(fast.PortConfig{Index: r.A1.Index, MAC: r.A1.MAC, Untagged: 2, XDP: xdp})
+		return w.lane.Attach(fast.PortConfig{Index: r.A1.Index, MAC: r.A1.MAC, Untagged: 2, XDP: xdp, Filter: c.name == "filter"})
 	})
 	return w
 }
