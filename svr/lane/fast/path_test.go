@@ -80,6 +80,9 @@ func TestNotes(t *testing.T) {
 	if c.TC != 50 || c.XDP != 0 || c.Reason[fast.PuntMiss] != 30 || c.Reason[fast.PuntControl] != 20 {
 		t.Errorf("counters %+v", c)
 	}
+	if r.wrong != 0 {
+		t.Errorf("%d packets in the wrong queue", r.wrong)
+	}
 	if packets, _, _, _ := w.table.Counters(slot); packets != 50 {
 		t.Errorf("slot counted %d packets, want 50", packets)
 	}
