@@ -473,3 +473,42 @@ func TestLeaseGoes(t *testing.T) {
 		t.Errorf("left as %v, want the new address", got)
 	}
 }
+
+// TestCarrierLossPeers: without fiber new sessions reach the hub by lte, whose
+// address it does not know, in UDP; old ones stay. The hub answers there.
+func TestCarrierLossPeers(t *testing.T) {
+	for _, dst := range []string{"10.20.0.5", "10.20.0.80"} {
+		s, branch, _ := acme(t)
+		branch.lease("lte", "100.64.7.9/24", "100.64.7.1")
+		old := newPair(t, s, "branch1", "hub1", packet.ProtoTCP, "192.168.1.77:4000", dst+":8443")
+		old.farIf = "dc"
+		old.talk(2)
+		branch.up(branch.ifc("fiber"), false)
+		w := tap(s)
+		for k, proto := range protocols {
+			a, b := ends(proto, 4, "192.168.1.78", dst)
+			if proto == packet.ProtoTCP {
+				b = dst + ":8443"
+			}
+			c := newPair(t, s, "branch1", "hub1", proto, a, b)
+			c.farIf = "dc"
+			c.talk(3)
+			for _, f := range w.take() {
+				if f.p.T.Proto != packet.ProtoUDP {
+					t.Errorf("%v by lte, want UDP", f.p.T)
+				}
+				if l := netip.MustParseAddr("100.64.7.9"); f.p.T.SrcAddr() != l && f.p.T.DstAddr() != l {
+					t.Errorf("%d: %v, want lte", k, f.p.T)
+				}
+			}
+			c.settled()
+			w = tap(s)
+		}
+		old.data(false, []byte("still by fiber"))
+		for _, f := range w.take() {
+			if f.p.T.SrcAddr() != netip.MustParseAddr("203.0.113.2") {
+				t.Errorf("the old session moved to %v", f.p.T)
+			}
+		}
+	}
+}
