@@ -34,7 +34,7 @@ type out struct {
 
 // start reads both queues of worker 0 until the test ends. Call it before
 // Attach, so that nothing is lost.
-func (r *relay) start(t *testing.T, row *fasttest.Row) {
+func (r *relay) start(t testing.TB, row *fasttest.Row) {
 	r.seen = make(map[fast.Reason]int)
 	r.sockets = make(map[uint16]int)
 	r.egress = map[uint16]out{1: {2, row.S0.MAC, row.A1.MAC}, 2: {1, row.C0.MAC, row.A0.MAC}}
