@@ -310,16 +310,6 @@ func (c *pairOf) explain() string {
 	return out
 }
 
-// drops counts every packet that a router dropped.
-func (n *node) drops() (sum uint64) {
-	for k, v := range n.e.Stats() {
-		if c := session.Counter(k); c >= session.DropMalformed {
-			sum += v
-		}
-	}
-	return sum
-}
-
 // settled says that no router of the sim still sends metadata.
 func (c *pairOf) settled() {
 	c.t.Helper()
