@@ -9,7 +9,6 @@ import (
 	"waymark/mgmt/config"
 	"waymark/svr/packet"
 	"waymark/svr/policy"
-	"waymark/svr/session"
 )
 
 // transform makes every path of a neighborhood always-transform, or auto-detect.
