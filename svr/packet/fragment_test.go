@@ -206,6 +206,34 @@ func TestJoinECN(t *testing.T) {
 	}
 }
 
+// Join asks for its large buffer with the last fragment only.
+func TestJoinAsksForRoomLast(t *testing.T) {
+	p := randomPacket(rng(), randomTuple(rng(), 4, ProtoUDP), 60000)
+	p.SetDF(false)
+	want, ps := full(p), fragments(t, p, 1500)
+	re, asked := NewIPReassembler(ReassemblerConfig{}), 0
+	dst := newBuf(MaxLen)
+	room := func() *Packet { asked++; return dst }
+	for i, q := range ps {
+		got, _, err := re.Join(1, q, room)
+		if last := i == len(ps)-1; err != nil || (got != nil) != last || asked != map[bool]int{true: 1}[last] {
+			t.Fatalf("fragment %d of %d: got %v, %v, asked %d times", i, len(ps), got != nil, err, asked)
+		}
+	}
+	if !bytes.Equal(dst.IP(), want) {
+		t.Error("the packet differs")
+	}
+	for _, q := range ps {
+		got, _, err := re.Join(1, q, func() *Packet { return nil })
+		if got != nil || err != nil && !errors.Is(err, ErrPieceRoom) {
+			t.Fatalf("without room: got %v, %v", got != nil, err)
+		}
+	}
+	if used, _ := re.InUse(); used != 1 {
+		t.Errorf("%d in use, want 1 that was given up", used)
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	r := rng()
 	re := NewIPReassembler(ReassemblerConfig{})

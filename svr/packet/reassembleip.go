@@ -50,25 +50,53 @@ func (f *IPReassembler) Expire(now int64) { f.r.Expire(now) }
 // its L4 checksum is the sender's, unverified. largest is the length of the
 // longest fragment it came in. dst may share memory with p.
 func (f *IPReassembler) Add(now int64, p, dst *Packet) (done bool, largest int, err error) {
-	if p.Kind != KindFragment {
-		return false, 0, ErrPieceMalformed
-	}
-	key, offset, more := p.fragKey()
-	c, err := f.r.add(now, key, offset, more, p.Buf[p.L4:p.End])
-	if err != nil {
+	c, h, err := f.take(now, p)
+	if c == nil || err != nil {
 		return false, 0, err
 	}
-	h := &f.heads[c.index]
+	return f.finish(c, h, p.If, dst)
+}
+
+// Join is Add for callers whose large buffers are few: room is asked for one
+// with the last missing fragment only, and may answer nil (ErrPieceRoom). whole
+// is that buffer once the packet is complete, nil before.
+func (f *IPReassembler) Join(now int64, p *Packet, room func() *Packet) (whole *Packet, largest int, err error) {
+	c, h, err := f.take(now, p)
+	if c == nil || err != nil {
+		return nil, 0, err
+	}
+	dst := room()
+	if dst == nil {
+		return nil, 0, f.r.giveUp(c, ErrPieceRoom)
+	}
+	done, largest, err := f.finish(c, h, p.If, dst)
+	if !done {
+		return nil, 0, err
+	}
+	return dst, largest, nil
+}
+
+// take keeps a copy of fragment p; c is nil while others are missing.
+func (f *IPReassembler) take(now int64, p *Packet) (c *context[ipKey], h *ipHead, err error) {
+	if p.Kind != KindFragment {
+		return nil, nil, ErrPieceMalformed
+	}
+	key, offset, more := p.fragKey()
+	c, err = f.r.add(now, key, offset, more, p.Buf[p.L4:p.End])
+	if err != nil {
+		return nil, nil, err
+	}
+	h = &f.heads[c.index]
 	if c.count == 1 {
 		*h = ipHead{}
 	}
 	if err := h.learn(p, offset); err != nil {
-		return false, 0, f.r.giveUp(c, err)
+		return nil, nil, f.r.giveUp(c, err)
 	}
 	if c.got != c.total {
-		return false, 0, nil
+		return nil, nil, nil
 	}
-	return f.finish(c, h, p.If, dst)
+	return c, h, nil
 }
 
 // fragKey reads key, offset in bytes and the more bit of a fragment.

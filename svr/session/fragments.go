@@ -14,17 +14,11 @@ const noPath = policy.NoPath
 // reassemble joins IP fragments from hosts and underlay before anything else
 // looks at them: only the first one has ports.
 func (e *Engine) reassemble(p *packet.Packet) {
-	b := e.out.Buffer(true)
-	if b == nil {
-		e.stats.Add(DropBuffer, 1)
-		return
-	}
-	done, largest, err := e.host.Add(e.now, p, b)
+	b, largest, err := e.host.Join(e.now, p, e.largeBuffer)
 	if err != nil {
 		e.stats.Add(DropFragment, 1)
-		return
 	}
-	if !done {
+	if b == nil {
 		return
 	}
 	e.stats.Add(HostJoined, 1)
@@ -33,6 +27,9 @@ func (e *Engine) reassemble(p *packet.Packet) {
 	e.receiveJoined(b)
 	e.largest = 0
 }
+
+// largeBuffer has room for the largest packet there is; nil when all are in use.
+func (e *Engine) largeBuffer() *packet.Packet { return e.out.Buffer(true) }
 
 // receiveJoined takes a whole packet that came in fragments.
 func (e *Engine) receiveJoined(p *packet.Packet) {
