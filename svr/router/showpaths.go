@@ -11,12 +11,21 @@ import (
 
 func (r *Router) showPeers(a *answer) error {
 	_, since := r.snapshot()
+	fits := make([]int, len(r.tables.Paths)) // an ICMP error may have told less than the device takes
+	err := r.lane.Do(func() {
+		for i := range fits {
+			fits[i] = r.parts.Engine.PathMTU(policy.PathID(i))
+		}
+	})
+	if err != nil {
+		return err
+	}
 	for i := range r.tables.Paths {
 		p := &r.tables.Paths[i]
 		s := r.parts.Carrier.Status(uint16(p.ID))
 		mtu, latency, uptime := any(nil), any(nil), any(nil)
 		if s.Up && s.MTU > 0 {
-			mtu = s.MTU
+			mtu = fits[i]
 		}
 		if s.RTT > 0 {
 			latency = float64(s.RTT.Microseconds()) / 1000
