@@ -246,13 +246,19 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 
 // pathShrunk makes the short way of every session on a path see its new MTU.
 func (e *Engine) pathShrunk(id pathID) {
+	e.refit(func(g *leg) bool { return g.kind == kindSVR && g.path == id })
+}
+
+// refit publishes anew what leaves on the legs of which on says so: their MTU
+// is another one now.
+func (e *Engine) refit(on func(g *leg) bool) {
 	for i := range e.recs[:e.virginRec] {
 		r := &e.recs[i]
 		if !r.used {
 			continue
 		}
 		for l := range r.leg {
-			if r.leg[l].kind == kindSVR && r.leg[l].path == id && r.slot[1-l] != none && r.slot[l] != none {
+			if on(&r.leg[l]) && r.slot[1-l] != none && r.slot[l] != none {
 				to := e.table.Key(r.slot[l]).Reverse()
 				e.redirect(r, 1-l, to)
 			}

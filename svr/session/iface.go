@@ -105,8 +105,9 @@ func (e *Engine) setPathAddresses(p *peerPath, local, remote netip.Addr, name st
 func (e *Engine) SetInterface(ifc uint16, up bool, mtu int, dhcp []policy.Address) {
 	f := &e.ifs[ifc]
 	f.up = up
-	if mtu > 0 {
+	if mtu > 0 && mtu != f.mtu {
 		f.mtu = mtu
+		e.refit(func(g *leg) bool { return g.ifc == ifc })
 	}
 	if !e.tables.Interfaces[ifc].DHCP {
 		return
