@@ -16,18 +16,19 @@ import (
 // looks are the commands whose output must be the same before a router came and
 // after it went. Lines are sorted; counters and ages are cut off.
 var looks = map[string][]string{
-	"addresses":  {"ip", "-o", "address"},
-	"links":      {"sh", "-c", "ip -o link | sed 's/ qlen [0-9]*//'"},
-	"routes":     {"ip", "route", "show", "table", "all"},
-	"ipv6":       {"sh", "-c", "ip -6 route show table all | sed 's/ expires [0-9]*sec//'"},
-	"rules":      {"sh", "-c", "ip rule; ip -6 rule"},
-	"neighbours": {"sh", "-c", "ip neigh | sed 's/ \\(REACHABLE\\|STALE\\|DELAY\\|PROBE\\)$//'"},
+	"addresses": {"ip", "-o", "address"},
+	"links":     {"sh", "-c", "ip -o link | sed 's/ qlen [0-9]*//'"},
+	"routes":    {"ip", "route", "show", "table", "all"},
+	"ipv6":      {"sh", "-c", "ip -6 route show table all | sed 's/ expires [0-9]*sec//'"},
+	"rules":     {"sh", "-c", "ip rule; ip -6 rule"},
+	// What the kernel learned from hosts that spoke to it is no work of a router's.
+	"neighbours": {"sh", "-c", "ip neigh | grep -e managed -e extern_learn -e PERMANENT; true"},
 	"nftables":   {"nft", "list", "ruleset"},
 	"qdiscs":     {"tc", "qdisc"},
 	"filters":    {"sh", "-c", "for d in lan0 wan0 wan1; do tc filter show dev $d ingress; tc filter show dev $d egress; done 2>/dev/null; true"},
 	"offloads":   {"sh", "-c", "for d in lan0 wan0 wan1; do ethtool -k $d; done 2>/dev/null; true"},
 	"parameters": {"sh", "-c", "grep -r . /proc/sys/net 2>/dev/null; true"},
-	"sockets":    {"sh", "-c", "cat /proc/net/packet /proc/net/netlink | awk '$3 != 0 || NF == 9 {print NF}'"},
+	"taps":       {"sh", "-c", "wc -l < /proc/net/packet"},
 	"processes":  {"sh", "-c", "ip netns pids $(ip netns identify $$) | grep -vx -e $$ -e $PPID | wc -l"},
 }
 
@@ -51,9 +52,10 @@ func (s *site) settle() {
 	s.Helper()
 	for _, ns := range []string{world.Branch, world.Hub} {
 		s.must(world.Until(patience, "link-local addresses in "+ns, func() (bool, error) {
-			links := strings.Count(s.exec(ns, "ip", "-o", "link"), " state UP ")
+			text := s.exec(ns, "ip", "-o", "link")
+			links, up := strings.Count(text, "@if"), strings.Count(text, " state UP ")
 			local := strings.Count(s.exec(ns, "ip", "-o", "-6", "address"), " fe80:")
-			return local == links && links >= 2, nil
+			return local == links && up == links, nil
 		}))
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // patience bounds everything that happens sooner or later on a machine that
 // others use as well. It is no figure of any row.
-const patience = 60 * time.Second
+const patience = 5 * time.Second
 
 // site is a world with routers in it.
 type site struct {
