@@ -80,7 +80,7 @@ func run(args []string) error {
 	quick := os.Getenv("QUICK") != "" && os.Getenv("QUICK") != "0"
 	o := options{rounds: 7, span: 2 * time.Second}
 	if quick {
-		o.rounds, o.span = 3, 700*time.Millisecond
+		o.rounds, o.span = 5, 500*time.Millisecond
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.json, "json", "", "write the figures to this `file`")
@@ -115,7 +115,7 @@ func measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{w: w, span: o.span, warm: o.span / 3}
+	b := &bench{w: w, span: o.span, warm: 700 * time.Millisecond}
 	defer func() { err = errors.Join(err, b.close(), w.Close()) }()
 	machine := report.ThisMachine()
 	fmt.Println(machine)
