@@ -12,7 +12,10 @@ import (
 
 // patience bounds everything that happens sooner or later on a machine that
 // others use as well. It is no figure of any row.
-const patience = 5 * time.Second
+const patience = 60 * time.Second
+
+// deadline is patience from now.
+func deadline() time.Time { return time.Now().Add(patience) }
 
 // site is a world with routers in it.
 type site struct {
