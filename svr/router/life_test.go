@@ -149,7 +149,7 @@ func TestWrongStartTouchesNothing(t *testing.T) {
 		{"-config", bad, "-router", "branch1", "-run", dir},
 		{"-config", good, "-router", "branch9", "-run", dir},
 		{"-config", w.Path("missing.json"), "-router", "branch1", "-run", dir},
-		{"-config", good, "-router", "branch1", "-run", dir, "-lanes", "bpf"},
+		{"-config", good, "-router", "branch1", "-run", dir, "-lanes", "none"},
 		{"-config", good, "-router", "branch1", "-run", dir, "-profile", "huge"},
 		{"-config", good, "-router", "branch1"},
 		{"-config", good, "-router", "branch1", "-run", dir, "extra"},

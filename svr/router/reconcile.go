@@ -67,6 +67,10 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 				continue
 			}
 			r.adopt(view)
+		case <-r.adapter.lost:
+			r.log.Error("another router took the session table")
+			r.robbed = true
+			return
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
 		case <-levels.C:
@@ -79,6 +83,9 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 // paths and operators what changed.
 func (r *Router) adopt(v *view) {
 	r.openPorts(v)
+	if err := r.followFast(v); err != nil {
+		r.log.Warn("cannot follow the network in the fast lane", "error", err)
+	}
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		s := v.state(f)

@@ -83,7 +83,7 @@ type Engine struct {
 	live                                 int
 	peak                                 int
 	swept                                uint32 // where the next sweep begins
-	unanswered                           list // oldest first
+	unanswered                           list   // oldest first
 	byUUID                               *pool.HashIndex
 	byContext                            *pool.HashIndex
 	seed                                 maphash.Seed
