@@ -149,3 +149,10 @@ func (r *Router) followPort(v *view, name string, p *port) error {
 	r.fast.ports[name] = want
 	return nil
 }
+
+// follow is followFast with its error told: sessions go on in the service lane.
+func (r *Router) follow(v *view) {
+	if err := r.followFast(v); err != nil {
+		r.log.Warn("cannot follow the network in the fast lane", "error", err)
+	}
+}

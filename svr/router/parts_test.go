@@ -35,8 +35,8 @@ func TestProfile(t *testing.T) {
 	for _, row := range []struct {
 		lanes, profile, want string
 	}{
-		{"auto", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
-		{"bpf", "cpe", ""}, {"fast", "cpe", ""}, {"auto", "huge", ""},
+		{"auto", "cpe", "cpe"}, {"bpf", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
+		{"fast", "cpe", ""}, {"auto", "huge", ""},
 	} {
 		s := Settings{Lanes: row.lanes, Profile: row.profile}
 		p, err := s.profile()

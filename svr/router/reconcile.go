@@ -83,8 +83,11 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 // paths and operators what changed.
 func (r *Router) adopt(v *view) {
 	r.openPorts(v)
-	if err := r.followFast(v); err != nil {
-		r.log.Warn("cannot follow the network in the fast lane", "error", err)
+	// The programs of an earlier process serve until ours are loaded: engine
+	// and ports come first then. A new lane receives nothing before.
+	late := r.fast != nil && r.fast.adopted
+	if !late {
+		r.follow(v)
 	}
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
@@ -98,6 +101,9 @@ func (r *Router) adopt(v *view) {
 		r.alarmInterface(f, s)
 	}
 	r.alarmPaths()
+	if late {
+		r.follow(v)
+	}
 }
 
 // tell brings a new state of an interface to lane, engine and paths.
