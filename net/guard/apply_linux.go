@@ -83,12 +83,7 @@ func (c Config) addNetdev(conn *nftables.Conn, name string) error {
 		return err
 	}
 	own := conn.AddChain(&nftables.Chain{Name: "own", Table: t})
-	addRules(conn, t, own, guarded(c.Addrs, func(v6 bool) []expr.Any {
-		if v6 {
-			return etherType(unix.ETH_P_IPV6)
-		}
-		return etherType(unix.ETH_P_IP)
-	}))
+	addRules(conn, t, own, guarded(c.Addrs, netdevFamily))
 	accept := nftables.ChainPolicyAccept
 	for _, dev := range c.Devices {
 		chain := conn.AddChain(&nftables.Chain{Name: "ingress-" + dev, Table: t, Type: nftables.ChainTypeFilter,

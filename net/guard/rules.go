@@ -51,7 +51,31 @@ func toLinkLocal() []expr.Any {
 	}
 }
 
-// port matches the destination port of TCP or UDP; later fragments never match.
+// Fragments behind the first one have no ports, but Linux 6.18 compares
+// whatever stands where ports would be (in IPv6 even the flow label). So they
+// are let pass before the rules about ports. Without its first fragment, which
+// is dropped, a datagram to a guarded port never gets whole.
+
+func laterFragment4() []expr.Any {
+	none := []byte{0, 0}
+	return []expr.Any{
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 2},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0x1f, 0xff}, Xor: none},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: none},
+	}
+}
+
+// laterFragment6 does not match packets without a fragment header.
+func laterFragment6() []expr.Any {
+	none := []byte{0, 0}
+	return []expr.Any{
+		&expr.Exthdr{DestRegister: 1, Type: unix.IPPROTO_FRAGMENT, Offset: 2, Len: 2, Op: expr.ExthdrOpIpv6},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0xff, 0xf8}, Xor: none},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: none},
+	}
+}
+
+// port matches the destination port of TCP or UDP.
 func port(proto byte, r Range) []expr.Any {
 	return append(load(expr.MetaKeyL4PROTO, expr.CmpOpEq, []byte{proto}),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
@@ -72,13 +96,17 @@ func join2(parts ...[]expr.Any) (all []expr.Any) {
 	return all
 }
 
-// guarded returns the rules that drop the guarded ports; pre starts each rule
-// of an address's family.
-func guarded(addrs []Address, pre func(v6 bool) []expr.Any) (rules [][]expr.Any) {
+// guarded returns the rules about the guarded ports; family starts each rule of
+// an IP version.
+func guarded(addrs []Address, family func(v6 bool) []expr.Any) [][]expr.Any {
+	rules := [][]expr.Any{
+		join2(family(false), laterFragment4(), verdict(expr.VerdictAccept)),
+		join2(family(true), laterFragment6(), verdict(expr.VerdictAccept)),
+	}
 	for _, a := range addrs {
 		for _, r := range a.Ports {
 			for _, proto := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-				rules = append(rules, join2(pre(a.Addr.Is6()), to(a.Addr), port(proto, r), verdict(expr.VerdictDrop)))
+				rules = append(rules, join2(family(a.Addr.Is6()), to(a.Addr), port(proto, r), verdict(expr.VerdictDrop)))
 			}
 		}
 	}
@@ -99,15 +127,25 @@ func ingress(own4, own6 *nftables.Set) [][]expr.Any {
 	}
 }
 
-// input returns the rules of the inet input chain.
+// input returns the rules of the inet input chain. IPv4 is whole there, IPv6
+// is not.
 func input(addrs []Address) [][]expr.Any {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, "lo")
 	rules := [][]expr.Any{join2(load(expr.MetaKeyIIFNAME, expr.CmpOpEq, name), verdict(expr.VerdictAccept))}
-	return append(rules, guarded(addrs, func(v6 bool) []expr.Any {
-		if v6 {
-			return l3proto(unix.NFPROTO_IPV6)
-		}
-		return l3proto(unix.NFPROTO_IPV4)
-	})...)
+	return append(rules, guarded(addrs, inetFamily)...)
+}
+
+func inetFamily(v6 bool) []expr.Any {
+	if v6 {
+		return l3proto(unix.NFPROTO_IPV6)
+	}
+	return l3proto(unix.NFPROTO_IPV4)
+}
+
+func netdevFamily(v6 bool) []expr.Any {
+	if v6 {
+		return etherType(unix.ETH_P_IPV6)
+	}
+	return etherType(unix.ETH_P_IP)
 }

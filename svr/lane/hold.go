@@ -2,10 +2,12 @@ package lane
 
 import "waymark/svr/packet"
 
-// Limits of packets kept while their next-hop is being resolved.
+// Limits of packets kept while their next-hop is being resolved. Right after a
+// start every connection's next packet goes to the same gateway, and the one
+// after it may be seconds away.
 const (
-	holdPerHop = 4
-	holdAll    = 64
+	holdPerHop = 32
+	holdAll    = 128
 )
 
 // holder keeps copies of packets whose next-hop has not answered yet.

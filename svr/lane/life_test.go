@@ -31,8 +31,8 @@ func TestHopFailsAndComesBack(t *testing.T) {
 	runFails(t, n.Client, "ping", "-q", "-c", "8", "-i", "0.05", "-W", "1", "10.2.0.9")
 	eventually(t, n.Lane, "next-hop fails", func() bool { st, _ := hops.State(id); return st == lane.HopFailed })
 	l, _, _ := counters(t, n)
-	if l.HopHeld != 4 || l.HopDropped != 8 || l.NoHop != 0 {
-		t.Errorf("got %+v, want 4 held, 8 dropped", l)
+	if l.HopHeld != 8 || l.HopDropped != 8 || l.NoHop != 0 {
+		t.Errorf("got %+v, want 8 held, 8 dropped", l)
 	}
 	ping(t, n.Client, "10.2.0.2", 2)
 	run(t, n.Server, "ip", "addr", "add", "10.2.0.9/24", "dev", lanetest.ServerIf)

@@ -61,6 +61,10 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 		e.moved(p, i, l, id, m)
 		return
 	}
+	if e.cameBack(m) {
+		e.stats.Add(DropOwnRouter, 1)
+		return
+	}
 	echoed := e.echoes(p, m)
 	if m.h.Has.Has(wire.TypeControl) && !(echoed && m.h.Control == wire.ControlKeepAlive) {
 		e.stats.Add(DropControl, 1)
@@ -110,6 +114,16 @@ func (e *Engine) known(m *receivedMeta, from policy.PeerID) (i uint32, l int, ok
 	}
 	g := &e.recs[i].leg[l]
 	return i, l, g.kind == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from
+}
+
+// cameBack says whether m speaks of a session that a host behind us opened:
+// other routers sent it round in a loop.
+func (e *Engine) cameBack(m *receivedMeta) bool {
+	if !m.p.Has.Has(wire.TypeUUID) {
+		return false
+	}
+	i := e.findUUID(&m.p.UUID)
+	return i != none && e.recs[i].leg[0].kind != kindSVR && e.recs[i].inner == m.p.Context
 }
 
 // facing returns the leg of session i that leads to a peer, -1 without one.

@@ -147,6 +147,7 @@ func New(cfg Config, now int64) *Engine {
 	e.challenges.init(len(e.paths))
 	e.buildNames()
 	e.fragID = uint32(cfg.Random.Uint64())
+	e.pieces.ID = uint32(cfg.Random.Uint64())
 	return e
 }
 

@@ -106,7 +106,8 @@ func (e *Engine) emit(p *packet.Packet, slot uint32, a *pool.Action) {
 
 // tooLongNative cuts, or tells the sender that it must.
 func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action) {
-	if p.DF() || p.V6() || p.GSO != packet.GSONone {
+	whole := e.largest == 0 && (p.DF() || p.V6())
+	if whole || p.GSO != packet.GSONone {
 		e.refuseSize(p, i, d, int(a.MTU))
 		return
 	}
@@ -116,8 +117,19 @@ func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action
 	}
 	p.DecTTL()
 	p.CompleteCsum()
+	mtu := int(a.MTU)
+	if e.largest > 0 {
+		// Its sender cut it, so it may be cut again, as small as it was.
+		mtu = min(mtu, e.leastMTU(p.T.Family, int(e.largest)))
+		if !p.V6() {
+			p.SetDF(false)
+		}
+	}
 	e.table.Count(e.recs[i].slot[d], 1, uint64(p.Len()), e.now)
-	e.pieces.Init(p, int(a.MTU))
+	if !e.pieces.Init(p, mtu) {
+		e.stats.Add(DropNoRoom, 1)
+		return
+	}
 	for {
 		b := e.out.Buffer(false)
 		if b == nil {

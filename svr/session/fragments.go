@@ -156,7 +156,9 @@ func (e *Engine) fabricPiece(p *packet.Packet, m *receivedMeta, nested bool) {
 	view.Finish()
 	*b = view
 	e.stats.Add(FabricJoined, 1)
+	e.largest = f.Largest
 	e.joined(b)
+	e.largest = 0
 }
 
 // joinRoom is tailroom that a joined packet keeps.

@@ -363,8 +363,35 @@ func TestFarErrors(t *testing.T) {
 func testFarErrors(t *testing.T, s *sim, last int, proto uint8, family int) {
 	near, far := nearFar(family, last)
 	src, dst := ends(proto, family, near, far)
-	c := newPair(t, s, "near", "far", proto, src, dst)
-	seen := watchErrors(t, s)
+	checkFarErrors(t, newPair(t, s, "near", "far", proto, src, dst))
+}
+
+// TestTransitErrors: the same over two hops.
+func TestTransitErrors(t *testing.T) {
+	for _, forms := range [][]string{nil, {"ab"}, {"bc"}, {"ab", "bc"}} {
+		for _, last := range []int{5, 11, 14, 18} {
+			for _, proto := range protocols {
+				for _, family := range []int{4, 6} {
+					t.Run(fmt.Sprintf("transform %v host %d %s IPv%d", forms, last, protoName(proto), family), func(t *testing.T) {
+						near, far := "10.1.0.7", fmt.Sprintf("10.3.0.%d", last)
+						if family == 6 {
+							near, far = "fd00:a::7", fmt.Sprintf("fd00:c::%d", last)
+						}
+						src, dst := ends(proto, family, near, far)
+						c := newPair(t, chain(t, forms...), "a", "c", proto, src, dst)
+						c.hops = 3
+						checkFarErrors(t, c)
+					})
+				}
+			}
+		}
+	}
+}
+
+func checkFarErrors(t *testing.T, c *pairOf) {
+	t.Helper()
+	proto, family, far := c.out.Proto, int(c.out.Family), c.out.DstAddr().String()
+	seen := watchErrors(t, c.s)
 	for round := range 2 {
 		p := c.make(false, []byte("anybody there"))
 		if proto == packet.ProtoTCP && round == 0 {
@@ -375,7 +402,7 @@ func testFarErrors(t *testing.T, s *sim, last int, proto uint8, family int) {
 			t.Fatalf("did not arrive\n%s", c.explain())
 		}
 		c.caller.got = nil
-		s.nodes["far"].from("lan", icmp(far, got[0], packet.ErrPortUnreachable, 0))
+		c.s.nodes[c.far].from("lan", icmp(far, got[0], packet.ErrPortUnreachable, 0))
 		if len(c.caller.got) != 1 {
 			t.Fatalf("round %d: %d errors, want 1\n%s", round, len(c.caller.got), c.explain())
 		}

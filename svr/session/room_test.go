@@ -259,3 +259,104 @@ func echo(t packet.Tuple, reply bool, n int) packet.Packet {
 	p.Csum = packet.CsumUnknown
 	return p
 }
+
+// TestHostFragmentForms: datagrams that hosts cut, in either family, with DF or
+// without, arrive whole through every form and in pieces that fit.
+func TestHostFragmentForms(t *testing.T) {
+	for _, waypoints := range []string{"four", "six"} {
+		for _, family := range []int{4, 6} {
+			for _, last := range []int{5, 11, 14, 18} {
+				for _, df := range []bool{false, true} {
+					for _, size := range []int{1600, 2500, 8000} {
+						name := fmt.Sprintf("%s IPv%d host %d DF %v %d bytes", waypoints, family, last, df, size)
+						t.Run(name, func(t *testing.T) { testHostFragments(t, waypoints, family, last, df, size) })
+					}
+				}
+			}
+		}
+	}
+}
+
+func testHostFragments(t *testing.T, waypoints string, family, last int, df bool, size int) {
+	s := pairSim(t, waypoints, false)
+	near, far := nearFar(family, last)
+	src, dst := ends(packet.ProtoUDP, family, near, far)
+	c := newPair(t, s, "near", "far", packet.ProtoUDP, src, dst)
+	s.seen = func(f *flight) {
+		if f.p.Len() > 1500 {
+			t.Errorf("%d bytes between routers", f.p.Len())
+		}
+	}
+	for round := range 3 {
+		for _, back := range []bool{false, true} {
+			want := noise(size)
+			p := c.make(back, want)
+			if family == 4 {
+				p.SetDF(false)
+				p.SetIPID(uint16(round + 1))
+			}
+			to, from, ifc := c.called, c.near, c.nearIf
+			if back {
+				to, from, ifc = c.caller, c.far, c.farIf
+			}
+			to.got = nil
+			s.now += 5e6
+			f := packet.Fragmenter{ID: uint32(10 + round)}
+			if !f.Init(&p, 1500) {
+				t.Fatal("cannot cut")
+			}
+			for {
+				var piece packet.Packet
+				piece.Reset(make([]byte, 4096), 512, 512, 0)
+				if !f.Next(&piece) {
+					break
+				}
+				if df && family == 4 {
+					piece.SetDF(true)
+				}
+				s.nodes[from].from(ifc, piece)
+			}
+			if got := rejoin(s.now, to.got); !bytes.Equal(got, want) {
+				t.Fatalf("round %d back %v: %d packets did not make the datagram\n%s", round, back, len(to.got), c.explain())
+			}
+		}
+	}
+}
+
+// rejoin makes the payload of a datagram from what arrived of it.
+func rejoin(now int64, got []packet.Packet) []byte {
+	re := packet.NewIPReassembler(packet.ReassemblerConfig{})
+	for k := range got {
+		if got[k].Kind == packet.KindUDP {
+			return got[k].Payload()
+		}
+		var whole packet.Packet
+		whole.Reset(make([]byte, 70000), 512, 512, 0)
+		if done, _, _ := re.Add(now, &got[k], &whole); done && whole.VerifyL4() {
+			return whole.Payload()
+		}
+	}
+	return nil
+}
+
+// TestNoUDPChecksum: datagrams without a checksum arrive with none or a good
+// one, in every form.
+func TestNoUDPChecksum(t *testing.T) {
+	for _, waypoints := range []string{"four", "six"} {
+		for _, pay := range payloads {
+			s := pairSim(t, waypoints, false)
+			src, dst := ends(packet.ProtoUDP, 4, "10.1.0.7", fmt.Sprintf("10.2.0.%d", pay.last))
+			c := newPair(t, s, "near", "far", packet.ProtoUDP, src, dst)
+			for range 4 {
+				for _, back := range []bool{false, true} {
+					p := c.make(back, []byte("no checksum"))
+					p.Buf[p.L4+6], p.Buf[p.L4+7] = 0, 0
+					got := c.send(back, p)
+					if len(got) != 1 || !got[0].VerifyL4() || string(got[0].Payload()) != "no checksum" {
+						t.Fatalf("%s over %s: %d arrived\n%s", pay.name, waypoints, len(got), c.explain())
+					}
+				}
+			}
+		}
+	}
+}

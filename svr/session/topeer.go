@@ -152,7 +152,7 @@ func (e *Engine) sendToPeer(p *packet.Packet, o *outgoing) {
 	}
 	bareSize := e.bareSize(p, o)
 	if bareSize > o.mtu {
-		if (p.DF() || p.V6()) && e.refusable(p, o) {
+		if (p.DF() || p.V6()) && e.largest == 0 && e.refusable(p, o) {
 			e.refuseSize(p, o.i, o.d, e.fitting(p, o))
 			return
 		}

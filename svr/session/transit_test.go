@@ -420,3 +420,34 @@ func TestTransitSuper(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopOfThree: a service that goes round through three routers ends where
+// it began.
+func TestLoopOfThree(t *testing.T) {
+	for _, proto := range protocols {
+		s := newSim(t)
+		a := parseConfig(t, "testdata/triangle.json")
+		for _, name := range []string{"a", "b", "c"} {
+			s.boot(a, name, false)
+		}
+		for k := range 3 {
+			p := knock(proto, "10.1.0.7", "10.9.0.1")
+			s.now += 1e6 * int64(k)
+			s.nodes["a"].from("lan", p)
+		}
+		if s.hops > 9 {
+			t.Errorf("%s: %d packets between routers, want at most 9", protoName(proto), s.hops)
+		}
+		for _, n := range s.nodes {
+			if n.e.Live() > 1 {
+				t.Errorf("%s: %d sessions at %s, want at most 1\n%s", protoName(proto), n.e.Live(), n.name, n.explain())
+			}
+		}
+		s.advance(70e9)
+		for _, n := range s.nodes {
+			if n.e.Live() != 0 {
+				t.Errorf("%s: %d sessions stay at %s", protoName(proto), n.e.Live(), n.name)
+			}
+		}
+	}
+}

@@ -62,8 +62,20 @@ func (l *Lane) open() (err error) {
 	if l.netifs, err = mapMemory(l.maps[mapNetifs]); err != nil {
 		return err
 	}
-	l.tap, err = openTap(l.cfg)
-	return err
+	if l.tap, err = openTap(l.cfg); err != nil || l.tap == nil {
+		return err
+	}
+	return l.steer()
+}
+
+// steer gives the TAP the program that chooses queues; the TAP keeps it.
+func (l *Lane) steer() error {
+	prog, err := l.load(progSteer, constants{"workers": uint32(l.cfg.Workers)})
+	if err != nil {
+		return err
+	}
+	defer prog.Close()
+	return l.tap.steer(prog)
 }
 
 // Adopted tells that the table was made, and may be filled, by an earlier

@@ -24,6 +24,7 @@ type relay struct {
 	mu      sync.Mutex
 	seen    map[fast.Reason]int
 	large   int // super-packets
+	wrong   int // packets of unknown flows in the queue of known ones, and the reverse
 }
 
 type out struct {
@@ -33,7 +34,7 @@ type out struct {
 
 // start reads both queues of worker 0 until the test ends. Call it before
 // Attach, so that nothing is lost.
-func (r *relay) start(t *testing.T, row *fasttest.Row) {
+func (r *relay) start(t testing.TB, row *fasttest.Row) {
 	r.seen = make(map[fast.Reason]int)
 	r.sockets = make(map[uint16]int)
 	r.egress = map[uint16]out{1: {2, row.S0.MAC, row.A1.MAC}, 2: {1, row.C0.MAC, row.A0.MAC}}
@@ -76,22 +77,25 @@ func (r *relay) loop(ctx context.Context, queues ...*fast.Queue) error {
 		if _, err := unix.Poll(fds, 20); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
-		for _, q := range queues {
+		for i, q := range queues {
 			batch, err := q.Read()
 			if err != nil {
 				return err
 			}
-			for i := range batch {
-				r.receive(&batch[i])
+			for k := range batch {
+				r.receive(&batch[k], i == 0)
 			}
 		}
 	}
 	return nil
 }
 
-func (r *relay) receive(p *fast.Punted) {
+func (r *relay) receive(p *fast.Punted, known bool) {
 	r.mu.Lock()
 	r.seen[p.Reason]++
+	if known == (p.Reason == fast.PuntMiss || p.Reason == fast.PuntOwn || p.Reason == fast.PuntStation) {
+		r.wrong++
+	}
 	if p.GSO != packet.GSONone {
 		r.large++
 	}

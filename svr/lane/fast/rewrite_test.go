@@ -22,8 +22,6 @@ const (
 	tcShot      = 2
 )
 
-const etherLen = 14
-
 // frame describes a test packet: Ethernet with the interface's address (all
 // zero, as loopback has it, which test runs use) as destination.
 type frame struct {

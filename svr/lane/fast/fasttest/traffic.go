@@ -152,6 +152,7 @@ const (
 	Sent = iota
 	Got
 	Bad
+	Tags // sum of the numbers of the VLAN tags that tc_sink saw
 )
 
 // Count reads a counter.

@@ -22,7 +22,7 @@ struct {
 volatile const __u32 out, flows, random_order, source, target, mac[3];
 volatile const __u16 port;
 
-enum { SENT, GOT, BAD };
+enum { SENT, GOT, BAD, TAGS }; // TAGS: the sum of their numbers
 
 static __always_inline __u64 *counter(__u32 i) { return bpf_map_lookup_elem(&counters, &i); }
 
@@ -128,6 +128,8 @@ int tc_sink(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	if (n)
 		(*n)++;
+	if (skb->vlan_present && (n = counter(TAGS)))
+		*n += skb->vlan_tci & 0xfff;
 	return TC_ACT_SHOT;
 }
 
