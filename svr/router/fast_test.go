@@ -98,9 +98,6 @@ func killUnderLoad(t *testing.T, victim string) {
 	for _, ns := range []string{world.Client, world.Server} {
 		countUDP(t, w, ns, 5000)
 	}
-	if err := w.Rate(world.Client, "lan", 150); err != nil {
-		t.Logf("no rate limit: %v", err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 6*patience)
 	defer cancel()
 	var load sync.WaitGroup
@@ -111,10 +108,10 @@ func killUnderLoad(t *testing.T, victim string) {
 			t.Logf("stream: %+v", s)
 		}
 	})
-	for range 8 {
+	for range 20 {
 		load.Go(func() {
-			got, err := traffic.Put(ctx, w, world.Client, "10.20.0.5:5001", 4_000_000)
-			if err != nil || got.Sent != got.Arrived {
+			got, err := traffic.PutPaced(ctx, w, world.Client, "10.20.0.5:5001", 2_500_000, 5)
+			if err != nil || got.Seconds > 10 || got.Sent != got.Arrived {
 				t.Errorf("transfer: %v, %+v", err, got)
 			}
 		})
