@@ -8,9 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 var errUsage = errors.New("wrong number of arguments")
@@ -72,6 +71,9 @@ func put(args []string) (any, error) {
 	return t, nil
 }
 
+// soMaxPacingRate is SO_MAX_PACING_RATE.
+const soMaxPacingRate = 47
+
 // pace holds a connection to so many Mbit/s.
 func pace(c *net.TCPConn, mbit string) error {
 	n, err := strconv.Atoi(mbit)
@@ -83,7 +85,7 @@ func pace(c *net.TCPConn, mbit string) error {
 		return err
 	}
 	if e := raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, n*1e6/8)
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soMaxPacingRate, n*1e6/8)
 	}); e != nil {
 		return e
 	}
