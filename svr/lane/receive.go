@@ -57,7 +57,8 @@ func (p *Port) receiveLong(l *Lane, i *frameInfo, k *packet.Packet) {
 	head := vnetLen + p.linkLen()
 	at := Headroom - head
 	room := k.Buf[at : len(k.Buf)-Tailroom]
-	n, _, e := unix.Syscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)),
+	// Raw, as sendmmsg is: it never waits.
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)),
 		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	if e != 0 || int(n) > len(room) || int(n) < head {
 		p.counters.RxTruncated++

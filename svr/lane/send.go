@@ -81,10 +81,14 @@ func (l *Lane) Buffer(s Size) *packet.Packet {
 	return k
 }
 
-// longBuffer returns a large packet for receiving; half of them stay for the
-// handler.
+// longBatch is how many super-packets a batch takes: few, so that what was
+// copied in is still in the cache when it is copied out.
+const longBatch = 2
+
+// longBuffer returns a large packet for receiving; nil when the batch has had
+// its share. At least half of them stay for the handler.
 func (l *Lane) longBuffer() *packet.Packet {
-	if l.longs >= l.cfg.Large/2 {
+	if l.longs >= min(longBatch, l.cfg.Large/2) {
 		return nil
 	}
 	k := l.large.get()

@@ -136,6 +136,15 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 // Stats returns a snapshot. Writer only.
 func (t *Table) Stats() TableStats { return t.stats }
 
+// Free takes back slots that rested long enough and returns how many are free.
+// Writer only.
+func (t *Table) Free() int {
+	if t.stats.Used+t.stats.Resting >= t.stats.Capacity-drainBatch {
+		t.drain(drainBatch)
+	}
+	return t.stats.Capacity - t.stats.Used - t.stats.Resting
+}
+
 // Insert makes a direction. The slot number stays valid until Remove or Move;
 // owner is the caller's record and comes back from Owner. It fails with
 // ErrExists, ErrFull (counted as refused) or ErrForm (a protocol the action

@@ -22,9 +22,13 @@ type reusable interface {
 	SetIV([]byte)
 }
 
-// cbc holds both directions of one key. The standard encrypter with a new IV
-// each time is as fast as any chaining over cipher.Block; its decrypter is not.
+// cbc holds both directions of one key: the CPU's instructions by our own
+// functions where there are any, else the standard library. Its encrypter with a
+// new IV each time is as fast as any chaining over cipher.Block; its decrypter
+// is not.
 type cbc struct {
+	keys  *aesKeys // nil: use the fields below
+	chain [aes.BlockSize]byte
 	block cipher.Block
 	enc   reusable
 }
@@ -35,21 +39,35 @@ func newCBC(key []byte) (*cbc, error) {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
 	var iv [aes.BlockSize]byte
-	return &cbc{block: block, enc: cipher.NewCBCEncrypter(block, iv[:]).(reusable)}, nil
+	c := &cbc{block: block, enc: cipher.NewCBCEncrypter(block, iv[:]).(reusable)}
+	if haveStitch {
+		c.keys = newAESKeys(key)
+	}
+	return c, nil
 }
 
 // encrypt encrypts body, whole blocks, in place under the IV.
 func (c *cbc) encrypt(body, iv []byte) {
+	if c.keys != nil {
+		c.chain = [aes.BlockSize]byte(iv)
+		c.keys.encrypt(body, &c.chain)
+		return
+	}
 	c.enc.SetIV(iv)
 	c.enc.CryptBlocks(body, body)
 }
 
 // decrypt decrypts b, whole blocks of ciphertext and the IV behind them, in
-// place. It goes from the back, so that each block still finds the ciphertext
-// before it, and mixes by words: a fifth faster than the standard decrypter,
-// since the blocks do not wait for each other.
+// place. With the standard library it goes from the back, so that each block
+// still finds the ciphertext before it, and mixes by words: a fifth faster than
+// the standard decrypter, since the blocks do not wait for each other.
 func (c *cbc) decrypt(b []byte) {
 	end := len(b) - aes.BlockSize
+	if c.keys != nil {
+		c.chain = [aes.BlockSize]byte(b[end:])
+		c.keys.decrypt(b[:end], &c.chain)
+		return
+	}
 	for i := end - aes.BlockSize; i > 0; i -= aes.BlockSize {
 		block := b[i : i+aes.BlockSize : i+aes.BlockSize]
 		c.block.Decrypt(block, block)
@@ -82,13 +100,46 @@ func (p *Policy) EncryptCBC(buf []byte, n int, iv *[16]byte) []byte {
 	if p.cbc == nil || end > cap(buf) {
 		return nil
 	}
-	buf = buf[:end]
-	for i := n; i < n+pad; i++ {
-		buf[i] = byte(pad)
-	}
-	copy(buf[n+pad:], iv[:])
+	buf = padded(buf[:end], n, iv)
 	p.cbc.encrypt(buf[:n+pad], buf[n+pad:])
 	return buf
+}
+
+// padded writes padding behind the n bytes of plain text and the IV at the end.
+func padded(buf []byte, n int, iv *[16]byte) []byte {
+	at := len(buf) - aes.BlockSize
+	for i := n; i < at; i++ {
+		buf[i] = byte(at - n)
+	}
+	copy(buf[at:], iv[:])
+	return buf
+}
+
+// SealCBC is EncryptCBC and then AppendDigest over the result, in one pass where
+// the CPU can: ciphertext, IV, digest. Nothing (n == 0) stays nothing, without a
+// digest. nil if the capacity does not suffice or the cipher is GCM.
+func (p *Policy) SealCBC(buf []byte, n int, iv *[16]byte, unix int64) []byte {
+	pad := aes.BlockSize - n%aes.BlockSize
+	end := n + pad + aes.BlockSize
+	if end+p.size > cap(buf) {
+		return nil
+	}
+	if n == 0 {
+		return buf[:0]
+	}
+	if p.stitch == nil {
+		if buf = p.EncryptCBC(buf, n, iv); buf == nil {
+			return nil
+		}
+		return p.AppendDigest(buf, buf, unix)
+	}
+	buf = padded(buf[:end], n, iv)
+	var extra []byte
+	if p.cfg.Mode == ModeTimeBased {
+		binary.BigEndian.PutUint32(p.tick[:], Tick(unix))
+		extra = p.tick[:]
+	}
+	return append(buf, p.stitch.run(buf, n+pad, extra)[:p.size]...)
 }
 
 // DecryptCBC decrypts ciphertext and IV in place and returns the plaintext, a

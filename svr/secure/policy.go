@@ -11,6 +11,9 @@ type Policy struct {
 	cbc  *cbc     // nil unless a CBC cipher encrypts
 	kdf  *deriver // nil unless a GCM cipher encrypts
 	late lateSearch
+
+	stitch *stitch // nil unless CBC and SHA-256 work together
+	tick   [4]byte
 }
 
 // New checks cfg and makes a policy of it. Errors are *ConfigError, joined when
@@ -32,6 +35,9 @@ func New(cfg Config) (*Policy, error) {
 		p.kdf = newDeriver()
 	default:
 		p.cbc, err = newCBC(cfg.Key)
+		if err == nil && p.cbc.keys != nil && p.size > 0 && cfg.Digest != DigestSHA1 {
+			p.stitch = newStitch(p.cbc.keys, cfg.HMACKey)
+		}
 	}
 	return p, err
 }

@@ -118,9 +118,25 @@ func (e *Engine) unlinkUnanswered(i uint32) {
 	r.next, r.prev = none, none
 }
 
+// A flood may turn over an eighth of the table in a second, or so many slots
+// where that is more: no more rest at once because sessions gave way.
+const (
+	turnover      = 8
+	leastTurnover = 2048
+)
+
 // allocate returns a zeroed record. When the pool is full the oldest
-// unanswered session gives way if it is older than one second.
+// unanswered session gives way if it is older than one second. Its slots rest
+// for a second, so it is a later one that finds room: who comes into a full
+// table is refused before any work is done for it.
 func (e *Engine) allocate() (uint32, bool) {
+	if e.table.Free() < 2 {
+		e.stats.Add(SessionRefusedFull, 1)
+		if s := e.table.Stats(); s.Resting <= max(s.Capacity/turnover, leastTurnover) {
+			e.giveWay()
+		}
+		return none, false
+	}
 	if i, ok := e.takeRecord(); ok {
 		return i, true
 	}

@@ -226,7 +226,8 @@ func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
 		e.stats.Add(DropNoRoom, 1)
 		return
 	}
-	if o.seal && !e.seal(p, o) {
+	signed := o.seal && !o.g.signal && !fragment
+	if o.seal && !e.seal(p, o, signed) {
 		return
 	}
 	switch {
@@ -235,6 +236,10 @@ func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
 			return
 		}
 	case wire.HasCookie(p.Payload()):
+		if signed { // a digest covers what is inserted here
+			p.Trim(o.pol.DigestSize())
+			signed = false
+		}
 		if p.InsertData(wire.HeaderSize) == nil {
 			e.stats.Add(DropNoRoom, 1)
 			return
@@ -247,7 +252,7 @@ func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
 		e.fabricSend(p, o)
 		return
 	}
-	if !e.sign(p, o) {
+	if !signed && !e.sign(p, o) {
 		return
 	}
 	if touched {
@@ -256,20 +261,24 @@ func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
 	e.emit(p, o.r.slot[o.d], &o.a)
 }
 
-// seal encrypts the data of p.
-func (e *Engine) seal(p *packet.Packet, o *outgoing) bool {
+// seal encrypts the data of p, and with sign appends the service's digest.
+func (e *Engine) seal(p *packet.Packet, o *outgoing, sign bool) bool {
 	n := p.End - p.Data
 	if n == 0 {
 		return true
 	}
 	buf := p.Buf[p.Data:]
-	if encryptedLen(o.pol, n) > len(buf) {
+	if encryptedLen(o.pol, n)+o.pol.DigestSize() > len(buf) {
 		e.stats.Add(DropNoRoom, 1)
 		return false
 	}
 	if !o.pol.Cipher().GCM() {
 		e.cfg.IV.Next(&e.meta.iv)
-		p.End = p.Data + len(o.pol.EncryptCBC(buf, n, &e.meta.iv))
+		if sign {
+			p.End = p.Data + len(o.pol.SealCBC(buf, n, &e.meta.iv, e.unix))
+		} else {
+			p.End = p.Data + len(o.pol.EncryptCBC(buf, n, &e.meta.iv))
+		}
 		return true
 	}
 	k := e.keys.gcm(e.keys.out(o.r.key), o.d)

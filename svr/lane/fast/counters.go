@@ -8,7 +8,6 @@ type Counters struct {
 	In     uint64          // packets that a program decided about
 	TC     uint64          // forwarded with a socket buffer; a super-packet is one
 	XDP    uint64          // forwarded as XDP frame
-	Bytes  uint64          // IP bytes of both
 	Copied uint64          // of HostOwn: passed to the kernel and copied to the TAP
 	Reason [reasons]uint64 // by Reason
 	// Lost were punted and found the TAP's queue full or without reader.
@@ -45,9 +44,10 @@ func (l *Lane) Counters() (Counters, error) {
 	var c Counters
 	for i := range cpus {
 		n := &cpus[i]
-		for k, p := range []*uint64{&c.In, &c.TC, &c.XDP, &c.Copied, &c.Bytes} {
-			*p += n[k]
-		}
+		c.In += n[countTC] + n[countForwardXDP] + n[countDropXDP]
+		c.TC += n[countForwardTC]
+		c.XDP += n[countForwardXDP]
+		c.Copied += n[countCopied]
 		for r, v := range n[countReasons:] {
 			c.Reason[r] += v
 		}

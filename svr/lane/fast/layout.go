@@ -107,9 +107,7 @@ type (
 	}
 	vlanKey   struct{ Index, VLAN uint32 }
 	vlanValue struct{ Netif, Flags uint16 }
-	// counts are in order: in, forwarded by TC, by XDP, copied, bytes, three
-	// spare ones, by reason.
-	counts [countReasons + reasons]uint64
+	counts    [countReasons + reasons]uint64
 )
 
 const (
@@ -119,7 +117,13 @@ const (
 	ownBreakout = 2
 	vlanStation = 1
 
-	countReasons = 8 // place of the reasons in counts
+	// places in counts
+	countTC         = 0 // packets that TC decided about
+	countForwardTC  = 1
+	countForwardXDP = 2
+	countDropXDP    = 3
+	countCopied     = 4
+	countReasons    = 8
 )
 
 // Sizes of the values, the same on every architecture.

@@ -75,13 +75,12 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 		}
 		return 0
 	}
-	u16 := func(b []byte) uint32 { return uint32(binary.NativeEndian.Uint16(b)) }
 	return constants{
 		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
 		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
 		"weak":    weaklyOrdered(),
 		"ifindex": uint32(c.Index), "ingress": uint32(c.Untagged), "untagged": flag(c.Untagged != NoNetif),
 		"l3dev": flag(c.L3), "below": flag(c.XDP), "magic": rand.Uint32() | 1, "tap": l.tap.ifindex(),
-		"mac_a": u16(c.MAC[0:]) | u16(c.MAC[2:])<<16, "mac_b": u16(c.MAC[4:]),
+		"mac_a": uint32(binary.NativeEndian.Uint16(c.MAC[:])), "mac_b": binary.NativeEndian.Uint32(c.MAC[2:]),
 	}, nil
 }

@@ -107,10 +107,10 @@ enum {
 	REASONS = 64,
 };
 
-// Counters of one CPU.
+// Counters of one CPU. A packet that XDP passes up is TC's to count.
 struct counts {
-	__u64 in, fwd_tc, fwd_xdp, copied; // copied to the TAP and passed to the host
-	__u64 bytes;                       // forwarded IP bytes
+	__u64 in_tc, fwd_tc, fwd_xdp, drop_xdp;
+	__u64 copied; // to the TAP, and passed to the host
 	__u64 spare[3];
 	__u64 reason[REASONS];
 };

@@ -51,8 +51,8 @@ volatile const __u32 l3dev;   // no link header
 volatile const __u32 below;   // an XDP program of ours runs on it, too
 volatile const __u32 magic;   // of its notes
 volatile const __u32 tap;     // interface to punt to, 0: none
-volatile const __u32 mac_a;   // own address, four bytes in memory order
-volatile const __u32 mac_b;   // and the other two
+volatile const __u32 mac_a;   // own address, two bytes in memory order
+volatile const __u32 mac_b;   // and the other four
 
 // place returns the address at bytes behind the start of a large value, hidden from
 // the compiler, which believes the value small. The caller has checked at.

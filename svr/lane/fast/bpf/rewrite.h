@@ -24,23 +24,15 @@ INLINE int find_hop(const struct act *a, struct hop *h)
 	return h->out->ifindex ? 0 : PUNT_HOP;
 }
 
-// put_macs writes both Ethernet addresses; p is 2-aligned.
+// put_macs writes both Ethernet addresses. The pieces are aligned when the IP
+// header behind them is.
 INLINE void put_macs(void *p, const struct hop *h)
 {
-	__u16 *d = p, *s = (void *)h->out->mac;
-	__u64 w = h->word;
-	if (LITTLE) {
-		d[0] = w;
-		d[1] = w >> 16;
-		d[2] = w >> 32;
-	} else {
-		d[0] = w >> 48;
-		d[1] = w >> 32;
-		d[2] = w >> 16;
-	}
-	d[3] = s[0];
-	d[4] = s[1];
-	d[5] = s[2];
+	const void *mac = h->out->mac;
+	*(__u16 *)p = LITTLE ? h->word : h->word >> 48;
+	*(__u32 *)(p + 2) = h->word >> 16;
+	*(__u32 *)(p + 6) = *(const __u32 *)mac;
+	*(__u16 *)(p + 10) = *(const __u16 *)(mac + 4);
 }
 
 // rewrite_ip changes addresses and hop limit of a header whose family stays.

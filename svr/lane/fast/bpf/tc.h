@@ -111,7 +111,6 @@ INLINE int send(struct __sk_buff *skb, struct counts *n, const int v6, void *ip,
 	    !link_tc(skb, h, new6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP)))
 		return drop(n, DROP_ROOM);
 	n->fwd_tc++;
-	n->bytes += v->len;
 	return bpf_redirect(out, 0);
 }
 
@@ -186,7 +185,7 @@ int wm_tc1(struct __sk_buff *skb)
 	struct counts *n = counters();
 	if (!n)
 		return TC_ACT_SHOT;
-	n->in++;
+	n->in_tc++;
 	__u32 ifc = ingress, station = 0, type = skb->protocol;
 	if (skb->pkt_type == 3) // PACKET_OTHERHOST
 		return host(n, HOST_OTHER);

@@ -3,7 +3,7 @@
 #pragma once
 #include "rewrite.h"
 
-INLINE int up(struct xdp_md *ctx, __u32 verdict)
+static __noinline int up(struct xdp_md *ctx, __u32 verdict)
 {
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct note)))
 		return XDP_PASS;
@@ -73,7 +73,7 @@ INLINE int reshape(struct xdp_md *ctx, const int v6, __u32 l2, const struct carr
 
 INLINE int drop_xdp(struct counts *n)
 {
-	n->in++;
+	n->drop_xdp++;
 	n->reason[DROP_ROOM]++;
 	return XDP_DROP;
 }
@@ -131,9 +131,7 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 		put_macs(data, &h);
 	}
 	account(s, &v, 1);
-	n->in++;
 	n->fwd_xdp++;
-	n->bytes += v.len;
 	return bpf_redirect_map(&wm_devs, h.netif, 0);
 }
 
@@ -144,7 +142,7 @@ int wm_xdp1(struct xdp_md *ctx)
 	__u16 *w = data;
 	if (data + 18 > end)
 		return XDP_PASS;
-	if ((w[0] | (__u32)w[1] << 16) != mac_a || w[2] != mac_b)
+	if (w[0] != mac_a || *(__u32 *)(w + 1) != mac_b)
 		return XDP_PASS; // group, or another station
 	__u32 l2 = 14, ifc = ingress;
 	__u16 type = w[6];

@@ -1,0 +1,55 @@
+package secure
+
+// The functions below are in stitch_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
+// SSSE3 and AVX, see haveStitch. Lengths are not checked.
+
+// cbcEncrypt encrypts whole 16-byte blocks in place. chain is the IV and, on
+// return, the last block of ciphertext.
+//
+//go:noescape
+func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
+
+// cbcEncryptHash encrypts blocks of 64 bytes at data in place and meanwhile adds
+// the same number of blocks that begin 64 bytes before data to a SHA-256 state.
+//
+//go:noescape
+func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, data *byte, blocks int)
+
+// cbcDecrypt decrypts whole 16-byte blocks in place, eight at a time.
+//
+//go:noescape
+func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
+
+// shaBlocks adds blocks of 64 bytes to a SHA-256 state.
+//
+//go:noescape
+func shaBlocks(state *[8]uint32, data *byte, blocks int)
+
+// subWord is SubWord of FIPS 197, in constant time.
+func subWord(w uint32) uint32
+
+// inverseKey applies InvMixColumns to a round key.
+//
+//go:noescape
+func inverseKey(key *byte)
+
+func cpuid(leaf, sub uint32) (a, b, c, d uint32)
+func xgetbv() uint32
+
+// haveStitch tells whether the CPU has what the functions above need.
+var haveStitch = detect()
+
+func detect() bool {
+	const (
+		ssse3, sse41, aesni, osxsave, avx = 1 << 9, 1 << 19, 1 << 25, 1 << 27, 1 << 28
+		first                             = ssse3 | sse41 | aesni | osxsave | avx
+		sha                               = 1 << 29
+		saved                             = 6 // the kernel saves XMM and YMM registers
+	)
+	if top, _, _, _ := cpuid(0, 0); top < 7 {
+		return false
+	}
+	_, _, c, _ := cpuid(1, 0)
+	_, b, _, _ := cpuid(7, 0)
+	return c&first == first && b&sha != 0 && xgetbv()&saved == saved
+}

@@ -1,0 +1,322 @@
+#include "textflag.h"
+
+// Register use of the SHA part: X0 message and constants (implicit operand of
+// SHA256RNDS2), X1 state ABEF, X2 state CDGH, X3-X6 message words, X7 scratch,
+// X8 byte order. AES part: X9 chain, X13 last round key, X14 first round key,
+// AX round keys, CX rounds. The two parts share nothing, so that the CPU runs
+// the latency of the one in the shadow of the other.
+
+DATA order<>+0(SB)/8, $0x0405060700010203
+DATA order<>+8(SB)/8, $0x0c0d0e0f08090a0b
+GLOBL order<>(SB), RODATA|NOPTR, $16
+
+// LOADSTATE turns eight words at R into ABEF and CDGH.
+#define LOADSTATE(R) \
+	MOVOU 0(R), X7;      \
+	MOVOU 16(R), X2;     \
+	PSHUFD $0xb1, X7, X7; \
+	PSHUFD $0x1b, X2, X2; \
+	MOVO X7, X1;         \
+	PALIGNR $8, X2, X1;  \
+	PBLENDW $0xf0, X7, X2
+
+// STORESTATE is the reverse.
+#define STORESTATE(R) \
+	PSHUFD $0x1b, X1, X1; \
+	PSHUFD $0xb1, X2, X2; \
+	MOVO X1, X7;         \
+	PBLENDW $0xf0, X2, X1; \
+	PALIGNR $8, X7, X2;  \
+	MOVOU X1, 0(R);      \
+	MOVOU X2, 16(R)
+
+// LOADWORDS reads 16 bytes of the message.
+#define LOADWORDS(off, M) \
+	MOVOU off(DX), M; \
+	PSHUFB X8, M
+
+// ROUNDS4 does four rounds with the words in M; R8 points to the constants.
+#define FIRST2(k, M) \
+	VPADDD k(R8), M, X0; \
+	SHA256RNDS2 X0, X1, X2
+#define LAST2 \
+	PSHUFD $0x0e, X0, X0; \
+	SHA256RNDS2 X0, X2, X1
+
+// NEXTWORDS completes the words N from the newest A and those before, B.
+#define NEXTWORDS(A, B, N) \
+	MOVO A, X7;        \
+	PALIGNR $4, B, X7; \
+	PADDD X7, N;       \
+	SHA256MSG2 A, N
+
+#define SHA0 \
+	LOADWORDS(0, X3);  FIRST2(0, X3);  LAST2; \
+	LOADWORDS(16, X4); FIRST2(16, X4); LAST2; SHA256MSG1 X4, X3; \
+	LOADWORDS(32, X5); FIRST2(32, X5); LAST2; SHA256MSG1 X5, X4; \
+	LOADWORDS(48, X6); FIRST2(48, X6); NEXTWORDS(X6, X5, X3); LAST2; SHA256MSG1 X6, X5
+
+#define SHA4(k) \
+	FIRST2(k, X3);    NEXTWORDS(X3, X6, X4); LAST2; SHA256MSG1 X3, X6; \
+	FIRST2(k+16, X4); NEXTWORDS(X4, X3, X5); LAST2; SHA256MSG1 X4, X3; \
+	FIRST2(k+32, X5); NEXTWORDS(X5, X4, X6); LAST2; SHA256MSG1 X5, X4; \
+	FIRST2(k+48, X6); NEXTWORDS(X6, X5, X3); LAST2; SHA256MSG1 X6, X5
+
+#define SHA12 \
+	FIRST2(192, X3); NEXTWORDS(X3, X6, X4); LAST2; SHA256MSG1 X3, X6; \
+	FIRST2(208, X4); NEXTWORDS(X4, X3, X5); LAST2; \
+	FIRST2(224, X5); NEXTWORDS(X5, X4, X6); LAST2; \
+	FIRST2(240, X6); LAST2
+
+// AESIN mixes a block of plain text into the chain, AESOUT stores the result.
+#define AESIN(off) \
+	VPXOR off(DI), X9, X9; \
+	VPXOR X14, X9, X9
+#define AES9 \
+	VAESENC 16(AX), X9, X9;  VAESENC 32(AX), X9, X9;  VAESENC 48(AX), X9, X9; \
+	VAESENC 64(AX), X9, X9;  VAESENC 80(AX), X9, X9;  VAESENC 96(AX), X9, X9; \
+	VAESENC 112(AX), X9, X9; VAESENC 128(AX), X9, X9; VAESENC 144(AX), X9, X9
+#define AES4 \
+	VAESENC 160(AX), X9, X9; VAESENC 176(AX), X9, X9; \
+	VAESENC 192(AX), X9, X9; VAESENC 208(AX), X9, X9
+#define AESOUT(off) \
+	VAESENCLAST X13, X9, X9; \
+	MOVOU X9, off(DI)
+
+// AESSETUP loads what the AES part needs: keys in AX, rounds in CX, chain in BX.
+#define AESSETUP \
+	MOVOU 0(AX), X14; \
+	MOVQ CX, R9;      \
+	SHLQ $4, R9;      \
+	MOVOU (AX)(R9*1), X13; \
+	MOVOU 0(BX), X9
+
+// func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
+TEXT ·cbcEncrypt(SB), NOSPLIT, $0-40
+	MOVQ keys+0(FP), AX
+	MOVQ rounds+8(FP), CX
+	MOVQ chain+16(FP), BX
+	MOVQ data+24(FP), DI
+	MOVQ blocks+32(FP), SI
+	AESSETUP
+	TESTQ SI, SI
+	JZ done
+next:
+	AESIN(0)
+	AES9
+	CMPQ CX, $14
+	JNE last
+	AES4
+last:
+	AESOUT(0)
+	ADDQ $16, DI
+	DECQ SI
+	JNZ next
+done:
+	MOVOU X9, 0(BX)
+	RET
+
+// func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, data *byte, blocks int)
+// DI: what is encrypted; DX: what is hashed, 64 bytes behind.
+TEXT ·cbcEncryptHash(SB), NOSPLIT, $0-48
+	MOVQ keys+0(FP), AX
+	MOVQ rounds+8(FP), CX
+	MOVQ chain+16(FP), BX
+	MOVQ state+24(FP), R10
+	MOVQ data+32(FP), DI
+	MOVQ blocks+40(FP), SI
+	LEAQ -64(DI), DX
+	LEAQ ·sha256K(SB), R8
+	MOVOU order<>(SB), X8
+	AESSETUP
+	LOADSTATE(R10)
+	TESTQ SI, SI
+	JZ done
+next:
+	MOVO X1, X10
+	MOVO X2, X11
+	AESIN(0)
+	AES9
+	CMPQ CX, $14
+	JNE l0
+	AES4
+l0:
+	AESOUT(0)
+	SHA0
+	AESIN(16)
+	AES9
+	CMPQ CX, $14
+	JNE l1
+	AES4
+l1:
+	AESOUT(16)
+	SHA4(64)
+	AESIN(32)
+	AES9
+	CMPQ CX, $14
+	JNE l2
+	AES4
+l2:
+	AESOUT(32)
+	SHA4(128)
+	AESIN(48)
+	AES9
+	CMPQ CX, $14
+	JNE l3
+	AES4
+l3:
+	AESOUT(48)
+	SHA12
+	PADDD X10, X1
+	PADDD X11, X2
+	ADDQ $64, DI
+	ADDQ $64, DX
+	DECQ SI
+	JNZ next
+done:
+	MOVOU X9, 0(BX)
+	STORESTATE(R10)
+	RET
+
+// func shaBlocks(state *[8]uint32, data *byte, blocks int)
+TEXT ·shaBlocks(SB), NOSPLIT, $0-24
+	MOVQ state+0(FP), R10
+	MOVQ data+8(FP), DX
+	MOVQ blocks+16(FP), SI
+	LEAQ ·sha256K(SB), R8
+	MOVOU order<>(SB), X8
+	LOADSTATE(R10)
+	TESTQ SI, SI
+	JZ done
+next:
+	MOVO X1, X10
+	MOVO X2, X11
+	SHA0
+	SHA4(64)
+	SHA4(128)
+	SHA12
+	PADDD X10, X1
+	PADDD X11, X2
+	ADDQ $64, DX
+	DECQ SI
+	JNZ next
+done:
+	STORESTATE(R10)
+	RET
+
+// DEC8 runs one round key over eight blocks.
+#define DEC8(op, K) \
+	op K, X0, X0; op K, X1, X1; op K, X2, X2; op K, X3, X3; \
+	op K, X4, X4; op K, X5, X5; op K, X6, X6; op K, X7, X7
+
+// func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
+// keys are those of the equivalent inverse cipher, in the order of use.
+TEXT ·cbcDecrypt(SB), NOSPLIT, $0-40
+	MOVQ keys+0(FP), AX
+	MOVQ rounds+8(FP), CX
+	MOVQ chain+16(FP), BX
+	MOVQ data+24(FP), DI
+	MOVQ blocks+32(FP), SI
+	MOVQ CX, R9
+	SHLQ $4, R9
+	ADDQ AX, R9         // last round key
+	MOVOU 0(BX), X9     // cipher text before the block
+	MOVOU 0(AX), X14
+	MOVOU (R9), X13
+eight:
+	CMPQ SI, $8
+	JLT one
+	VPXOR 0(DI), X14, X0
+	VPXOR 16(DI), X14, X1
+	VPXOR 32(DI), X14, X2
+	VPXOR 48(DI), X14, X3
+	VPXOR 64(DI), X14, X4
+	VPXOR 80(DI), X14, X5
+	VPXOR 96(DI), X14, X6
+	VPXOR 112(DI), X14, X7
+	LEAQ 16(AX), DX
+round8:
+	MOVOU (DX), X10
+	DEC8(VAESDEC, X10)
+	ADDQ $16, DX
+	CMPQ DX, R9
+	JNE round8
+	DEC8(VAESDECLAST, X13)
+	VPXOR X9, X0, X0
+	VPXOR 0(DI), X1, X1
+	VPXOR 16(DI), X2, X2
+	VPXOR 32(DI), X3, X3
+	VPXOR 48(DI), X4, X4
+	VPXOR 64(DI), X5, X5
+	VPXOR 80(DI), X6, X6
+	VPXOR 96(DI), X7, X7
+	MOVOU 112(DI), X9
+	MOVOU X0, 0(DI)
+	MOVOU X1, 16(DI)
+	MOVOU X2, 32(DI)
+	MOVOU X3, 48(DI)
+	MOVOU X4, 64(DI)
+	MOVOU X5, 80(DI)
+	MOVOU X6, 96(DI)
+	MOVOU X7, 112(DI)
+	ADDQ $128, DI
+	SUBQ $8, SI
+	JMP eight
+one:
+	TESTQ SI, SI
+	JZ done
+	MOVOU 0(DI), X10
+	VPXOR X14, X10, X0
+	LEAQ 16(AX), DX
+round1:
+	VAESDEC (DX), X0, X0
+	ADDQ $16, DX
+	CMPQ DX, R9
+	JNE round1
+	VAESDECLAST X13, X0, X0
+	VPXOR X9, X0, X0
+	MOVOU X0, 0(DI)
+	MOVO X10, X9
+	ADDQ $16, DI
+	DECQ SI
+	JMP one
+done:
+	RET
+
+// func subWord(w uint32) uint32
+// The S-box over four equal columns, which ShiftRows leaves alone.
+TEXT ·subWord(SB), NOSPLIT, $0-12
+	MOVL w+0(FP), AX
+	MOVQ AX, X0
+	PSHUFD $0, X0, X0
+	PXOR X1, X1
+	AESENCLAST X1, X0
+	MOVQ X0, AX
+	MOVL AX, ret+8(FP)
+	RET
+
+// func inverseKey(key *byte)
+TEXT ·inverseKey(SB), NOSPLIT, $0-8
+	MOVQ key+0(FP), AX
+	MOVOU 0(AX), X0
+	AESIMC X0, X0
+	MOVOU X0, 0(AX)
+	RET
+
+// func cpuid(leaf, sub uint32) (a, b, c, d uint32)
+TEXT ·cpuid(SB), NOSPLIT, $0-24
+	MOVL leaf+0(FP), AX
+	MOVL sub+4(FP), CX
+	CPUID
+	MOVL AX, a+8(FP)
+	MOVL BX, b+12(FP)
+	MOVL CX, c+16(FP)
+	MOVL DX, d+20(FP)
+	RET
+
+// func xgetbv() uint32
+TEXT ·xgetbv(SB), NOSPLIT, $0-4
+	MOVL $0, CX
+	XGETBV
+	MOVL AX, ret+0(FP)
+	RET
