@@ -28,8 +28,8 @@ func whichLane(_ context.Context, l *lab) (string, error) {
 		if text != "" {
 			text += "; "
 		}
-		text += fmt.Sprintf("%s: kernel %d packets, %.1f MB, service lane %d", r.name,
-			n["fast/forwarded-tc"]+n["fast/forwarded-xdp"], float64(n["fast/forwarded-bytes"])/1e6, n["packets/forwarded"])
+		text += fmt.Sprintf("%s: kernel %d packets, service lane %d", r.name,
+			n["fast/forwarded-tc"]+n["fast/forwarded-xdp"], n["packets/forwarded"])
 	}
 	return text, nil
 }

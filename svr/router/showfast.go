@@ -20,7 +20,7 @@ func (r *Router) fastStats(row func(name string, value uint64) error) error {
 		name  string
 		value uint64
 	}{
-		{"fast/in", c.In}, {"fast/forwarded-tc", c.TC}, {"fast/forwarded-xdp", c.XDP}, {"fast/forwarded-bytes", c.Bytes},
+		{"fast/in", c.In}, {"fast/forwarded-tc", c.TC}, {"fast/forwarded-xdp", c.XDP},
 		{"fast/copied", c.Copied}, {"fast/punts-lost", c.Lost},
 	}
 	for _, l := range list {
