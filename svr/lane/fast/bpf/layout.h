@@ -14,6 +14,8 @@
 #define BARRIER() asm volatile("" ::: "memory")
 // HIDE keeps the compiler from knowing where a value came from.
 #define HIDE(v) asm volatile("" : "+r"(v))
+// HIDE_MEMORY makes the compiler keep an object in memory.
+#define HIDE_MEMORY(p) asm volatile("" : : "r"(p) : "memory")
 
 // A slot of the table, and the second one of a pair (svr/pool/layout.go).
 struct slot {

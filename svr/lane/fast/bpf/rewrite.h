@@ -36,13 +36,13 @@ INLINE void put_macs(void *p, const struct hop *h)
 }
 
 // rewrite_ip changes addresses and hop limit of a header whose family stays.
-INLINE void rewrite_ip(const int v6, void *ip, const struct act *a)
+INLINE void rewrite_ip(const int v6, void *ip, const struct act *a, const struct six *six)
 {
 	__u8 *b = ip;
 	__u32 *w = ip;
 	if (v6) {
 		b[7]--;
-		const __u32 *s = (const void *)a->src6, *d = (const void *)a->dst6;
+		const __u32 *s = (const void *)six->w, *d = s + 4;
 #pragma unroll
 		for (int i = 0; i < 4; i++) {
 			w[2 + i] = s[i];
@@ -88,14 +88,14 @@ INLINE void put_ip4(void *ip, const struct carried *c, const struct act *a)
 }
 
 // put_ip6 writes a fresh IPv6 header: flow label 0.
-INLINE void put_ip6(void *ip, const struct carried *c, const struct act *a)
+INLINE void put_ip6(void *ip, const struct carried *c, const struct six *six)
 {
 	__u32 *w = ip;
 	__u16 *h = ip;
 	w[0] = bpf_htonl(0x60000000 | (__u32)c->tos << 20);
 	h[2] = bpf_htons(c->l4_len);
 	h[3] = bpf_htons(c->proto << 8 | c->ttl);
-	const __u32 *s = (const void *)a->src6, *d = (const void *)a->dst6;
+	const __u32 *s = (const void *)six->w, *d = s + 4;
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		w[2 + i] = s[i];

@@ -13,7 +13,12 @@ struct act {
 	__u32 src, dst, ports; // new, IPv4 addresses
 	__u16 hop, flags, addr_delta, l4_delta;
 	__u32 form, slot;
-	__u64 src6[2], dst6[2]; // new, IPv6 addresses
+};
+
+// six holds the new IPv6 addresses, source first. It is memory, not registers:
+// most packets do not need it.
+struct six {
+	__u64 w[4];
 };
 
 INLINE void make_key(const int v6, __u32 *ip, __u16 ifc, __u8 proto, struct key *k)
@@ -45,17 +50,17 @@ INLINE __u64 hash_of(const int v6, const struct key *k)
 }
 
 INLINE __u32 want_of(__u64 hash) { return ENTRY_USED | ((__u32)(hash >> 32) & 0x1ff) << 22; }
-INLINE __u32 bucket1(__u64 hash) { return (hash >> 32) * buckets >> 32; }
-INLINE __u32 bucket2(__u64 hash) { return (hash & 0xffffffff) * buckets >> 32; }
-
-INLINE __u64 *bucket_at(__u32 b)
+// bucket_at returns the bucket that half a hash chooses.
+INLINE __u64 *bucket_at(__u32 half)
 {
-	return b < buckets ? place(wm_table, INDEX_OFF + (__u64)b * 32) : 0;
+	__u64 n = buckets, b = half * n >> 32;
+	return b < n ? place(wm_table, INDEX_OFF + b * 32) : 0;
 }
 
 INLINE void *slot_at(__u32 n)
 {
-	return n < slots ? place(wm_table, base + (__u64)n * 64) : 0;
+	__u64 at = n;
+	return at < slots ? place(wm_table, base + at * 64) : 0;
 }
 
 // generation reads slot.gen such that no later load is done before it and no
@@ -97,7 +102,7 @@ INLINE int same_key(const int v6, struct slot *s, const struct key *k, __u32 n)
 }
 
 // read_slot copies slot n when it holds the key.
-INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, struct slot **out)
+INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, struct six *six, struct slot **out)
 {
 	struct slot *s = slot_at(n);
 	if (!s)
@@ -116,10 +121,10 @@ INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, 
 		struct pair *q = slot_at(n + 1);
 		if (!q)
 			return DIFFERS;
-		a->src6[0] = q->new_src[0];
-		a->src6[1] = q->new_src[1];
-		a->dst6[0] = q->new_dst[0];
-		a->dst6[1] = q->new_dst[1];
+		six->w[0] = q->new_src[0];
+		six->w[1] = q->new_src[1];
+		six->w[2] = q->new_dst[0];
+		six->w[3] = q->new_dst[1];
 	}
 	if (generation(s) != gen || gen & 1)
 		return BUSY;
@@ -130,22 +135,36 @@ INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, 
 	return MATCH;
 }
 
-// candidate returns the slot of the entry that matches, in the lower or the upper
-// half, nonsense when two do, 0 when none does: the key decides. It has no
-// branches, because which way holds a key is nothing a CPU can predict, and a
-// wrong guess would keep it from fetching the slot. Two entries at a time: their
-// upper ten bits become 0 by the xor when they match.
-INLINE __u64 candidate(const __u64 *e, __u64 want)
+// candidate adds the slot of an entry that matches to found: x, the xor of entry
+// and want, is then below 1 << 22. Without branches, because which way holds a
+// key is nothing a CPU can predict, and a wrong guess would keep it from
+// fetching the slot. Two matches give nonsense, none 0: the key decides. In
+// assembly, because the compiler would spread it over half the stack.
+#define CANDIDATE(found, bucket, want, way)                                                        \
+	do {                                                                                       \
+		__u64 m_, x_;                                                                      \
+		asm volatile("%[m] = *(u32 *)(%[b] + " #way " * 4)\n"                              \
+			     "%[m] ^= %[w]\n"                                                      \
+			     "%[x] = %[m]\n"                                                       \
+			     "%[m] += -4194304\n"                                                  \
+			     "%[m] s>>= 63\n"                                                      \
+			     "%[m] &= %[x]\n"                                                      \
+			     "%[f] |= %[m]\n"                                                      \
+			     : [f] "+r"(found), [m] "=&r"(m_), [x] "=&r"(x_)                        \
+			     : [b] "r"(bucket), [w] "r"(want)                                       \
+			     : "memory");                                                          \
+	} while (0)
+
+INLINE __u64 candidates(__u64 found, const __u64 *bucket, __u64 want)
 {
-	const __u64 one = 0x100000001ull, ten = 0x3ff * one;
-	__u64 found = 0;
-#pragma unroll
-	for (int i = 0; i < WAYS / 2; i++) {
-		__u64 x = ((volatile const __u64 *)e)[i] ^ want;
-		__u64 differs = ((x >> 22 & ten) + ten) >> 10 & one;
-		HIDE(differs);
-		found |= x & (one - differs) * ENTRY_SLOT;
-	}
+	CANDIDATE(found, bucket, want, 0);
+	CANDIDATE(found, bucket, want, 1);
+	CANDIDATE(found, bucket, want, 2);
+	CANDIDATE(found, bucket, want, 3);
+	CANDIDATE(found, bucket, want, 4);
+	CANDIDATE(found, bucket, want, 5);
+	CANDIDATE(found, bucket, want, 6);
+	CANDIDATE(found, bucket, want, 7);
 	return found;
 }
 
@@ -187,7 +206,7 @@ enum { TRIES = 3 };
 INLINE int search(const int v6, const struct key *k, __u64 hash)
 {
 	int result = -DIFFERS;
-	__u64 *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash));
+	__u64 *b1 = bucket_at(hash >> 32), *b2 = bucket_at(hash);
 	if (!b1 || !b2)
 		return result;
 #pragma clang loop unroll(disable)
@@ -207,24 +226,25 @@ static __noinline int search4(const struct key *k, __u64 hash) { return search(0
 static __noinline int search6(const struct key *k, __u64 hash) { return search(1, k, hash); }
 
 // look_up finds the slot of a key. Returns 0 or a reason.
-INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct slot **s)
+INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)
 {
-	__u64 hash = hash_of(v6, k);
-	__u32 want = want_of(hash), n;
+	__u64 hash = hash_of(v6, k), want = want_of(hash);
+	__u64 *b1 = bucket_at(hash >> 32), *b2 = bucket_at(hash);
 	v->hash = hash & 0xffffff;
-	__u64 *b1 = bucket_at(bucket1(hash)), *b2 = bucket_at(bucket2(hash)), found;
 	if (!b1 || !b2)
 		return PUNT_MISS;
-	found = (__u64)want << 32 | want;
-	found = candidate(b1, found) | candidate(b2, found);
-	n = (__u32)(found | found >> 32);
-	if (read_slot(v6, n, k, a, s) == MATCH)
-		return 0;
-	struct key copy = *k; // the address of k itself stays unknown: registers
-	int r = v6 ? search6(&copy, hash) : search4(&copy, hash);
-	if (r < 0)
-		return r == -BUSY ? PUNT_BUSY : PUNT_MISS;
-	return read_slot(v6, r, k, a, s) == MATCH ? 0 : PUNT_BUSY;
+	__u32 n = candidates(candidates(0, b1, want), b2, want);
+#pragma clang loop unroll(disable)
+	for (int again = 0; read_slot(v6, n, k, a, six, s) != MATCH; again = 1) {
+		if (again)
+			return PUNT_BUSY;
+		struct key copy = *k; // the address of k itself stays unknown: registers
+		int r = v6 ? search6(&copy, hash) : search4(&copy, hash);
+		if (r < 0)
+			return r == -BUSY ? PUNT_BUSY : PUNT_MISS;
+		n = r;
+	}
+	return 0;
 }
 
 // refuse tells why a hit may not be forwarded here; length is that of the longest

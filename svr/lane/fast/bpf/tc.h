@@ -68,7 +68,8 @@ INLINE int link_tc(struct __sk_buff *skb, const struct hop *h, __u16 type)
 }
 
 // exchange gives the packet an IP header of the other family.
-INLINE int exchange(struct __sk_buff *skb, const int v6, const struct carried *c, const struct act *a)
+INLINE int exchange(struct __sk_buff *skb, const int v6, const struct carried *c, const struct act *a,
+		    const struct six *six)
 {
 	const __u32 hl = v6 ? 20 : 40;
 	if (bpf_skb_change_proto(skb, v6 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6), 0))
@@ -85,26 +86,26 @@ INLINE int exchange(struct __sk_buff *skb, const int v6, const struct carried *c
 	if (v6)
 		put_ip4(ip, c, a);
 	else
-		put_ip6(ip, c, a);
+		put_ip6(ip, c, six);
 	*(__u32 *)(ip + hl) = a->ports;
 	return 1;
 }
 
 // send rewrites a packet that passed every test and redirects it.
 INLINE int send(struct __sk_buff *skb, struct counts *n, const int v6, void *ip, const struct view *v,
-		const struct act *a, const struct hop *h, struct slot *s)
+		const struct act *a, const struct six *six, const struct hop *h, struct slot *s)
 {
 	int new6 = !!(a->form & FORM_NEW6);
 	__u32 l3 = link_len(), segments = skb->gso_segs;
 	__u32 out = h->out->ifindex;
 	account(s, v, segments ? segments : 1);
 	if (new6 == v6) {
-		rewrite_ip(v6, ip, a);
+		rewrite_ip(v6, ip, a, six);
 		*(__u32 *)(ip + (v6 ? 40 : 20)) = a->ports;
 	} else {
 		struct carried c = {};
 		carry(v6, ip, v, &c);
-		if (!exchange(skb, v6, &c, a))
+		if (!exchange(skb, v6, &c, a, six))
 			return drop(n, DROP_ROOM);
 	}
 	if (!l4_tc(skb, l3 + (new6 ? 40 : 20) + (v->proto == IPPROTO_TCP ? 16 : 6), v, a) ||
@@ -161,9 +162,11 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
 	struct act a = {};
+	struct six six = {};
+	HIDE_MEMORY(&six);
 	struct slot *s = 0;
-	if (!(note & NOTE_HIT) || read_slot(v6, note & ENTRY_SLOT, &k, &a, &s) != MATCH) {
-		why = look_up(v6, &k, &v, &a, &s);
+	if (!(note & NOTE_HIT) || read_slot(v6, note & ENTRY_SLOT, &k, &a, &six, &s) != MATCH) {
+		why = look_up(v6, &k, &v, &a, &six, &s);
 		if (why)
 			return v6 ? missed6(skb, n, where, why << 24 | v.hash) : missed4(skb, n, where, why << 24 | v.hash);
 	}
@@ -176,7 +179,7 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	why = control(skb, l3 + v.data, l3 + v.len - 8);
 	if (why)
 		return punt(skb, n, ifc, why, v.hash);
-	return send(skb, n, v6, ip, &v, &a, &h, s);
+	return send(skb, n, v6, ip, &v, &a, &six, &h, s);
 }
 
 SEC("tc")

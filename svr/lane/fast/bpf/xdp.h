@@ -46,7 +46,7 @@ INLINE void put_l2(void *p, const struct hop *h, __u32 vlan, int v6)
 // reshape moves the start of the frame by what link and IP header grow, writes
 // a new IP header when the family changes, and the link header.
 INLINE int reshape(struct xdp_md *ctx, const int v6, __u32 l2, const struct carried *c,
-		   const struct act *a, const struct hop *h, __u32 vlan)
+		   const struct act *a, const struct six *six, const struct hop *h, __u32 vlan)
 {
 	int new6 = !!(a->form & FORM_NEW6), by = growth(v6, a);
 	__u32 l2new = vlan ? 18 : 14;
@@ -58,7 +58,7 @@ INLINE int reshape(struct xdp_md *ctx, const int v6, __u32 l2, const struct carr
 		if (new6) {
 			if (ip + 40 > end)
 				return 0;
-			put_ip6(ip, c, a);
+			put_ip6(ip, c, six);
 		} else {
 			if (ip + 20 > end)
 				return 0;
@@ -90,9 +90,11 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 		return XDP_PASS; // TC finds out why
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
-	struct act a = {};
+	struct act a;
+	struct six six = {};
+	HIDE_MEMORY(&six);
 	struct slot *s = 0;
-	int why = look_up(v6, &k, &v, &a, &s);
+	int why = look_up(v6, &k, &v, &a, &six, &s);
 	if (why)
 		return up(ctx, (__u32)why << 24 | v.hash);
 	int by = growth(v6, &a);
@@ -123,9 +125,9 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 	if (by)
 		carry(v6, ip, &v, &c);
 	else
-		rewrite_ip(v6, ip, &a);
+		rewrite_ip(v6, ip, &a, &six);
 	if (by || vlan || l2 != 14) {
-		if (!reshape(ctx, v6, l2, &c, &a, &h, vlan))
+		if (!reshape(ctx, v6, l2, &c, &a, &six, &h, vlan))
 			return drop_xdp(n);
 	} else {
 		put_macs(data, &h);
