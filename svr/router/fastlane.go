@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"waymark/net/link"
 	"waymark/net/rtnl"
@@ -59,18 +58,17 @@ func newFast(set *Settings, t *policy.Tables, prof Profile) (*fastLane, error) {
 	f.Lane, err = fast.Open(cfg)
 	if errors.Is(err, fast.ErrVersion) {
 		set.Log.Warn("sessions in the kernel begin anew", "reason", err)
-		cfg.Fresh = true
-		f.Lane, err = fast.Open(cfg)
+		if err = fast.Clear(cfg.Devices); err == nil {
+			f.Lane, err = fast.Open(cfg)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if f.Adopted() {
-		if f.takeOver(set, t, prof) {
-			return f, nil
+	if f.Adopted() && !f.takeOver(set, t, prof) {
+		if err := f.Close(false); err != nil {
+			return nil, err
 		}
-		_ = f.Close(true) // its programs go on until ours replace them
-		cfg.Fresh = true
 		if f.Lane, err = fast.Open(cfg); err != nil {
 			return nil, err
 		}
@@ -108,11 +106,8 @@ func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	names := targets(t)
-	for _, l := range links {
-		if slices.Contains(names, l.Name) {
-			cfg.Devices = append(cfg.Devices, l.Index)
-		}
+	for _, l := range links { // an earlier configuration may have named others
+		cfg.Devices = append(cfg.Devices, l.Index)
 	}
 	return cfg, nil
 }
@@ -129,8 +124,9 @@ func dropFast(set *Settings, t *policy.Tables, prof Profile) error {
 	}
 	l, err := fast.Open(cfg)
 	if errors.Is(err, fast.ErrVersion) {
-		cfg.Fresh = true
-		l, err = fast.Open(cfg)
+		if err = fast.Clear(cfg.Devices); err == nil {
+			l, err = fast.Open(cfg)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("remove the fast lane of an earlier router: %w", err)

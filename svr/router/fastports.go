@@ -31,6 +31,21 @@ func (r *Router) followFast(v *view) error {
 			err = errors.Join(err, r.followPort(v, name, p))
 		}
 	}
+	return errors.Join(err, r.detachOthers(v))
+}
+
+// detachOthers takes the programs that an earlier process left off devices that
+// are none of ours now.
+func (r *Router) detachOthers(v *view) (err error) {
+	ours := map[int]bool{}
+	for _, l := range v.devices(r.tables) {
+		ours[l.Index] = true
+	}
+	for _, index := range r.fast.Attached() {
+		if !ours[index] {
+			err = errors.Join(err, r.fast.Detach(index))
+		}
+	}
 	return err
 }
 
