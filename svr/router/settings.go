@@ -20,7 +20,7 @@ type Settings struct {
 	RunDir     string
 	Lanes      string // LanesAuto, LanesGo, LanesBPF
 	Profile    string // empty: by the memory of the machine
-	Keep       bool   // leave addresses, routes and guard on an orderly stop
+	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
 	Log        *slog.Logger
 }
 
