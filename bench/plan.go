@@ -99,7 +99,8 @@ func (b *bench) setUp(wanted func(string) bool) error {
 		{[]string{ppsKernel}, b.kernelPackets},
 		{[]string{ppsNAT}, b.natPackets},
 		{[]string{tcpKernel}, b.kernelTCP},
-		{[]string{tcpWG, overWG}, b.wireGuard},
+		{[]string{tcpWG}, b.wireGuardTCP},
+		{[]string{overWG}, b.wireGuardPackets},
 		{[]string{tcpClear, tcpCBC}, b.laneTCP},
 		{[]string{overLane}, b.lanePackets},
 	} {
@@ -233,15 +234,26 @@ func (b *bench) kernelTCP() error {
 	return nil
 }
 
-func (b *bench) wireGuard() error {
-	l, err := field.New(b.w, "wg", 2, false)
+func (b *bench) wireGuardTCP() error {
+	l, err := field.New(b.w, "wt", 2, false)
 	if err != nil {
 		return err
 	}
-	if err := rival.WireGuard(l); err != nil {
+	if err := rival.WireGuard(l, field.RealTime); err != nil {
 		return err
 	}
 	b.transfer(tcpWG, l, subject.ClearPort)
+	return nil
+}
+
+func (b *bench) wireGuardPackets() error {
+	l, err := field.New(b.w, "wp", 2, false)
+	if err != nil {
+		return err
+	}
+	if err := rival.WireGuard(l, func(fn func() error) error { return fn() }); err != nil {
+		return err
+	}
 	s, err := b.sink(l, probe.SinkTC)
 	if err != nil {
 		return err
@@ -262,7 +274,7 @@ func (b *bench) laneTCP() error {
 	if err != nil {
 		return err
 	}
-	if _, err := subject.Start(l, -1); err != nil {
+	if _, err := subject.Start(l, field.RealTime); err != nil {
 		return err
 	}
 	b.transfer(tcpClear, l, subject.ClearPort)
@@ -290,7 +302,7 @@ func (b *bench) lanePackets() error {
 	if _, err := b.sink(l, probe.SinkTC); err != nil {
 		return err
 	}
-	if _, err := subject.Start(l, 1); err != nil {
+	if _, err := subject.Start(l, func(fn func() error) error { return field.Bound(1, fn) }); err != nil {
 		return err
 	}
 	g, err := b.generator(l)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,12 +73,12 @@ func drain(fd int, b []byte, span time.Duration) (r Result, err error) {
 	}
 	start := time.Now()
 	for {
-		n, err := unix.Read(fd, b)
-		if err == unix.EINTR {
+		n, e := call(unix.SYS_READ, fd, b)
+		if e == unix.EINTR {
 			continue
 		}
-		if err != nil {
-			return r, fmt.Errorf("read: %w", err)
+		if e != 0 {
+			return r, fmt.Errorf("read: %w", e)
 		}
 		if n == 0 {
 			return r, errors.New("read: the sender has closed")
@@ -102,8 +103,16 @@ func Send(addr netip.AddrPort) error {
 	}
 	b := make([]byte, block)
 	for {
-		if _, err := unix.Write(fd, b); err != nil && err != unix.EINTR {
+		if _, e := call(unix.SYS_WRITE, fd, b); e != 0 && e != unix.EINTR {
 			return nil // reset by the receiver, which knows the result
 		}
 	}
+}
+
+// call reads or writes without Go's scheduler, which would look after every
+// waiting call from another thread: a tenth of what the host costs. There is
+// nothing else to schedule here.
+func call(nr uintptr, fd int, b []byte) (int, unix.Errno) {
+	n, _, e := unix.RawSyscall(nr, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	return int(n), e
 }

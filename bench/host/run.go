@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"waymark/bench/field"
+	"waymark/cmd/lab/world"
 )
 
 // grace is what a transfer may take beyond its span: connecting through a
@@ -23,7 +24,7 @@ func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, er
 	if err != nil {
 		return 0, fmt.Errorf("find own binary: %w", err)
 	}
-	recv, err := l.World.Start(l.Server, self, "receive", fmt.Sprint(port), warm.String(), span.String())
+	recv, err := start(l.World, l.Server, self, "receive", fmt.Sprint(port), warm.String(), span.String())
 	if err != nil {
 		return 0, err
 	}
@@ -31,7 +32,7 @@ func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, er
 	if err := recv.WaitOutput(Ready, grace); err != nil {
 		return 0, fmt.Errorf("start receiver: %w", err)
 	}
-	send, err := l.World.Start(l.Client, self, "send", netip.AddrPortFrom(field.ServerAddr, port).String())
+	send, err := start(l.World, l.Client, self, "send", netip.AddrPortFrom(field.ServerAddr, port).String())
 	if err != nil {
 		return 0, err
 	}
@@ -42,6 +43,14 @@ func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, er
 		return 0, fmt.Errorf("transfer to port %d: no end; sender: %s", port, send.Output())
 	}
 	return result(recv.Output(), send.Output())
+}
+
+func start(w *world.World, ns string, cmd ...string) (p *world.Proc, err error) {
+	err = field.RealTime(func() error {
+		p, err = w.Start(ns, cmd...)
+		return err
+	})
+	return p, err
 }
 
 func result(recv, send string) (float64, error) {

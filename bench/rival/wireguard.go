@@ -56,8 +56,8 @@ func RunWireGuard(file string) error {
 }
 
 // WireGuard makes the two routers of a line into wireguard-go peers with kernel
-// forwarding around them.
-func WireGuard(l *field.Line) error {
+// forwarding around them. how starts their processes.
+func WireGuard(l *field.Line, how func(func() error) error) error {
 	if err := Kernel(l); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func WireGuard(l *field.Line) error {
 	for i, e := range ends {
 		config := fmt.Sprintf("private_key=%x\nlisten_port=%d\npublic_key=%s\nendpoint=%s:%d\nallowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n",
 			keys[i].Bytes(), wgPort, hex.EncodeToString(keys[1-i].PublicKey().Bytes()), e.peer, wgPort)
-		if err := startWireGuard(l, e.ns, config); err != nil {
+		if err := how(func() error { return startWireGuard(l, e.ns, config) }); err != nil {
 			return err
 		}
 		if err := l.World.IP(e.ns, "link set dev "+wgDevice+" up", "route replace "+e.far+" dev "+wgDevice); err != nil {

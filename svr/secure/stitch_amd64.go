@@ -11,9 +11,10 @@ func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 
 // cbcEncryptHash encrypts blocks of 64 bytes at data in place and meanwhile adds
 // the same number of blocks that begin 64 bytes before data to a SHA-256 state.
+// k are SHA-256's round constants.
 //
 //go:noescape
-func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, data *byte, blocks int)
+func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, k *[64]uint32, data *byte, blocks int)
 
 // cbcDecrypt decrypts whole 16-byte blocks in place, eight at a time.
 //
@@ -23,7 +24,7 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 // shaBlocks adds blocks of 64 bytes to a SHA-256 state.
 //
 //go:noescape
-func shaBlocks(state *[8]uint32, data *byte, blocks int)
+func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int)
 
 // subWord is SubWord of FIPS 197, in constant time.
 func subWord(w uint32) uint32

@@ -116,17 +116,17 @@ done:
 	MOVOU X9, 0(BX)
 	RET
 
-// func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, data *byte, blocks int)
+// func cbcEncryptHash(keys *byte, rounds int, chain *[16]byte, state *[8]uint32, k *[64]uint32, data *byte, blocks int)
 // DI: what is encrypted; DX: what is hashed, 64 bytes behind.
-TEXT ·cbcEncryptHash(SB), NOSPLIT, $0-48
+TEXT ·cbcEncryptHash(SB), NOSPLIT, $0-56
 	MOVQ keys+0(FP), AX
 	MOVQ rounds+8(FP), CX
 	MOVQ chain+16(FP), BX
 	MOVQ state+24(FP), R10
-	MOVQ data+32(FP), DI
-	MOVQ blocks+40(FP), SI
+	MOVQ k+32(FP), R8
+	MOVQ data+40(FP), DI
+	MOVQ blocks+48(FP), SI
 	LEAQ -64(DI), DX
-	LEAQ ·sha256K(SB), R8
 	MOVOU order<>(SB), X8
 	AESSETUP
 	LOADSTATE(R10)
@@ -178,12 +178,12 @@ done:
 	STORESTATE(R10)
 	RET
 
-// func shaBlocks(state *[8]uint32, data *byte, blocks int)
-TEXT ·shaBlocks(SB), NOSPLIT, $0-24
+// func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int)
+TEXT ·shaBlocks(SB), NOSPLIT, $0-32
 	MOVQ state+0(FP), R10
-	MOVQ data+8(FP), DX
-	MOVQ blocks+16(FP), SI
-	LEAQ ·sha256K(SB), R8
+	MOVQ k+8(FP), R8
+	MOVQ data+16(FP), DX
+	MOVQ blocks+24(FP), SI
 	MOVOU order<>(SB), X8
 	LOADSTATE(R10)
 	TESTQ SI, SI

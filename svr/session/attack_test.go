@@ -34,9 +34,7 @@ func (b *bystander) collect() []capture {
 		b.last("forward", on), b.last("forward with data", on), b.last("reverse", on),
 		b.last("reverse with data", on), b.last("fragment", tape),
 	}
-	for _, c := range on[len(on)-2:] {
-		kinds = append(kinds, c) // bare, one of each direction
-	}
+	kinds = append(kinds, on[len(on)-2:]...) // bare, one of each direction
 	uuid, ctx := kinds[1].body.UUID, w.main.out
 	craft := func(t packet.Tuple, fill func(m *message)) {
 		var m message

@@ -56,9 +56,8 @@ type dialog struct {
 	caller, call *host
 }
 
-// interfaces of the routers of acme towards their hosts and towards each other.
+// lans are the interfaces of the routers of acme towards their hosts.
 var lans = map[string]string{"branch1": "lan", "hub1": "dc"}
-var wans = map[string]string{"branch1": "fiber", "hub1": "wan"}
 
 // newDialog opens a flow; from is the router of the caller.
 func newDialog(s *sim, from string, proto uint8, src, dst string) *dialog {

@@ -11,16 +11,14 @@ import (
 // talk is a TCP connection between two hosts of acme, as much of it as
 // recovery needs: both ends repeat what was not acknowledged.
 type talk struct {
-	s          *sim
-	out        packet.Tuple
-	near, far  *node // routers of the caller and of the called host
-	nearIf     string
-	farIf      string
-	seq, ack   uint32 // of the caller
-	caller     *host
-	called     *host
-	start      [2]int
-	retransmit int64
+	s         *sim
+	out       packet.Tuple
+	near, far *node // routers of the caller and of the called host
+	nearIf    string
+	farIf     string
+	seq, ack  uint32 // of the caller
+	caller    *host
+	called    *host
 }
 
 func newTalk(s *sim, near, far *node, nearIf, farIf, src, dst string) *talk {

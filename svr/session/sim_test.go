@@ -17,17 +17,16 @@ import (
 // sim is a whole network in one process: routers, hosts and the wires between
 // them, on a clock that only the test moves.
 type sim struct {
-	t       testing.TB
-	now     int64
-	unix    int64
-	nodes   map[string]*node
-	queue   []flight
-	hosts   map[netip.Addr]*host
-	nat     map[netip.Addr]netip.Addr // outer source rewritten between routers
-	tamper  func(f *flight) []flight  // loss, copies, changes; nil: none
-	seen    func(f *flight)           // every packet between routers
-	shuffle bool
-	hops    int
+	t      testing.TB
+	now    int64
+	unix   int64
+	nodes  map[string]*node
+	queue  []flight
+	hosts  map[netip.Addr]*host
+	nat    map[netip.Addr]netip.Addr // outer source rewritten between routers
+	tamper func(f *flight) []flight  // loss, copies, changes; nil: none
+	seen   func(f *flight)           // every packet between routers
+	hops   int
 	// between routers, and to hosts beyond them: false: it does not arrive
 	underlay func(f *flight) bool
 }
@@ -50,7 +49,6 @@ type node struct {
 	hopID  map[hopKey]uint16
 	hopOf  map[uint16]hopKey
 	refs   map[uint16]int
-	spare  int
 	leases map[netip.Addr]uint16 // addresses by DHCP
 }
 

@@ -9,7 +9,6 @@ import (
 	"waymark/mgmt/config"
 	"waymark/svr/packet"
 	"waymark/svr/policy"
-	"waymark/svr/session"
 )
 
 // transform makes every path of a neighborhood always-transform, or auto-detect.
@@ -308,16 +307,6 @@ func (c *pairOf) explain() string {
 		out += n.explain() + "\n"
 	}
 	return out
-}
-
-// drops counts every packet that a router dropped.
-func (n *node) drops() (sum uint64) {
-	for k, v := range n.e.Stats() {
-		if c := session.Counter(k); c >= session.DropMalformed {
-			sum += v
-		}
-	}
-	return sum
 }
 
 // settled says that no router of the sim still sends metadata.

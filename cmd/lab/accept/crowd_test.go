@@ -94,14 +94,15 @@ func (s *site) gather(list ...struct{ name, addr string }) {
 	s.must(server.WaitOutput(crowdReady, patience))
 	before := [2]int{s.live(s.branch), s.live(s.hub)}
 	for _, svc := range list {
-		s.Run(svc.name, func(t *testing.T) { s.crowd(t, svc.addr) })
+		s.Run(svc.name, func(t *testing.T) { s.in(t).crowd(svc.addr) })
 	}
 	s.comeBack(before)
 }
 
 // crowd opens all connections, lets each one talk, and closes them when the
 // last has had its answer.
-func (s *site) crowd(t *testing.T, addr string) {
+func (s *site) crowd(addr string) {
+	s.Helper()
 	start := time.Now()
 	conns := make(chan net.Conn, crowdSize)
 	failed := make(chan error, crowdSize)
@@ -118,7 +119,7 @@ func (s *site) crowd(t *testing.T, addr string) {
 	close(conns)
 	opened := time.Since(start)
 	if n := s.live(s.branch); n < crowdSize*99/100 {
-		t.Errorf("%d sessions while %d connections are open", n, len(conns))
+		s.Errorf("%d sessions while %d connections are open", n, len(conns))
 	}
 	n := 0
 	for c := range conns {
@@ -126,9 +127,9 @@ func (s *site) crowd(t *testing.T, addr string) {
 		n++
 	}
 	if n != crowdSize || len(failed) > 0 {
-		t.Errorf("%d of %d connections, %d failed: %v", n, crowdSize, len(failed), firstErrors(failed))
+		s.Errorf("%d of %d connections, %d failed: %v", n, crowdSize, len(failed), firstErrors(failed))
 	}
-	t.Logf("%d connections open at once after %.1f s, every sum right", n, opened.Seconds())
+	s.Logf("%d connections open at once after %.1f s, every sum right", n, opened.Seconds())
 }
 
 // dialMany opens one dialer's share and lets each connection talk.

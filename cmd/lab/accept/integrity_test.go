@@ -113,6 +113,7 @@ func (s *site) converse(scale int64) {
 	s.Helper()
 	before := [2]int{s.live(s.branch), s.live(s.hub)}
 	s.Run("dialogues", func(t *testing.T) {
+		s := s.in(t)
 		for _, svc := range services {
 			l := s.listen(world.Server, svc.addr)
 			for _, d := range dialogues {
@@ -126,7 +127,7 @@ func (s *site) converse(scale int64) {
 				})
 			}
 		}
-		t.Run("datagrams", func(t *testing.T) { s.datagrams(t, 300) })
+		t.Run("datagrams", func(t *testing.T) { s.in(t).datagrams(300) })
 		t.Run("ping", func(t *testing.T) {
 			s.exec(world.Client, "ping", "-n", "-c", "10", "-i", "0.02", "-s", "1000", "-W", "5", "10.20.0.5")
 		})
@@ -160,13 +161,14 @@ func (s *site) comeBack(before [2]int) {
 
 // datagrams sends datagrams of all sizes over one flow. Some may be lost or
 // arrive twice on a rough link; what arrives is what was sent.
-func (s *site) datagrams(t *testing.T, n int) {
+func (s *site) datagrams(n int) {
+	s.Helper()
 	server := s.socket(world.Server, "10.20.0.5:4500")
 	client := s.dial(world.Client, "udp", "10.20.0.5:4500")
 	go func() {
 		for i := range n {
 			if _, err := client.Write(datagram(i)); err != nil {
-				t.Errorf("send datagram %d: %v", i, err)
+				s.Errorf("send datagram %d: %v", i, err)
 			}
 			_ = client.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			_, _ = client.Read(make([]byte, 1)) // an answer sets the pace; on a rough link some are lost
@@ -181,19 +183,19 @@ func (s *site) datagrams(t *testing.T, n int) {
 			break
 		}
 		if err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		i := int(buf[0])<<8 | int(buf[1])
 		if m < 4 || i >= n || !bytes.Equal(buf[:m], datagram(i)) {
-			t.Errorf("a datagram of %d bytes (number %d) is not what was sent", m, i)
+			s.Errorf("a datagram of %d bytes (number %d) is not what was sent", m, i)
 		}
 		seen[i] = true
 		_, _ = server.WriteTo(buf[:1], from)
 	}
 	if len(seen) < n*8/10 {
-		t.Errorf("%d of %d datagrams arrived", len(seen), n)
+		s.Errorf("%d of %d datagrams arrived", len(seen), n)
 	}
-	t.Logf("%d of %d datagrams", len(seen), n)
+	s.Logf("%d of %d datagrams", len(seen), n)
 }
 
 // datagram i: its number, then bytes that follow from it.

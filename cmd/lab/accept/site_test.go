@@ -87,6 +87,13 @@ func (s *site) up(r *world.Router, iface string) {
 	}
 }
 
+// in is the same site for a subtest: what it opens ends with the subtest.
+func (s *site) in(t *testing.T) *site {
+	c := *s
+	c.T = t
+	return &c
+}
+
 // must ends the test on an error.
 func (s *site) must(err error) {
 	s.Helper()

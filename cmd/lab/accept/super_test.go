@@ -16,6 +16,7 @@ func TestRow04SuperPackets(t *testing.T) {
 	s := newSite(t, nil)
 	for _, svc := range services {
 		t.Run(svc.name, func(t *testing.T) {
+			s := s.in(t)
 			from, err := s.w.Capture(world.Branch, "lan0", "tcp and greater "+superBytes)
 			s.must(err)
 			p := s.connect(world.Client, s.listen(world.Server, svc.addr))
