@@ -22,7 +22,7 @@ func TestHopsAreAdopted(t *testing.T) {
 	old.Release(ids[3])
 	h := lane.NewHopsIn(8, mem)
 	for _, id := range ids[:2] {
-		if !h.Adopt(id) || !h.Adopt(id) {
+		if first, again := h.Adopt(id), h.Adopt(id); !first || !again {
 			t.Errorf("next-hop %d is not adopted", id)
 		}
 	}
