@@ -18,7 +18,7 @@ func valid(b []byte) bool {
 // a page that a router has scribbled on.
 func TestGenerator(t *testing.T) {
 	f := Flows{DstMAC: [6]byte{2, 1}, SrcMAC: [6]byte{2, 2}, From: [4]byte{10, 1}, To: [4]byte{10, 2, 0, 2}, Port: 5001, Count: 1 << 20}
-	state, err := arrayMap("state")
+	state, err := arrayMap("state", stateSize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestGenerator(t *testing.T) {
 	}
 	defer p.Close()
 	for _, flow := range []uint64{0, 1, 1023, 1 << 14, 1<<20 - 1, 1 << 20} {
-		if err := state.Put(uint32(0), flow); err != nil {
+		if err := state.Put(uint32(0), [3]uint64{flow << 3, 7, 3}); err != nil {
 			t.Fatal(err)
 		}
 		in, out := make([]byte, FrameSize), make([]byte, FrameSize)
@@ -44,6 +44,10 @@ func TestGenerator(t *testing.T) {
 		want := [2]uint16{n<<8 | hostNumber, uint16(firstPort + flow&(1<<14-1))}
 		if got != want || !valid(out) {
 			t.Errorf("flow %d: got source %x port %d checksums %t, want %x %d", flow, got[0], got[1], valid(out), want[0], want[1])
+		}
+		// The next run is one of those that send nothing at this pace.
+		if v, err := p.Run(&ebpf.RunOptions{Data: in}); err != nil || v != xdpDrop {
+			t.Errorf("flow %d, next run: got verdict %d %v, want %d", flow, v, err, xdpDrop)
 		}
 	}
 }

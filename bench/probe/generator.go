@@ -17,7 +17,7 @@ import (
 // frames until it takes about burstTime.
 const (
 	firstBurst = 1 << 14
-	burstTime  = 100 * time.Millisecond
+	burstTime  = 200 * time.Millisecond
 )
 
 // generatorNice keeps what else runs on the generator's CPU from disturbing it.
@@ -36,7 +36,7 @@ type Generator struct {
 func NewGenerator(ns, dev string, cpu int, f *Flows) (*Generator, error) {
 	g := &Generator{ns: ns, cpu: cpu}
 	var err error
-	if g.state, err = arrayMap("generator"); err != nil {
+	if g.state, err = arrayMap("generator", stateSize); err != nil {
 		return nil, err
 	}
 	err = netns.Do(ns, func() error {
@@ -56,13 +56,26 @@ func NewGenerator(ns, dev string, cpu int, f *Flows) (*Generator, error) {
 // Close unloads the program.
 func (g *Generator) Close() error { return errors.Join(g.prog.Close(), g.state.Close()) }
 
-// Sent returns the frames sent so far.
+// Sent returns the frames sent so far at the present pace.
 func (g *Generator) Sent() (uint64, error) {
-	var n uint64
-	if err := g.state.Lookup(uint32(0), &n); err != nil {
-		return 0, fmt.Errorf("read generator: %w", err)
+	s, err := g.read()
+	return s[0] >> s[2], err
+}
+
+func (g *Generator) read() (s [3]uint64, err error) {
+	if err := g.state.Lookup(uint32(0), &s); err != nil {
+		return s, fmt.Errorf("read generator: %w", err)
 	}
-	return n, nil
+	return s, nil
+}
+
+// pace makes one of 2^shift runs of the program send a frame, and begins with
+// the first flow again.
+func (g *Generator) pace(shift uint64) error {
+	if err := g.state.Put(uint32(0), [3]uint64{0, 1<<shift - 1, shift}); err != nil {
+		return fmt.Errorf("pace generator: %w", err)
+	}
+	return nil
 }
 
 // send hands n frames to the kernel; the calling thread is in g.ns.
@@ -74,17 +87,16 @@ func (g *Generator) send(n int) error {
 	return nil
 }
 
-// Slowly sends n frames in small bursts with a pause behind each.
-func (g *Generator) Slowly(n, burst int, pause time.Duration) error {
-	return g.on(func() error {
-		for ; n > 0; n -= burst {
-			if err := g.send(min(n, burst)); err != nil {
-				return err
-			}
-			time.Sleep(pause)
-		}
-		return nil
-	})
+// slowShift paces Slowly: some 20,000 frames per second.
+const slowShift = 10
+
+// Slowly sends n frames, the first flow's first, at a pace that sessions can be
+// made at. One system call does it all: each ends with a wait for the kernel.
+func (g *Generator) Slowly(n int) error {
+	if err := g.pace(slowShift); err != nil {
+		return err
+	}
+	return g.on(func() error { return g.send(n << slowShift) })
 }
 
 // Full sends as fast as the CPU can until stop is set. It returns the CPU time
@@ -94,6 +106,9 @@ func (g *Generator) Slowly(n, burst int, pause time.Duration) error {
 // The kernel waits for an RCU grace period at the end of each system call, which
 // may take 20 ms: two threads take turns.
 func (g *Generator) Full(stop *atomic.Bool) (cpu time.Duration, err error) {
+	if err := g.pace(0); err != nil {
+		return 0, err
+	}
 	daemon := softirqd(g.cpu)
 	start := ran(daemon)
 	type end struct {

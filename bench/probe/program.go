@@ -29,9 +29,17 @@ const (
 	skbDataEnd = 80
 )
 
+// Words of the generator's state.
+const (
+	stateRuns  = 0  // how often the program ran
+	stateThin  = 8  // it drops its frame unless these bits of runs are 0
+	stateShift = 16 // runs shifted right so far is the number of the flow
+	stateSize  = 24
+)
+
 // generatorProgram writes the next flow's frame and redirects it out of ifindex.
-// The state's first value counts frames. The page of a live frame is used again
-// as it came back, so every byte that a router may have changed is written.
+// The page of a live frame is used again as it came back, so every byte that a
+// router may have changed is written.
 func generatorProgram(state *ebpf.Map, ifindex int, f *Flows) (*ebpf.Program, error) {
 	frame := f.frame()
 	p := asm.Instructions{
@@ -41,10 +49,16 @@ func generatorProgram(state *ebpf.Map, ifindex int, f *Flows) (*ebpf.Program, er
 		asm.Add.Imm(asm.R2, FrameSize),
 		asm.JGT.Reg(asm.R2, asm.R8, "drop"),
 		asm.LoadMapValue(asm.R1, state.FD(), 0),
-		asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord),
+		asm.LoadMem(asm.R9, asm.R1, stateRuns, asm.DWord),
 		asm.Mov.Reg(asm.R2, asm.R9),
 		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
+		asm.StoreMem(asm.R1, stateRuns, asm.R2, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R1, stateThin, asm.DWord),
+		asm.And.Reg(asm.R2, asm.R9),
+		asm.JNE.Imm(asm.R2, 0, "drop"),
+		asm.LoadMem(asm.R2, asm.R1, stateShift, asm.DWord),
+		asm.And.Imm(asm.R2, 63),
+		asm.RSh.Reg(asm.R9, asm.R2),
 	}
 	if f.Random {
 		p = append(p, scatter(asm.R9, asm.R1)...)

@@ -71,7 +71,7 @@ func Redirect(dev, out string) (*Sink, error) {
 func Cable(a, b string, size int) (*Sink, error) {
 	return newSink(func(s *Sink) error {
 		var err error
-		if s.armed, err = arrayMap("armed"); err != nil {
+		if s.armed, err = arrayMap("armed", 8); err != nil {
 			return err
 		}
 		s.held = append(s.held, s.armed)
@@ -108,8 +108,9 @@ func newSink(build func(*Sink) error) (*Sink, error) {
 	return s, nil
 }
 
-func arrayMap(name string) (*ebpf.Map, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+// arrayMap makes an array of one value of size bytes.
+func arrayMap(name string, size uint32) (*ebpf.Map, error) {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: size, MaxEntries: 1})
 	if err != nil {
 		return nil, fmt.Errorf("make map %s: %w", name, err)
 	}

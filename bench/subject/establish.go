@@ -8,8 +8,6 @@ import (
 )
 
 const (
-	sweepBurst  = 32 // frames at once while sessions are made
-	sweepPause  = 2 * time.Millisecond
 	sweepTries  = 20
 	sweepSettle = 250 * time.Millisecond // more than protocol.md 4's 200 ms without an answer
 )
@@ -22,7 +20,7 @@ func Establish(g *probe.Generator, tap *probe.Sink, flows int) error {
 		if err := tap.Arm(false); err != nil {
 			return err
 		}
-		if err := g.Slowly(flows, sweepBurst, sweepPause); err != nil {
+		if err := g.Slowly(flows); err != nil {
 			return err
 		}
 		time.Sleep(sweepSettle)
@@ -48,7 +46,7 @@ func bare(g *probe.Generator, tap *probe.Sink, flows int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := g.Slowly(flows, sweepBurst, sweepPause); err != nil {
+	if err := g.Slowly(flows); err != nil {
 		return 0, err
 	}
 	time.Sleep(20 * time.Millisecond) // the last burst is on its way
