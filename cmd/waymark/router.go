@@ -21,7 +21,7 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
 	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf")
 	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
-	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes and guard on an orderly stop")
+	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes, guard and the fast lane on an orderly stop")
 	verbose := f.Bool("v", false, "log more")
 	words, err := parse(f, args)
 	if errors.Is(err, errHelp) {

@@ -60,7 +60,6 @@ func TestExitCodes(t *testing.T) {
 		{"check -config " + wrong + " -router branch1", 2, "sometimes"},
 		{"check -config " + cut + " -router branch1", 2, "error"},
 		{"router -config " + acme + " -router branch1", 2, "-run is missing"},
-		{"router -config " + acme + " -router branch1 -run " + none + " -lanes bpf", 2, "not built yet"},
 		{"router -config " + acme + " -router branch1 -run " + none + " -lanes warp", 2, "auto, go, bpf"},
 		{"router -config " + acme + " -router branch1 -run " + none + " -profile big", 2, "cpe, hub, tiny"},
 		{"router -bogus", 2, "bogus"},

@@ -18,6 +18,9 @@ type Hops struct {
 	slots []hopEntry
 	free  []uint16
 	index map[hopKey]uint16
+	names []hopKey // by id, in memory that outlives the process, or nil
+	// published is Config.Published.
+	published func(hop, ifc uint16, mac [6]byte, ok bool)
 	// resolve starts and stops resolution; set by the lane that owns the table.
 	resolve func(id uint16, start bool)
 }
@@ -60,8 +63,7 @@ func (h *Hops) Get(ifc uint16, addr [16]byte, family uint8) (id uint16, ok bool)
 	}
 	id = h.free[len(h.free)-1]
 	h.free = h.free[:len(h.free)-1]
-	h.slots[id] = hopEntry{key: k, refs: 1, state: HopUnresolved}
-	h.index[k] = id
+	h.enter(id, k)
 	if h.resolve != nil {
 		h.resolve(id, true)
 	}
@@ -77,12 +79,15 @@ func (h *Hops) Release(id uint16) {
 	if s.refs--; s.refs > 0 {
 		return
 	}
-	s.state = HopFree
+	h.set(id, s.mac, HopFree)
 	if h.resolve != nil {
 		h.resolve(id, false)
 	}
 	delete(h.index, s.key)
 	*s = hopEntry{}
+	if h.names != nil {
+		h.names[id] = hopKey{}
+	}
 	h.free = append(h.free, id)
 }
 

@@ -38,6 +38,10 @@ type Config struct {
 	Clock func() int64  // monotonic nanoseconds since the router's start, never 0
 	Tick  time.Duration // longest time between ticks under load; 10 ms
 	Keep  bool          // leave the kernel's neighbours managed at Close
+	Feeds []Feed        // served before the ports, the first one first
+	// Published hears of every link address that is known from now on, or, with
+	// ok false, not any more. On the loop's goroutine.
+	Published func(hop, ifc uint16, mac [6]byte, ok bool)
 }
 
 // Lane is the loop over a set of ports.
@@ -61,6 +65,7 @@ type Lane struct {
 	next     int64 // when it wants to be called, 0: no wish
 	upkeep   int64 // next look at next-hops and stations
 	counters Counters
+	accept   func(p *packet.Packet, etherType uint16, src [6]byte) // of feeds
 }
 
 // New builds a lane over ports; it takes the ports and the table of next-hops
@@ -82,6 +87,7 @@ func New(ports []*Port, hops *Hops, h Handler, cfg Config) (*Lane, error) {
 		}
 	}
 	hops.resolve = l.resolve
+	hops.published = l.cfg.Published
 	return l, nil
 }
 
@@ -114,6 +120,12 @@ func (l *Lane) open() (err error) {
 	if err = l.watch(l.event); err != nil {
 		return err
 	}
+	l.accept = l.deliver
+	for _, f := range l.cfg.Feeds {
+		if err = l.watch(f.FD()); err != nil {
+			return err
+		}
+	}
 	l.mail.event = l.event
 	l.neigh, err = newKernelNeigh(l.mail.post, l.neighbour)
 	return err
@@ -133,10 +145,10 @@ func (l *Lane) Attach(p *Port) error {
 	p.lane = l
 	l.ports = append(l.ports, p)
 	err := l.indexInterfaces()
-	if err == nil {
+	if err == nil && p.ring != nil {
 		err = l.watch(p.fd)
 	}
-	if err == nil {
+	if err == nil && p.ring != nil {
 		err = bindAll(p.fd, p.link.Index)
 	}
 	if err != nil {
@@ -152,7 +164,9 @@ func (l *Lane) Detach(p *Port) {
 	for i, q := range l.ports {
 		if q == p {
 			l.ports = append(l.ports[:i:i], l.ports[i+1:]...)
-			_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.fd, nil)
+			if p.ring != nil {
+				_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.fd, nil)
+			}
 			p.Close()
 			_ = l.indexInterfaces() // fewer interfaces cannot clash
 			return

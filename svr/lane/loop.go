@@ -35,6 +35,7 @@ func (l *Lane) run(ctx context.Context) error {
 // Every port gets at most a batch, so that none starves the others.
 func (l *Lane) round() (busy bool) {
 	l.now = l.cfg.Clock()
+	busy = l.feed()
 	for _, p := range l.ports {
 		if p.receive(l, l.cfg.Batch) > 0 {
 			l.flush()

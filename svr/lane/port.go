@@ -51,16 +51,17 @@ type PortConfig struct {
 	QueueBytes int         // receive buffer for super-packets (kernel memory); 0: 4 MB
 	NoOffload  Offload     // offloads not to use
 	Bypass     bool        // do not send through the interface's queueing discipline
+	SendOnly   bool        // packets arrive by a Feed
 }
 
 // Port is one Linux interface, opened with AF_PACKET. After New it belongs to
 // the lane's goroutine.
 type Port struct {
 	link     link.Link
-	l3       bool // no link header: ppp, raw-ip, tun
-	fd       int  // receives
-	out      int  // sends
-	ring     *ring
+	l3       bool  // no link header: ppp, raw-ip, tun
+	fd       int   // receives, -1: only sends
+	out      int   // sends
+	ring     *ring // nil: only sends
 	tx       txQueue
 	gather   gather
 	promisc  bool // membership is taken
@@ -118,10 +119,10 @@ func (p *Port) openSockets(cfg PortConfig) (err error) {
 	if ring == 0 {
 		ring = 1 << 20
 	}
-	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
+	if p.out, err = openSender(p.link.Index, queue, cfg.Bypass); err != nil || cfg.SendOnly {
 		return err
 	}
-	if p.out, err = openSender(p.link.Index, queue, cfg.Bypass); err != nil {
+	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
 		return err
 	}
 	p.ring, err = openRing(p.fd, ring)
@@ -150,10 +151,13 @@ func (p *Port) SetInterfaces(list []Interface) error {
 		byVLAN[i.VLAN] = uint8(len(next))
 	}
 	untagged := byVLAN[0] != 0
-	if err := attachFilter(p.fd, filterProgram(untagged, len(next) > 1 || len(next) == 1 && !untagged)); err != nil {
-		return err
+	tagged := len(next) > 1 || len(next) == 1 && !untagged
+	if p.ring != nil {
+		if err := attachFilter(p.fd, filterProgram(untagged, tagged)); err != nil {
+			return err
+		}
 	}
-	if err := p.receiveAll(len(next) > 1 || len(next) == 1 && !untagged); err != nil {
+	if err := p.receiveAll(tagged); err != nil {
 		return err
 	}
 	p.ifs, p.byVLAN = next, byVLAN
@@ -179,7 +183,7 @@ func (p *Port) receiveAll(on bool) error {
 		opt = unix.PACKET_ADD_MEMBERSHIP
 	}
 	m := &unix.PacketMreq{Ifindex: int32(p.link.Index), Type: unix.PACKET_MR_PROMISC}
-	if err := unix.SetsockoptPacketMreq(p.fd, unix.SOL_PACKET, opt, m); err != nil {
+	if err := unix.SetsockoptPacketMreq(p.out, unix.SOL_PACKET, opt, m); err != nil {
 		return fmt.Errorf("set promiscuous %t: %w", on, err)
 	}
 	p.promisc = on
@@ -215,7 +219,9 @@ func (p *Port) find(vlan uint16) *iface {
 
 // Counters returns the port's counters. Through Lane.Do once the lane runs.
 func (p *Port) Counters() PortCounters {
-	p.counters.RxDropped += drops(p.fd)
+	if p.ring != nil {
+		p.counters.RxDropped += drops(p.fd)
+	}
 	p.counters.Offloads = p.tx.offloads
 	return p.counters
 }
@@ -232,12 +238,20 @@ func (p *Port) MAC() [6]byte { return p.link.MAC }
 // MTU returns the Linux interface's MTU when it was opened.
 func (p *Port) MTU() int { return p.link.MTU }
 
+// L3 tells that the interface has no link header.
+func (p *Port) L3() bool { return p.l3 }
+
 // Memory returns the bytes of the receive ring.
-func (p *Port) Memory() int { return len(p.ring.mem) }
+func (p *Port) Memory() int {
+	if p.ring == nil {
+		return 0
+	}
+	return len(p.ring.mem)
+}
 
 // Close closes the sockets and unmaps the ring. Not while the lane runs.
 func (p *Port) Close() error {
-	if p.fd < 0 {
+	if p.out < 0 {
 		return os.ErrClosed
 	}
 	var err error

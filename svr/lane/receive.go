@@ -13,7 +13,7 @@ import (
 // the ring. The frames stay taken until release.
 func (p *Port) receive(l *Lane, n int) int {
 	got := 0
-	for ; got < n; got++ {
+	for ; got < n && p.ring != nil; got++ {
 		f, st := p.ring.next()
 		if f == nil {
 			break

@@ -19,7 +19,7 @@ func (l *Lane) resolve(id uint16, start bool) {
 	case it == nil: // later, by rebind
 	case it.port.l3:
 		if start {
-			h.state = HopResolved
+			l.hops.set(id, [6]byte{}, HopResolved)
 		}
 	case it.station != nil && start:
 		it.station.Resolve(l.now, id, h.key.addr, h.key.family)
@@ -41,7 +41,7 @@ func (l *Lane) rebind() {
 			continue
 		}
 		if l.iface(h.key.ifc) == nil {
-			h.state, h.mac = HopUnresolved, [6]byte{}
+			l.hops.set(uint16(id), [6]byte{}, HopUnresolved)
 		} else if h.state != HopResolved {
 			l.resolve(uint16(id), true)
 		}
@@ -53,8 +53,7 @@ func (l *Lane) resolved(id uint16, mac [6]byte, st HopState) {
 	if int(id) >= len(l.hops.slots) || l.hops.slots[id].refs == 0 {
 		return
 	}
-	h := &l.hops.slots[id]
-	h.mac, h.state = mac, st
+	l.hops.set(id, mac, st)
 	if st != HopUnresolved {
 		l.letGo(id)
 	}

@@ -20,6 +20,13 @@ func (t *Table) MarkTCP(slot uint32, flags uint8) {
 	}
 }
 
+// ClearTCP forgets the TCP flags seen in a direction: a new connection took its
+// addresses and ports. Any goroutine.
+func (t *Table) ClearTCP(slot uint32) {
+	t.check(slot)
+	atomic.StoreUint32(t.mem.u32(t.off(slot)+offTCP), 0)
+}
+
 // Counters returns what either lane counted. lastSeen is the end of the 16.8 ms
 // tick of the last packet, so up to that much after it, and 0 when there was no
 // packet; tcpFlags is the union of all flags. Any goroutine.

@@ -8,6 +8,9 @@ func touch[T any](s []T) {
 	}
 }
 
+// Prefault makes the pages of records present, whatever they hold.
+func Prefault[T any](s []T) { touch(s) }
+
 // unchanged hides from the compiler that a store changes nothing.
 //
 //go:noinline

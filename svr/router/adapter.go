@@ -6,6 +6,7 @@ import (
 	"waymark/svr/lane"
 	"waymark/svr/packet"
 	"waymark/svr/policy"
+	"waymark/svr/pool"
 	"waymark/svr/session"
 )
 
@@ -25,6 +26,10 @@ type adapter struct {
 	wall      int64 // when the wall clock was read
 	unix      int64
 	suspected chan policy.PathID
+
+	owned *pool.Table   // the table shared with the kernel, nil without
+	word  uint64        // our owner word in it
+	lost  chan struct{} // closed when another process took it
 }
 
 // laneID is the lane's number of a network-interface.
@@ -39,6 +44,10 @@ func (a *adapter) begin(now int64) {
 		a.wall, a.unix = now, time.Now().Unix()
 	}
 	a.now = now
+	if a.owned != nil && a.owned.OwnerWord() != a.word {
+		a.owned = nil
+		close(a.lost)
+	}
 	a.engine.Begin(now, a.unix)
 }
 

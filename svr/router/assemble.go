@@ -27,6 +27,11 @@ type Options struct {
 	Alarms    session.Alarms
 	ColdStart bool
 	Now       int64 // monotonic nanoseconds, never 0
+	// Table is the session table; nil: one made in Memory.
+	Table *pool.Table
+	// Fast and Records are the engine's (session.Config).
+	Fast    bool
+	Records []byte
 	// Memory holds the session table: zeroed, pool.MemorySize of the profile's
 	// slots long. Nil: the heap.
 	Memory []byte
@@ -34,9 +39,11 @@ type Options struct {
 
 // Assemble makes the pools, keys and the engine of one router.
 func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
-	table, err := pool.NewTable(opt.Memory, prof.table(seed16()))
-	if err != nil {
-		return nil, fmt.Errorf("make session table: %w", err)
+	table, err := opt.Table, error(nil)
+	if table == nil {
+		if table, err = pool.NewTable(opt.Memory, prof.table(seed16())); err != nil {
+			return nil, fmt.Errorf("make session table: %w", err)
+		}
 	}
 	p := &Parts{
 		Table:    table,
@@ -55,7 +62,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Tables: t, Sessions: prof.Sessions, Table: table, Wayports: p.Wayports, NAT: p.NAT,
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
 		Paths: p.Carrier, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
-		Out: opt.Out, Alarms: opt.Alarms, ColdStart: opt.ColdStart,
+		Out: opt.Out, Alarms: opt.Alarms, ColdStart: opt.ColdStart, Fast: opt.Fast, Records: opt.Records,
 	}, opt.Now)
 	return p, nil
 }

@@ -4,10 +4,11 @@ import "waymark/svr/router/ctl"
 
 // Files of the run directory (docs/run-files.md).
 const (
-	LockFile   = "router.lock"        // flock; its text names the owner
-	StateFile  = "router.state.json"  // what this router changed in the namespace
-	SysctlFile = "router.sysctl.json" // kernel parameters as they were before
-	EventsFile = "events.jsonl"       // newest events
-	EventsOld  = "events.jsonl.1"     // the events before those
-	SocketFile = ctl.Socket           // control socket
+	LockFile    = "router.lock"        // flock; its text names the owner
+	StateFile   = "router.state.json"  // what this router changed in the namespace
+	SysctlFile  = "router.sysctl.json" // kernel parameters as they were before
+	RecordsFile = "router.records"     // sessions of the fast lane, mapped
+	EventsFile  = "events.jsonl"       // newest events
+	EventsOld   = "events.jsonl.1"     // the events before those
+	SocketFile  = ctl.Socket           // control socket
 )

@@ -29,7 +29,9 @@ func leftFiles(t *testing.T, dir string) {
 
 // A killed router leaves everything in place; the next one takes it over, and
 // its orderly stop puts back what was before the first.
-func TestKilledAndStartedAgain(t *testing.T) {
+func TestKilledAndStartedAgain(t *testing.T) { onBothLanes(t, testKilledAndStartedAgain) }
+
+func testKilledAndStartedAgain(t *testing.T) {
 	w := newWorld(t, world.Options{})
 	if err := w.Carrier(world.Branch, "lan1", false); err != nil { // no device of the example
 		t.Fatal(err)
@@ -77,7 +79,9 @@ func TestKilledAndStartedAgain(t *testing.T) {
 }
 
 // Either router dies in mid-transfer; the connection goes on.
-func TestTransferSurvivesRestart(t *testing.T) {
+func TestTransferSurvivesRestart(t *testing.T) { onBothLanes(t, testTransferSurvivesRestart) }
+
+func testTransferSurvivesRestart(t *testing.T) {
 	for _, victim := range []string{"branch1", "hub1"} {
 		t.Run(victim, func(t *testing.T) {
 			w := newWorld(t, world.Options{})
@@ -120,7 +124,9 @@ func TestTransferSurvivesRestart(t *testing.T) {
 	}
 }
 
-func TestSecondRouterIsRefused(t *testing.T) {
+func TestSecondRouterIsRefused(t *testing.T) { onBothLanes(t, testSecondRouterIsRefused) }
+
+func testSecondRouterIsRefused(t *testing.T) {
 	w := newWorld(t, world.Options{})
 	first := start(t, w, "branch1", world.Branch, world.Acme())
 	before := stateOf(t, w, world.Branch)
@@ -149,7 +155,7 @@ func TestWrongStartTouchesNothing(t *testing.T) {
 		{"-config", bad, "-router", "branch1", "-run", dir},
 		{"-config", good, "-router", "branch9", "-run", dir},
 		{"-config", w.Path("missing.json"), "-router", "branch1", "-run", dir},
-		{"-config", good, "-router", "branch1", "-run", dir, "-lanes", "bpf"},
+		{"-config", good, "-router", "branch1", "-run", dir, "-lanes", "none"},
 		{"-config", good, "-router", "branch1", "-run", dir, "-profile", "huge"},
 		{"-config", good, "-router", "branch1"},
 		{"-config", good, "-router", "branch1", "-run", dir, "extra"},
@@ -165,7 +171,9 @@ func TestWrongStartTouchesNothing(t *testing.T) {
 	sameState(t, "after wrong starts", stateOf(t, w, world.Branch), before)
 }
 
-func TestKeep(t *testing.T) {
+func TestKeep(t *testing.T) { onBothLanes(t, testKeep) }
+
+func testKeep(t *testing.T) {
 	w := newWorld(t, world.Options{})
 	before := stateOf(t, w, world.Hub)
 	r := start(t, w, "hub1", world.Hub, world.Acme(), "-keep")

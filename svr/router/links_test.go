@@ -10,7 +10,9 @@ import (
 )
 
 // Devices, carriers and leases come and go; the rest of the router runs on.
-func TestInterfacesComeAndGo(t *testing.T) {
+func TestInterfacesComeAndGo(t *testing.T) { onBothLanes(t, testInterfacesComeAndGo) }
+
+func testInterfacesComeAndGo(t *testing.T) {
 	w := newWorld(t, world.Options{NoLTE: true})
 	if err := w.IP(world.Branch, "link set dev lan0 down", "link set dev lan0 name lan9"); err != nil {
 		t.Fatal(err)
@@ -81,7 +83,9 @@ func TestInterfacesComeAndGo(t *testing.T) {
 
 // Two VLANs of one device, tagged by the router itself: no kernel device, ARP
 // and ND answered by the lane.
-func TestVLANs(t *testing.T) {
+func TestVLANs(t *testing.T) { onBothLanes(t, testVLANs) }
+
+func testVLANs(t *testing.T) {
 	w := newWorld(t, world.Options{})
 	config := world.Acme()
 	for _, change := range [][2]string{

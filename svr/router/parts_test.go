@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"waymark/svr/event"
+	"waymark/svr/lane"
 	"waymark/svr/packet"
 	"waymark/svr/router/ctl"
 )
@@ -34,8 +35,8 @@ func TestProfile(t *testing.T) {
 	for _, row := range []struct {
 		lanes, profile, want string
 	}{
-		{"auto", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
-		{"bpf", "cpe", ""}, {"fast", "cpe", ""}, {"auto", "huge", ""},
+		{"auto", "cpe", "cpe"}, {"bpf", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
+		{"fast", "cpe", ""}, {"auto", "huge", ""},
 	} {
 		s := Settings{Lanes: row.lanes, Profile: row.profile}
 		p, err := s.profile()
@@ -188,7 +189,7 @@ func TestLockNamesTheOwner(t *testing.T) {
 }
 
 func TestWarmHops(t *testing.T) {
-	w := newWarmHops(2)
+	w := newWarmHops(lane.NewHops(2))
 	a, b, c := [16]byte{1}, [16]byte{2}, [16]byte{3}
 	id, ok := w.get(1, a, 4, 1)
 	if !ok {
@@ -220,7 +221,7 @@ func TestAdapterAllocates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &adapter{hops: newWarmHops(prof.Hops)}
+	a := &adapter{hops: newWarmHops(lane.NewHops(prof.Hops))}
 	p, err := Assemble(acme(t, "branch1"), prof, Options{Out: a, Alarms: a, Now: 1})
 	if err != nil {
 		t.Fatal(err)

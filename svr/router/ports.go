@@ -50,6 +50,7 @@ func (r *Router) openPort(name string, index int) {
 	r.ports[name] = p
 	p.lane, p.err = lane.OpenPort(lane.PortConfig{
 		Name: name, Interfaces: r.laneInterfaces(name), RingBytes: r.prof.Ring, QueueBytes: r.prof.Queue,
+		SendOnly: r.fast != nil,
 	})
 	if p.err == nil {
 		if err := r.lane.Do(func() { p.err = r.lane.Attach(p.lane) }); err != nil {

@@ -67,6 +67,10 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 				continue
 			}
 			r.adopt(view)
+		case <-r.adapter.lost:
+			r.log.Error("another router took the session table")
+			r.robbed = true
+			return
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
 		case <-levels.C:
@@ -79,6 +83,12 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 // paths and operators what changed.
 func (r *Router) adopt(v *view) {
 	r.openPorts(v)
+	// The programs of an earlier process serve until ours are loaded: engine
+	// and ports come first then. A new lane receives nothing before.
+	late := r.fast != nil && r.fast.adopted
+	if !late {
+		r.follow(v)
+	}
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		s := v.state(f)
@@ -91,6 +101,9 @@ func (r *Router) adopt(v *view) {
 		r.alarmInterface(f, s)
 	}
 	r.alarmPaths()
+	if late {
+		r.follow(v)
+	}
 }
 
 // tell brings a new state of an interface to lane, engine and paths.

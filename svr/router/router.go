@@ -26,9 +26,13 @@ type Router struct {
 	kernel  *kernel
 	journal *journal
 	started time.Time
+	epoch   int64     // of the clock when started
+	fast    *fastLane // nil: the service lane alone
+	why     string    // why there is no fast lane
 
 	ports  map[string]*port // by Linux interface; the reconciler's
 	doubts []time.Time      // by PathID: last event of suspect; the reconciler's
+	robbed bool             // another router owns the network now; the reconciler's
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -62,38 +66,34 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 // newRouter makes everything that needs no change of the namespace.
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
-		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), ports: map[string]*port{},
+		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
 		status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 	}
-	r.adapter = &adapter{hops: newWarmHops(prof.Hops), suspected: make(chan policy.PathID, 16)}
-	memory, err := tableMemory(prof)
-	if err != nil {
+	var err error
+	if r.fast, r.why, err = openFast(set, t, prof); err != nil {
 		return nil, err
 	}
-	r.parts, err = Assemble(t, prof, Options{
-		Out: r.adapter, Alarms: r.adapter, ColdStart: true, Now: r.clock(), Memory: memory,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("assemble engine: %w", err)
+	if err := r.assemble(); err != nil {
+		return nil, errors.Join(err, r.fast.end(true))
 	}
-	r.adapter.engine = r.parts.Engine
 	settle(r.parts)
-	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, lane.Config{Clock: r.clock, Keep: set.Keep})
+	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, r.laneConfig())
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.fast.end(true))
 	}
 	r.adapter.lane = r.lane
+	r.adoptSessions()
 	if r.kernel, err = openKernel(set, t); err == nil {
 		r.journal, err = openJournal(set, t.RouterName, t.NodeName)
 	}
 	if err != nil {
-		return nil, errors.Join(err, r.lane.Close())
+		return nil, errors.Join(err, r.lane.Close(), r.fast.end(true))
 	}
 	return r, nil
 }
 
 // clock is monotonic nanoseconds since the start, never 0.
-func (r *Router) clock() int64 { return int64(time.Since(r.started)) + 1 }
+func (r *Router) clock() int64 { return r.epoch + int64(time.Since(r.started)) }
 
 // run brings the network up and serves until ctx ends or something breaks that
 // cannot be mended.
@@ -139,8 +139,8 @@ var errLane = errors.New("lane broke")
 
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {
-	err := r.lane.Close()
-	if r.set.Keep {
+	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed))
+	if r.set.Keep || r.robbed {
 		r.log.Info("stopped; addresses, routes and guard stay")
 	} else {
 		err = errors.Join(err, r.kernel.undo())

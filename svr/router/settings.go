@@ -20,7 +20,7 @@ type Settings struct {
 	RunDir     string
 	Lanes      string // LanesAuto, LanesGo, LanesBPF
 	Profile    string // empty: by the memory of the machine
-	Keep       bool   // leave addresses, routes and guard on an orderly stop
+	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
 	Log        *slog.Logger
 }
 
@@ -61,9 +61,7 @@ func Load(file, router, node string) (*policy.Tables, config.Findings, error) {
 // profile resolves lanes and profile.
 func (s *Settings) profile() (Profile, error) {
 	switch s.Lanes {
-	case LanesAuto, LanesGo, "":
-	case LanesBPF:
-		return Profile{}, fmt.Errorf("%w: lanes bpf: not built yet", ErrSettings)
+	case LanesAuto, LanesGo, LanesBPF, "":
 	default:
 		return Profile{}, fmt.Errorf("%w: lanes %q: allowed are auto, go, bpf", ErrSettings, s.Lanes)
 	}

@@ -82,9 +82,12 @@ func (r *Router) showEvents(a *answer) error {
 
 func (r *Router) showSystem(a *answer) error {
 	lanes := "go"
+	if r.fast != nil {
+		lanes = "bpf, go"
+	}
 	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
 		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
-		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid)
+		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why))
 }
 
 // showStats lists the engine's counters and the lane's.
@@ -112,7 +115,7 @@ func (r *Router) showStats(a *answer) error {
 			return err
 		}
 	}
-	return nil
+	return r.fastStats(func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) })
 }
 
 func (r *Router) showFIB(a *answer) error {

@@ -10,7 +10,9 @@ import (
 )
 
 // Real programs over two real routers, and what the routers say about it.
-func TestBranchToHub(t *testing.T) {
+func TestBranchToHub(t *testing.T) { onBothLanes(t, testBranchToHub) }
+
+func testBranchToHub(t *testing.T) {
 	w := newWorld(t, world.Options{})
 	before := map[string]map[string]string{world.Branch: stateOf(t, w, world.Branch), world.Hub: stateOf(t, w, world.Hub)}
 	branch, hub := pair(t, w)

@@ -16,8 +16,9 @@ type warmHops struct {
 	swept int64
 }
 
-func newWarmHops(n int) *warmHops {
-	return &warmHops{hops: lane.NewHops(n), used: make([]int64, n+1)}
+func newWarmHops(hops *lane.Hops) *warmHops {
+	_, n := hops.Len()
+	return &warmHops{hops: hops, used: make([]int64, n+1)}
 }
 
 // get takes a reference for a session. When the table is full the references

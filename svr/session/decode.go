@@ -131,7 +131,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		return beliefDrop
 	}
 	e.paths[g.path].prove(&p.T.Src)
-	r.simple = false
+	e.setSimple(r, false)
 	g.signal = true
 	if g.unanswered < 255 {
 		g.unanswered++

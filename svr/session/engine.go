@@ -54,6 +54,12 @@ type Config struct {
 	// ColdStart says that no session table was adopted: for a while TCP packets
 	// of unknown flows may belong to sessions that another process had.
 	ColdStart bool
+	// Fast says that a lane in the kernel forwards directions with
+	// pool.FlagFast by itself, and counts in the table.
+	Fast bool
+	// Records holds what the engine knows of sessions besides the table: at
+	// least RecordMemory(Sessions) bytes, zero or for Adopt. Nil: the heap.
+	Records []byte
 }
 
 // Engine holds every session of one router.
@@ -76,7 +82,8 @@ type Engine struct {
 	virginRec                            uint32 // records from here on were never used
 	live                                 int
 	peak                                 int
-	unanswered                           list // oldest first
+	swept                                uint32 // where the next sweep begins
+	unanswered                           list   // oldest first
 	byUUID                               *pool.HashIndex
 	byContext                            *pool.HashIndex
 	seed                                 maphash.Seed
@@ -119,7 +126,7 @@ func New(cfg Config, now int64) *Engine {
 	e := &Engine{
 		cfg: cfg, tables: cfg.Tables, table: cfg.Table, out: cfg.Out,
 		now: now, born: now,
-		recs:       make([]record, cfg.Sessions),
+		recs:       pool.Records[record](cfg.Records, cfg.Sessions),
 		freeRec:    none,
 		unanswered: list{head: none, tail: none},
 		byUUID:     pool.NewHashIndex(cfg.Sessions),
@@ -155,6 +162,7 @@ func (e *Engine) Begin(now, unix int64) {
 // became whole. Call it at least every 100 ms.
 func (e *Engine) Tick() {
 	e.wheel.Advance(e.now, e.onTimer)
+	e.sweep()
 	e.release()
 	e.host.Expire(e.now)
 	e.fabric.Expire(e.now)

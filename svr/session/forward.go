@@ -36,6 +36,9 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 	if p.Kind != packet.KindTCP {
 		return
 	}
+	if p.TCPFlags&(flagSYN|flagRST) != 0 {
+		e.refresh(r)
+	}
 	closed := r.tcp.closedBothWays()
 	overhead := 0
 	if r.leg[d].kind == kindSVR && !e.ends(r, 1-d) && e.encrypted(r) {
@@ -44,22 +47,24 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 	r.tcp.observeSealed(p, d, overhead)
 	if closed != r.tcp.closedBothWays() {
 		e.arm(i)
+		e.reopened(r, closed)
 	}
 }
 
 // settle decides whether session i may go the short way from now on.
 func (e *Engine) settle(i uint32) {
 	r := &e.recs[i]
-	r.simple = r.answered && !e.protected(r)
+	simple := r.answered && !e.protected(r)
 	for l := range r.leg {
 		g := &r.leg[l]
 		if g.kind != kindSVR || r.slot[l] == none {
 			continue
 		}
 		if g.signal || g.due != 0 || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
-			r.simple = false
+			simple = false
 		}
 	}
+	e.setSimple(r, simple)
 }
 
 // protected says whether established packets of r carry a digest or ciphertext

@@ -205,7 +205,7 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 func (e *Engine) resignal(r *record, l int) {
 	if g := &r.leg[l]; g.kind == kindSVR {
 		g.signal = true
-		r.simple = false
+		e.setSimple(r, false)
 	}
 }
 

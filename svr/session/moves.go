@@ -217,6 +217,7 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		e.out.Release(g.hop)
 	}
 	r.slot[l] = s
+	e.setSimple(r, false)
 	*g = leg{
 		kind: kindSVR, role: roleResponder, signal: true, unanswered: 1,
 		path: id, ifc: p.If, hop: hop, due: e.now + 200*1e6,
@@ -224,7 +225,6 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 	e.redirect(r, 1-l, p.T.Reverse())
 	e.rebridge(r, l, p.T.Proto)
 	e.rename(i, &m.p.UUID)
-	r.simple = false
 	e.paths[id].prove(&p.T.Src)
 	e.takeSalt(r, l, m)
 	if e.ends(r, 1-l) {

@@ -214,5 +214,9 @@ func (e *Engine) action(r *record, d int, to packet.Tuple) pool.Action {
 	if g.kind == kindSVR && g.path != policy.NoPath {
 		mtu = e.pathMTU(g.path)
 	}
-	return pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}
+	a := pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}
+	if r.simple {
+		a.Flags = e.fastFlags(r, a.MTU)
+	}
+	return a
 }

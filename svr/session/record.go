@@ -265,6 +265,7 @@ func (e *Engine) remove(i uint32) {
 	if !r.used {
 		return
 	}
+	e.refresh(r)
 	for l := range r.leg {
 		if r.slot[l] != none {
 			k := e.table.Key(r.slot[l])
@@ -296,6 +297,7 @@ func (e *Engine) remove(i uint32) {
 		e.unlinkUnanswered(i)
 	}
 	r.used = false
+	r.slot = [2]uint32{none, none}
 	r.next = e.freeRec
 	e.freeRec = i
 	e.live--

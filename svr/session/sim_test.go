@@ -96,6 +96,12 @@ func (s *sim) boot(a *config.Authority, name string, cold bool) *node {
 // bootSized is boot with pools of the caller's sizes.
 func (s *sim) bootSized(a *config.Authority, name string, cold bool, prof router.Profile) *node {
 	s.t.Helper()
+	return s.bootWith(a, name, prof, router.Options{ColdStart: cold})
+}
+
+// bootWith is bootSized with all choices.
+func (s *sim) bootWith(a *config.Authority, name string, prof router.Profile, opt router.Options) *node {
+	s.t.Helper()
 	tables, err := policy.Build(a, name, "")
 	if err != nil {
 		s.t.Fatal(err)
@@ -104,7 +110,8 @@ func (s *sim) bootSized(a *config.Authority, name string, cold bool, prof router
 		s: s, name: name, tables: tables,
 		hopID: map[hopKey]uint16{}, hopOf: map[uint16]hopKey{}, refs: map[uint16]int{},
 	}
-	n.parts, err = router.Assemble(tables, prof, router.Options{Out: n, ColdStart: cold, Now: s.now})
+	opt.Out, opt.Now = n, s.now
+	n.parts, err = router.Assemble(tables, prof, opt)
 	if err != nil {
 		s.t.Fatal(err)
 	}

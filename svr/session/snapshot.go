@@ -46,6 +46,7 @@ func (e *Engine) Sessions(f func(*Row) bool) {
 }
 
 func (e *Engine) fillRow(row *Row, r *record, d int) {
+	e.refresh(r)
 	a := e.table.Action(r.slot[d])
 	packets, bytes, _, _ := e.table.Counters(r.slot[d])
 	g := &r.leg[1-d]
@@ -84,9 +85,7 @@ func (e *Engine) PathMTU(id policy.PathID) int { return e.pathMTU(id) }
 // Prefault touches the memory of every record and index, so that a full pool
 // later costs no memory that an empty one did not. Before the first packet.
 func (e *Engine) Prefault() {
-	for i := range e.recs {
-		e.recs[i].used = false
-	}
+	pool.Prefault(e.recs)
 	e.byUUID.Prefault()
 	e.byContext.Prefault()
 	e.wheel.Prefault()

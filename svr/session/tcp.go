@@ -25,6 +25,7 @@ type tcpState struct {
 	scale [2]uint8
 	bits  [2]uint8
 	reset bool
+	blind bool // another lane forwards data too: end, ack and win are of long ago
 }
 
 const (
@@ -89,7 +90,7 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 	h := readTCP(p)
 	h.length -= uint32(min(overhead, p.End-p.Data))
 	if h.flags&flagRST != 0 {
-		if t.inWindow(h.seq, d) {
+		if t.blind || t.inWindow(h.seq, d) {
 			t.reset = true
 		}
 		return
@@ -106,13 +107,14 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 		t.open(p, d)
 		first = true
 	}
+	first = first || t.blind
 	if !first && !t.plausible(h.seq, d) {
 		return
 	}
 	if first || int32(end-t.end[d]) > 0 {
 		t.end[d] = end
 	}
-	if h.flags&flagACK != 0 && (t.bits[d]&tcpAcked == 0 || int32(h.ack-t.ack[d]) > 0) {
+	if h.flags&flagACK != 0 && (first || t.bits[d]&tcpAcked == 0 || int32(h.ack-t.ack[d]) > 0) {
 		t.ack[d] = h.ack
 		t.bits[d] |= tcpAcked
 	}
@@ -196,6 +198,9 @@ func (t *tcpState) inWindow(seq uint32, d int) bool {
 // quoted says whether a sequence number that an ICMP error quotes was sent in
 // direction d and is not long acknowledged.
 func (t *tcpState) quoted(seq uint32, d int) bool {
+	if t.blind {
+		return true
+	}
 	if t.bits[d]&tcpKnown == 0 {
 		return false
 	}

@@ -49,6 +49,7 @@ func (e *Engine) onTimer(i uint32) {
 	if !r.used {
 		return
 	}
+	e.refresh(r)
 	for l := range r.leg {
 		if g := &r.leg[l]; g.due != 0 && g.due <= e.now {
 			e.sendDisable(i, l)

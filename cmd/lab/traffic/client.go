@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -35,10 +36,10 @@ func get(args []string) (any, error) {
 	return Page{Status: resp.StatusCode, Body: string(body), Seconds: time.Since(start).Seconds()}, nil
 }
 
-// put ADDRESS BYTES sends the pattern to a sink. Its sum is made before the
+// put ADDRESS BYTES [MBIT] sends the pattern to a sink, no faster than told. Its sum is made before the
 // clock starts; the sink makes its own while it reads.
 func put(args []string) (any, error) {
-	if len(args) != 2 {
+	if len(args) != 2 && len(args) != 3 {
 		return nil, errUsage
 	}
 	n, err := strconv.ParseInt(args[1], 10, 64)
@@ -51,6 +52,11 @@ func put(args []string) (any, error) {
 		return nil, err
 	}
 	defer c.Close()
+	if len(args) == 3 {
+		if err := pace(c.(*net.TCPConn), args[2]); err != nil {
+			return nil, err
+		}
+	}
 	start := time.Now()
 	if _, err := io.CopyBuffer(struct{ io.Writer }{c}, newPattern(n), make([]byte, block)); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
@@ -63,6 +69,27 @@ func put(args []string) (any, error) {
 	}
 	t.Seconds = time.Since(start).Seconds()
 	return t, nil
+}
+
+// soMaxPacingRate is SO_MAX_PACING_RATE.
+const soMaxPacingRate = 47
+
+// pace holds a connection to so many Mbit/s.
+func pace(c *net.TCPConn, mbit string) error {
+	n, err := strconv.Atoi(mbit)
+	if err != nil {
+		return fmt.Errorf("rate %q: %w", mbit, err)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if e := raw.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soMaxPacingRate, n*1e6/8)
+	}); e != nil {
+		return e
+	}
+	return err
 }
 
 // ask ADDRESS COUNT sends questions one after another, each from a socket of its

@@ -16,10 +16,11 @@ import (
 // subcommands by the name that is the first argument. Each prints one JSON
 // object on standard output when it is done.
 var subcommands = map[string]func(args []string) (any, error){
-	"_serve": serve,
-	"_get":   get,
-	"_put":   put,
-	"_ask":   ask,
+	"_serve":  serve,
+	"_get":    get,
+	"_put":    put,
+	"_ask":    ask,
+	"_stream": stream,
 
 	emulate.Command: func(args []string) (any, error) { return nil, emulate.Run(args) },
 }

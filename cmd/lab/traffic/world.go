@@ -43,6 +43,11 @@ func Put(ctx context.Context, w *world.World, ns, addr string, bytes int64) (t T
 	return t, run(ctx, w, ns, &t, "_put", addr, strconv.FormatInt(bytes, 10))
 }
 
+// PutPaced is Put at no more than so many Mbit/s.
+func PutPaced(ctx context.Context, w *world.World, ns, addr string, bytes int64, mbit int) (t Transfer, err error) {
+	return t, run(ctx, w, ns, &t, "_put", addr, strconv.FormatInt(bytes, 10), strconv.Itoa(mbit))
+}
+
 // Ask sends so many UDP questions from within a namespace.
 func Ask(ctx context.Context, w *world.World, ns, addr string, count int) (a Answers, err error) {
 	return a, run(ctx, w, ns, &a, "_ask", addr, strconv.Itoa(count))

@@ -37,7 +37,7 @@ func (w *World) StartRouter(name, ns string, config []byte, flags ...string) (*R
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	argv := append([]string{bin, "router", "-config", file, "-router", name, "-run", run}, flags...)
+	argv := append(w.Wrap[:len(w.Wrap):len(w.Wrap)], append([]string{bin, "router", "-config", file, "-router", name, "-run", run}, flags...)...)
 	p, err := w.Start(ns, argv...)
 	if err != nil {
 		return nil, err

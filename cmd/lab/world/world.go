@@ -34,8 +34,9 @@ type Options struct {
 // World is a set of namespaces and the processes started in them. Its methods
 // may be called from several goroutines.
 type World struct {
-	Name string // first part of every namespace's name
-	Dir  string // configurations, run directories, logs and captures; Close removes it
+	Name string   // first part of every namespace's name
+	Dir  string   // configurations, run directories, logs and captures; Close removes it
+	Wrap []string // goes before the command of every router that starts from now on
 
 	opts Options
 

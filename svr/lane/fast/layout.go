@@ -1,6 +1,10 @@
 package fast
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"waymark/svr/pool"
+)
 
 // Version counts changes of what programs and process share beyond the session
 // table: maps, their values, the mark of punted packets. It is part of the
@@ -130,6 +134,8 @@ const (
 	vlanSize   = 4
 	countsSize = (countReasons + reasons) * 8
 
+	_ = -uint(Fast ^ pool.FlagFast)
+	_ = -uint(MTUMask ^ pool.FlagMTU)
 	_ = -uint(unsafe.Sizeof(netifValue{}) ^ netifSize)
 	_ = -uint(unsafe.Sizeof(ownKey{}) ^ 20)
 	_ = -uint(unsafe.Sizeof(ownValue{}) ^ ownSize)

@@ -42,7 +42,8 @@ var Tables = []Table{
 	{What: "system", Layout: Pairs, Columns: []Column{
 		{Header: "Router"}, {Header: "Node"}, {Header: "Status"}, {Header: "Version"},
 		{Header: "Uptime", Kind: Span}, {Header: "Role"}, {Header: "Alarm Count", Kind: Number},
-		{Header: "Started", Kind: Time}, {Header: "Profile"}, {Header: "Lanes"}, {Header: "PID", Kind: Number}}},
+		{Header: "Started", Kind: Time}, {Header: "Profile"}, {Header: "Lanes"}, {Header: "PID", Kind: Number},
+		{Header: "No Fast Lane"}}},
 	{What: "tenant members", Columns: []Column{
 		{Header: "Device I/F"}, {Header: "VLAN ID", Kind: Number}, {Header: "Network I/F"},
 		{Header: "Network I/F IP", Kind: List}, {Header: "Source IP Prefix"}, {Header: "Tenant"},

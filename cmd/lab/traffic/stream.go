@@ -1,0 +1,101 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"waymark/cmd/lab/world"
+)
+
+// Streamed is what a stream of datagrams sent and heard of answers.
+type Streamed struct {
+	Sent     int `json:"sent"`
+	Answered int `json:"answered"`
+}
+
+// streamTick is how often a stream sends what is due.
+const streamTick = 2 * time.Millisecond
+
+// stream ADDRESS MBIT SECONDS BYTES: datagrams of so many bytes to a
+// UDP responder, from one socket at an even rate. The first ones are single and
+// answered, so that the session is established before the rest follows.
+func stream(args []string) (any, error) {
+	if len(args) != 4 {
+		return nil, errUsage
+	}
+	var n [3]int
+	for i := range n {
+		v, err := strconv.Atoi(args[1+i])
+		if err != nil || v < 1 {
+			return nil, fmt.Errorf("%q: want a number from 1 on", args[1+i])
+		}
+		n[i] = v
+	}
+	c, err := net.DialTimeout("udp", args[0], clientLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	s := Streamed{}
+	b := make([]byte, n[2])
+	for range 10 {
+		if err := c.SetDeadline(time.Now().Add(clientLimit)); err != nil {
+			return nil, err
+		}
+		if _, err := c.Write(b); err != nil {
+			return nil, err
+		}
+		s.Sent++
+		if _, err := c.Read(make([]byte, 1<<16)); err != nil {
+			return nil, err
+		}
+		s.Answered++
+	}
+	return s.pour(c, b, float64(n[0])*1e6/8/float64(n[2]), time.Duration(n[1])*time.Second)
+}
+
+// pour sends rate datagrams a second for a while, and counts answers until none
+// came for some time.
+func (s Streamed) pour(c net.Conn, b []byte, rate float64, during time.Duration) (Streamed, error) {
+	answers := make(chan int)
+	begin := time.Now()
+	if err := c.SetDeadline(begin.Add(during + time.Second)); err != nil {
+		return s, err
+	}
+	go func() {
+		n, buf := 0, make([]byte, 1<<16)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				answers <- n
+				return
+			}
+			n++
+		}
+	}()
+	tick := time.NewTicker(streamTick)
+	defer tick.Stop()
+	sent := 0
+	for now := range tick.C {
+		past := min(now.Sub(begin), during)
+		for ; float64(sent) < rate*past.Seconds(); sent++ {
+			if _, err := c.Write(b); err != nil {
+				return s, fmt.Errorf("send: %w", err)
+			}
+		}
+		if past == during {
+			break
+		}
+	}
+	s.Sent += sent
+	s.Answered += <-answers
+	return s, nil
+}
+
+// Stream sends datagrams from within a namespace to the UDP responder at addr:
+// mbit a second, each of so many bytes.
+func Stream(ctx context.Context, w *world.World, ns, addr string, mbit, seconds, bytes int) (s Streamed, err error) {
+	return s, run(ctx, w, ns, &s, "_stream", addr, strconv.Itoa(mbit), strconv.Itoa(seconds), strconv.Itoa(bytes))
+}

@@ -1,0 +1,66 @@
+package router
+
+import (
+	"fmt"
+	"time"
+
+	"waymark/svr/lane"
+	"waymark/svr/lane/fast"
+	"waymark/svr/policy"
+)
+
+// assemble makes adapter and engine over the fast lane's memory, or plain one.
+func (r *Router) assemble() (err error) {
+	r.adapter = &adapter{suspected: make(chan policy.PathID, 16), lost: make(chan struct{})}
+	opt := Options{Out: r.adapter, Alarms: r.adapter, ColdStart: true}
+	hops := lane.NewHops
+	if f := r.fast; f != nil {
+		r.epoch = fast.Monotonic() - int64(time.Since(r.started)) - f.base + 1
+		if opt.Table, err = f.makeTable(r.prof, r.clock()); err != nil {
+			return fmt.Errorf("make session table: %w", err)
+		}
+		if err = f.makeRecords(r.set, r.tables, r.prof); err != nil {
+			return err
+		}
+		opt.Fast, opt.Records = true, f.records.sessions
+		hops = func(n int) *lane.Hops { return lane.NewHopsIn(n, f.records.hops) }
+		r.adapter.owned = opt.Table
+		r.adapter.word = opt.Table.OwnerWord()
+	} else if opt.Memory, err = tableMemory(r.prof); err != nil {
+		return err
+	}
+	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
+	opt.Now = r.clock()
+	if r.parts, err = Assemble(r.tables, r.prof, opt); err != nil {
+		return fmt.Errorf("assemble engine: %w", err)
+	}
+	r.adapter.engine = r.parts.Engine
+	return nil
+}
+
+// laneConfig is the service lane's, with the kernel's behind it.
+func (r *Router) laneConfig() lane.Config {
+	c := lane.Config{Clock: r.clock, Keep: r.set.Keep}
+	if r.fast == nil {
+		return c
+	}
+	c.Published = r.fast.published
+	known, unknown := r.fast.Queues(0)
+	for _, q := range []*fast.Queue{known, unknown} {
+		q.Init(feedBatch)
+		c.Feeds = append(c.Feeds, &feed{queue: q, log: r.log})
+	}
+	return c
+}
+
+// adoptSessions takes over what an earlier process left, before the lane runs.
+func (r *Router) adoptSessions() {
+	if r.fast == nil || !r.fast.adopted {
+		return
+	}
+	start := time.Now()
+	r.adapter.now = r.clock()
+	adopted, removed := r.parts.Engine.Adopt(r.clock(), r.adapter.hops.hops.Adopt)
+	r.adapter.hops.hops.ForgetNames(r.fast.ClearHop)
+	r.log.Info("sessions adopted", "adopted", adopted, "begin anew", removed, "took", time.Since(start))
+}

@@ -1,0 +1,173 @@
+package router
+
+import (
+	"errors"
+	"net/netip"
+
+	"waymark/svr/lane/fast"
+	"waymark/svr/policy"
+)
+
+// followFast brings the lane in the kernel to what view says, on the
+// reconciler's goroutine: own addresses first, then ways out, then the programs
+// on the devices.
+func (r *Router) followFast(v *view) error {
+	f := r.fast
+	if f == nil {
+		return nil
+	}
+	err := r.followOwn(v)
+	for i := range r.tables.Interfaces {
+		err = errors.Join(err, r.followNetif(v, &r.tables.Interfaces[i]))
+	}
+	for name := range f.ports {
+		if p := r.ports[name]; p == nil || p.lane == nil || p.index != f.ports[name].Index {
+			err = errors.Join(err, f.Detach(f.ports[name].Index))
+			delete(f.ports, name)
+		}
+	}
+	for name, p := range r.ports {
+		if p.lane != nil {
+			err = errors.Join(err, r.followPort(v, name, p))
+		}
+	}
+	return errors.Join(err, r.detachOthers(v))
+}
+
+// detachOthers takes the programs that an earlier process left off devices that
+// are none of ours now.
+func (r *Router) detachOthers(v *view) (err error) {
+	ours := map[int]bool{}
+	for _, l := range v.devices(r.tables) {
+		ours[l.Index] = true
+	}
+	for _, index := range r.fast.Attached() {
+		if !ours[index] {
+			err = errors.Join(err, r.fast.Detach(index))
+		}
+	}
+	return err
+}
+
+// followOwn names the own addresses and their ports.
+func (r *Router) followOwn(v *view) (err error) {
+	want := map[netip.Addr]fast.Own{}
+	for i := range r.tables.Interfaces {
+		f := &r.tables.Interfaces[i]
+		if !f.Enabled {
+			continue
+		}
+		for _, a := range v.state(f).addrs {
+			want[a.Prefix.Addr()] = ownPorts(r.tables, f)
+		}
+	}
+	for a, o := range want {
+		if old, ok := r.fast.own[a]; ok && sameOwn(old, o) {
+			continue
+		}
+		if e := r.fast.SetOwn(a, o); e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		r.fast.own[a] = o
+	}
+	there, e := r.fast.OwnAddresses()
+	err = errors.Join(err, e)
+	for _, a := range there {
+		if _, ok := want[a]; !ok {
+			err = errors.Join(err, r.fast.RemoveOwn(a))
+			delete(r.fast.own, a)
+		}
+	}
+	return err
+}
+
+// ownPorts are the ports of an interface's addresses that are the lane's.
+func ownPorts(t *policy.Tables, f *policy.Interface) fast.Own {
+	o := fast.Own{Breakout: f.SourceNAT}
+	for i := range t.Paths {
+		p := &t.Paths[i]
+		if p.If != f.ID {
+			continue
+		}
+		o.Waypoint = true
+		for _, r := range p.LocalPorts {
+			k := fast.PortRange{First: r.First, Last: r.Last}
+			if !containsRange(o.Ranges, k) && !(k.First >= wayports.First && k.Last <= wayports.Last) {
+				o.Ranges = append(o.Ranges, k)
+			}
+		}
+	}
+	return o
+}
+
+func containsRange(list []fast.PortRange, k fast.PortRange) bool {
+	for _, r := range list {
+		if r == k {
+			return true
+		}
+	}
+	return false
+}
+
+func sameOwn(a, b fast.Own) bool {
+	if a.Waypoint != b.Waypoint || a.Breakout != b.Breakout || len(a.Ranges) != len(b.Ranges) {
+		return false
+	}
+	for _, k := range a.Ranges {
+		if !containsRange(b.Ranges, k) {
+			return false
+		}
+	}
+	return true
+}
+
+// followNetif tells how packets leave by a network-interface, or that they
+// cannot.
+func (r *Router) followNetif(v *view, f *policy.Interface) error {
+	var want fast.NetifConfig
+	if p := r.ports[f.Target]; f.Enabled && p != nil && p.lane != nil {
+		want = fast.NetifConfig{Index: p.index, MAC: v.links[f.Target].MAC, VLAN: f.VLAN,
+			MTU: uint16(min(v.state(f).mtu, 65535)), L3: p.lane.L3()}
+	}
+	old := r.fast.netifs[f.ID]
+	if old == want {
+		return nil
+	}
+	err := r.fast.SetNetif(uint16(f.ID), want)
+	if f.VLAN != 0 && old.Index != 0 && old.Index != want.Index {
+		err = errors.Join(err, r.fast.RemoveVLAN(old.Index, f.VLAN))
+	}
+	if f.VLAN != 0 && want.Index != 0 {
+		err = errors.Join(err, r.fast.SetVLAN(want.Index, f.VLAN, uint16(f.ID), true))
+	}
+	if err == nil {
+		r.fast.netifs[f.ID] = want
+	}
+	return err
+}
+
+// followPort puts the programs on a device.
+func (r *Router) followPort(v *view, name string, p *port) error {
+	want := fast.PortConfig{Index: p.index, MAC: v.links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3()}
+	for i := range r.tables.Interfaces {
+		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
+			want.Untagged = uint16(f.ID)
+		}
+	}
+	if r.fast.ports[name] == want {
+		return nil
+	}
+	if err := r.fast.Attach(want); err != nil {
+		return err
+	}
+	r.fast.ports[name] = want
+	return nil
+}
+
+// follow is followFast with its error told: sessions go on in the service lane.
+func (r *Router) follow(v *view) {
+	if err := r.followFast(v); err != nil {
+		r.log.Warn("cannot follow the network in the fast lane", "error", err)
+	}
+}

@@ -1,0 +1,144 @@
+package session
+
+import (
+	"waymark/svr/policy"
+	"waymark/svr/pool"
+)
+
+// RecordMemory is how many bytes of Config.Records n sessions take.
+func RecordMemory(n int) int { return n * pool.RecordSize[record]() }
+
+// RecordVersion counts changes of what Config.Records holds; its size changes
+// with most of them, too.
+const RecordVersion = 1
+
+// Adopt takes over the sessions that Config.Records and an opened table hold
+// from an earlier process under the same tables of policy: those whose packets
+// no key protects. hop takes a reference on a next-hop of that process. The
+// rest is removed and begins anew by its next packet. Before the first packet.
+func (e *Engine) Adopt(now int64, hop func(id uint16) bool) (adopted, removed int) {
+	e.now = now
+	for i := len(e.recs); i > 0; i-- {
+		r := &e.recs[i-1]
+		if !r.used {
+			continue
+		}
+		e.virginRec = max(e.virginRec, uint32(i))
+		if !e.sound(r) {
+			removed++
+			*r = record{}
+			continue
+		}
+		if e.revive(uint32(i-1), hop) {
+			adopted++
+		} else {
+			removed++
+		}
+	}
+	e.freeUnused()
+	e.peak = e.live
+	e.removeOwnerless()
+	return adopted, removed
+}
+
+// sound tells whether what a record says fits table and configuration.
+func (e *Engine) sound(r *record) bool {
+	if r.key != none || r.bridge || r.payload != noPayload && int(r.payload) >= len(e.cfg.Payload) ||
+		e.protected(r) || int(r.tenant) >= len(e.tables.Tenants) || int(r.service) >= len(e.tables.Services) ||
+		int(r.security) >= len(e.tables.Services) || r.created > e.now || r.active > e.now {
+		return false
+	}
+	for l := range r.leg {
+		g := &r.leg[l]
+		if int(g.ifc) >= len(e.ifs) || g.path != policy.NoPath && int(g.path) >= len(e.paths) ||
+			g.kind == kindSVR && g.path == policy.NoPath {
+			return false
+		}
+	}
+	return e.soundSlots(r)
+}
+
+// soundSlots tells whether both slots are there, belong to nobody and answer
+// each other.
+func (e *Engine) soundSlots(r *record) bool {
+	var key [2]pool.Key
+	var act [2]pool.Action
+	for d, s := range r.slot {
+		if int64(s) >= int64(e.table.Stats().Capacity) || e.table.Owner(s) != pool.NoOwner {
+			return false
+		}
+		var ok bool
+		if key[d], act[d], ok = e.table.Read(s); !ok {
+			return false
+		}
+	}
+	return r.slot[0] != r.slot[1] && act[0].To == key[1].Reverse() && act[1].To == key[0].Reverse() &&
+		(r.leg[0].kind == kindSVR || key[0].Tuple == r.inner)
+}
+
+// revive makes the session of a sound record live again. What it owned is
+// claimed; if something cannot be, the session is removed.
+func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
+	r := &e.recs[i]
+	ok := true
+	for d, s := range r.slot {
+		k, a, _ := e.table.Read(s)
+		g := &r.leg[d]
+		if g.hop != noHop && !hop(g.hop) {
+			g.hop, ok = noHop, false
+		}
+		if g.owned && !e.cfg.Wayports.Claim(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort, e.now) {
+			g.owned, ok = false, false
+		}
+		e.table.SetOwner(s, i<<1|uint32(d))
+		mtu := e.action(r, d, a.To).MTU
+		if a.Flags&pool.FlagFast != 0 {
+			mtu = a.Flags & pool.FlagMTU
+		}
+		e.table.SetOut(s, r.leg[1-d].ifc, mtu)
+	}
+	if r.leg[1].kind == kindNAT && r.natPort != 0 &&
+		!e.cfg.NAT.Claim(e.now, r.natIf, r.inner.Proto, r.inner.Src, r.inner.SrcPort, r.natPort) {
+		r.natPort, ok = 0, false
+	}
+	r.next, r.prev = none, none
+	e.live++
+	e.byUUID.Add(e.hashUUID(&r.uuid), i)
+	e.byContext.Add(e.hashContext(&r.inner), i)
+	if !r.answered {
+		e.pushUnanswered(i)
+	}
+	if !ok {
+		e.remove(i)
+		return false
+	}
+	e.publishFlags(r)
+	r.tcp.blind = e.fast(r)
+	e.arm(i)
+	return true
+}
+
+// freeUnused makes the free list of records that are not used.
+func (e *Engine) freeUnused() {
+	e.freeRec = none
+	for i := e.virginRec; i > 0; i-- {
+		if r := &e.recs[i-1]; !r.used {
+			r.next = e.freeRec
+			e.freeRec = i - 1
+		}
+	}
+}
+
+// removeOwnerless clears the directions that no record owns.
+func (e *Engine) removeOwnerless() {
+	var list []uint32
+	e.table.ForEach(func(s uint32) bool {
+		if e.table.Owner(s) == pool.NoOwner {
+			list = append(list, s)
+		}
+		return true
+	})
+	for _, s := range list {
+		e.table.Remove(s, e.now)
+	}
+}
