@@ -10,7 +10,7 @@ func RecordMemory(n int) int { return n * pool.RecordSize[record]() }
 
 // RecordVersion counts changes of what Config.Records holds; its size changes
 // with most of them, too.
-const RecordVersion = 1
+const RecordVersion = 2
 
 // Adopt takes over the sessions that Config.Records and an opened table hold
 // from an earlier process under the same tables of policy: those whose packets
@@ -113,7 +113,6 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 		return false
 	}
 	e.publishFlags(r)
-	r.tcp.blind = e.fast(r)
 	e.arm(i)
 	return true
 }

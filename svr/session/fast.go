@@ -9,25 +9,21 @@ import (
 // the kernel forwards: their FINs pass without us.
 const sweepTicks = 64
 
+// watchPasses is for how many such looks the numbers of a connection are
+// followed after an ICMP error about it.
+const watchPasses = 2
+
 // setSimple says whether session r may go the short way, and publishes it to
 // the lane in the kernel: the only place that does.
 func (e *Engine) setSimple(r *record, on bool) {
 	if r.simple == on {
 		return
 	}
-	if on {
-		r.simple = true
-		e.publishFlags(r)
-		r.tcp.blind = e.fast(r)
-		return
+	if !on {
+		e.refresh(r)
 	}
-	e.refresh(r)
-	r.simple = false
+	r.simple = on
 	e.publishFlags(r)
-	if r.tcp.blind {
-		r.tcp.blind = false
-		r.tcp.forget()
-	}
 }
 
 // fast says whether the lane in the kernel may forward session r.
@@ -35,7 +31,14 @@ func (e *Engine) fast(r *record) bool {
 	return e.cfg.Fast && r.simple && (r.inner.Proto == packet.ProtoTCP || r.inner.Proto == packet.ProtoUDP)
 }
 
-// publishFlags tells the lane in the kernel of r.simple.
+// inKernel says whether the lane in the kernel has session r. A connection at its
+// end, or about which an error came, it has not: we must see sequence numbers.
+func (e *Engine) inKernel(r *record) bool {
+	return e.fast(r) && !r.tcp.closedBothWays() && r.tcp.watched == 0
+}
+
+// publishFlags tells the lane in the kernel whether it has session r. The
+// numbers of a connection that comes back begin anew.
 func (e *Engine) publishFlags(r *record) {
 	if !e.cfg.Fast {
 		return
@@ -45,46 +48,76 @@ func (e *Engine) publishFlags(r *record) {
 			e.table.SetFlags(s, e.fastFlags(r, e.table.Action(s).MTU))
 		}
 	}
+	if blind := e.inKernel(r); blind != r.tcp.blind {
+		r.tcp.blind = blind
+		r.tcp.forget()
+	}
 }
 
 // fastFlags are the flags of an action of session r with this MTU.
 func (e *Engine) fastFlags(r *record, mtu uint16) uint16 {
-	if !e.fast(r) || mtu == 0 {
+	if !e.inKernel(r) || mtu == 0 {
 		return 0
 	}
 	return pool.FlagFast | min(mtu, pool.FlagMTU)
 }
 
 // refresh takes over what the lane in the kernel saw of session r: when the
-// last packet passed, and FINs. Data behind a RST makes it a lie.
+// last packet passed, and FINs.
 func (e *Engine) refresh(r *record) {
 	if !e.fast(r) {
 		return
 	}
+	closed := r.tcp.closedBothWays()
 	for d, s := range r.slot {
 		if s == none {
 			continue
 		}
 		_, _, seen, flags := e.table.Counters(s)
-		seen = min(seen, e.now)
-		if r.tcp.reset && seen > r.active+second {
-			r.tcp.reset = false
-		}
-		r.active = max(r.active, seen)
+		r.active = max(r.active, min(seen, e.now))
 		if flags&flagFIN != 0 && r.inner.Proto == packet.ProtoTCP {
 			r.tcp.bits[d] |= tcpFIN
 		}
 	}
+	e.turned(e.table.Owner(r.slot[0])>>1, closed)
 }
 
-// reopened notes that a new connection took the place of a closed one.
-func (e *Engine) reopened(r *record, closed bool) {
-	if !closed || !e.fast(r) {
+// turned acts when a connection came to its end, or went on behind it; closed
+// is how it was before. The lane in the kernel believes any RST and any two
+// FINs, so an ended connection is ours: new data proves them a lie.
+func (e *Engine) turned(i uint32, closed bool) {
+	r := &e.recs[i]
+	if closed == r.tcp.closedBothWays() {
 		return
 	}
-	r.tcp.blind = true
-	for _, s := range r.slot {
-		e.table.ClearTCP(s)
+	if e.fast(r) {
+		if closed {
+			e.table.ClearTCP(r.slot[0])
+			e.table.ClearTCP(r.slot[1])
+		}
+		e.publishFlags(r)
+	}
+	e.arm(i)
+}
+
+// quoted says whether an ICMP error about sequence number seq of direction d is
+// to be believed. While the lane in the kernel has the connection we do not
+// know: it is ours for a while then, and the error that comes again counts.
+func (e *Engine) quoted(r *record, seq uint32, d int) bool {
+	if !r.tcp.blind {
+		return r.tcp.quoted(seq, d)
+	}
+	r.tcp.watched = watchPasses
+	e.publishFlags(r)
+	return false
+}
+
+// unwatch ends a look at the numbers of session r when its time is over.
+func (e *Engine) unwatch(r *record) {
+	if r.tcp.watched > 0 {
+		if r.tcp.watched--; r.tcp.watched == 0 {
+			e.publishFlags(r)
+		}
 	}
 }
 
@@ -102,11 +135,9 @@ func (e *Engine) sweep() {
 		i := e.swept
 		e.swept++
 		r := &e.recs[i]
-		if !r.used || r.inner.Proto != packet.ProtoTCP || r.tcp.closedBothWays() || !e.fast(r) {
-			continue
-		}
-		if e.refresh(r); r.tcp.closedBothWays() {
-			e.arm(i)
+		if r.used && r.inner.Proto == packet.ProtoTCP && !r.tcp.closedBothWays() && e.fast(r) {
+			e.refresh(r)
+			e.unwatch(r)
 		}
 	}
 }

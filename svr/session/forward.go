@@ -45,10 +45,7 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 		overhead = e.payload(r).Overhead()
 	}
 	r.tcp.observeSealed(p, d, overhead)
-	if closed != r.tcp.closedBothWays() {
-		e.arm(i)
-		e.reopened(r, closed)
-	}
+	e.turned(i, closed)
 }
 
 // settle decides whether session i may go the short way from now on.

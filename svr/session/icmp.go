@@ -148,7 +148,7 @@ func (e *Engine) icmpError(p *packet.Packet) {
 	owner := e.table.Owner(s)
 	i, l := owner>>1, int(owner&1)
 	r := &e.recs[i]
-	if q.T.Proto == packet.ProtoTCP && (!q.HasSeq || !r.tcp.quoted(q.Seq, 1-l)) {
+	if q.T.Proto == packet.ProtoTCP && (!q.HasSeq || !e.quoted(r, q.Seq, 1-l)) {
 		e.stats.Add(DropICMP, 1)
 		return
 	}

@@ -93,7 +93,9 @@ func (e *Engine) forwardSimple(p *packet.Packet, r *record, slot uint32, d int) 
 	e.stats.Add(Forwarded, uint64(packets))
 	r.active = e.now
 	if p.Kind == packet.KindTCP {
+		closed := r.tcp.closedBothWays()
 		r.tcp.observe(p, d)
+		e.turned(e.table.Owner(slot)>>1, closed)
 	}
 	e.out.Send(p, a.Egress, a.Hop)
 	return true

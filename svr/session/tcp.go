@@ -25,7 +25,10 @@ type tcpState struct {
 	scale [2]uint8
 	bits  [2]uint8
 	reset bool
-	blind bool // another lane forwards data too: end, ack and win are of long ago
+	blind bool // the lane in the kernel forwards data too: end, ack and win are of long ago
+	// watched: numbers are followed for so many looks more, though the lane in
+	// the kernel could have the connection.
+	watched uint8
 }
 
 const (
@@ -123,7 +126,9 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 	if h.flags&flagFIN != 0 {
 		t.bits[d] |= tcpFIN
 		t.fin[d] = end
-	} else if h.length > 0 && t.bits[d]&tcpFIN != 0 && int32(end-t.fin[d]) > 0 {
+	} else if first && h.length == 0 {
+		t.fin[d] = end // behind a FIN that passed elsewhere
+	} else if h.length > 0 && t.bits[d]&tcpFIN != 0 && (first || int32(end-t.fin[d]) > 0) {
 		t.bits[d] &^= tcpFIN // new data behind a FIN: the FIN was a lie
 	}
 	if h.length > 0 {
@@ -198,9 +203,6 @@ func (t *tcpState) inWindow(seq uint32, d int) bool {
 // quoted says whether a sequence number that an ICMP error quotes was sent in
 // direction d and is not long acknowledged.
 func (t *tcpState) quoted(seq uint32, d int) bool {
-	if t.blind {
-		return true
-	}
 	if t.bits[d]&tcpKnown == 0 {
 		return false
 	}
