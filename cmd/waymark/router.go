@@ -19,7 +19,7 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-keep] [-v]", stderr)
 	c.add(f)
 	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
-	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf")
+	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf; for tests and measurements bpf,xdp (XDP even on veth) and bpf,tc")
 	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
 	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes, guard and the fast lane on an orderly stop")
 	verbose := f.Bool("v", false, "log more")

@@ -15,13 +15,8 @@ func (r *Router) assemble() (err error) {
 	opt := Options{Out: r.adapter, Alarms: r.adapter, ColdStart: true}
 	hops := lane.NewHops
 	if f := r.fast; f != nil {
-		r.epoch = fast.Monotonic() - int64(time.Since(r.started)) - f.base + 1
-		if opt.Table, err = f.makeTable(r.prof, r.clock()); err != nil {
-			return fmt.Errorf("make session table: %w", err)
-		}
-		if err = f.makeRecords(r.set, r.tables, r.prof); err != nil {
-			return err
-		}
+		r.epoch = f.clock() - int64(time.Since(r.started))
+		opt.Table = f.table
 		opt.Fast, opt.Records = true, f.records.sessions
 		hops = func(n int) *lane.Hops { return lane.NewHopsIn(n, f.records.hops) }
 		r.adapter.owned = opt.Table
@@ -46,9 +41,10 @@ func (r *Router) laneConfig() lane.Config {
 	}
 	c.Published = r.fast.published
 	known, unknown := r.fast.Queues(0)
-	for _, q := range []*fast.Queue{known, unknown} {
+	both := &drain{engine: r.parts.Engine}
+	for i, q := range []*fast.Queue{known, unknown} {
 		q.Init(feedBatch)
-		c.Feeds = append(c.Feeds, &feed{queue: q, log: r.log})
+		c.Feeds = append(c.Feeds, &feed{queue: q, log: r.log, which: i, drain: both})
 	}
 	return c
 }

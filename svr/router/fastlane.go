@@ -14,51 +14,58 @@ import (
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
+	"waymark/svr/session"
 )
 
 // fastLane is the lane in the kernel, as the router has set it up. The
 // reconciler's, but for what package fast allows everyone.
 type fastLane struct {
 	*fast.Lane
+	table   *pool.Table
 	records *records
 	adopted bool
 	base    int64 // CLOCK_MONOTONIC where the router's clock stands at 0
 
-	ports  map[string]fast.PortConfig // by Linux interface
-	netifs []fast.NetifConfig         // by IfID
-	own    map[netip.Addr]fast.Own
+	ports   map[string]fast.PortConfig // by Linux interface
+	devices map[string]*device         // by Linux interface: what is known of XDP there
+	netifs  []fast.NetifConfig         // by IfID
+	own     map[netip.Addr]fast.Own
 }
 
 // openFast opens the lane in the kernel as settings want. Without it the
-// reason is why; it is an error where the settings demand one.
+// reason is why; it is an error where the settings demand one, or where what an
+// earlier router left cannot be removed: it would forward beside us.
 func openFast(set *Settings, t *policy.Tables, prof Profile) (l *fastLane, why string, err error) {
-	if set.Lanes == LanesGo {
-		return nil, "not wanted", dropFast(set, t, prof)
+	cfg, err := fastConfig(t, prof)
+	if err != nil {
+		return nil, "", err
 	}
-	l, err = newFast(set, t, prof)
+	if set.Lanes == LanesGo {
+		return nil, "not wanted", dropFast(set, cfg)
+	}
+	l, err = newFast(set, t, prof, cfg)
 	switch {
 	case err == nil:
 		return l, "", nil
-	case set.Lanes == LanesBPF || errors.Is(err, fast.ErrOwned):
+	case set.Lanes != LanesAuto || errors.Is(err, fast.ErrOwned):
 		return nil, "", err
+	}
+	if e := dropFast(set, cfg); e != nil {
+		return nil, "", errors.Join(err, e)
 	}
 	set.Log.Warn("service lane alone", "reason", err)
 	return nil, err.Error(), nil
 }
 
-// newFast opens the lane and its records: those of an earlier process where
-// they belong together, else both anew.
-func newFast(set *Settings, t *policy.Tables, prof Profile) (*fastLane, error) {
-	cfg, err := fastConfig(t, prof)
-	if err != nil {
-		return nil, err
-	}
-	f := &fastLane{base: fast.Monotonic(), ports: map[string]fast.PortConfig{},
+// newFast opens the lane, its table and records: those of an earlier process
+// where they belong together, else all anew. Programs load, or it is an error.
+func newFast(set *Settings, t *policy.Tables, prof Profile, cfg fast.Config) (f *fastLane, err error) {
+	f = &fastLane{base: fast.Monotonic(), ports: map[string]fast.PortConfig{}, devices: map[string]*device{},
 		netifs: make([]fast.NetifConfig, len(t.Interfaces)), own: map[netip.Addr]fast.Own{}}
 	f.Lane, err = fast.Open(cfg)
 	if errors.Is(err, fast.ErrVersion) {
 		set.Log.Warn("sessions in the kernel begin anew", "reason", err)
-		if err = fast.Clear(cfg.Devices); err == nil {
+		if err = fast.Clear(cfg); err == nil {
 			f.Lane, err = fast.Open(cfg)
 		}
 	}
@@ -73,8 +80,25 @@ func newFast(set *Settings, t *policy.Tables, prof Profile) (*fastLane, error) {
 			return nil, err
 		}
 	}
+	if err = f.fill(set, t, prof); err != nil {
+		return nil, errors.Join(err, f.Close(f.adopted))
+	}
 	return f, nil
 }
+
+// fill makes or opens the table and what goes with it.
+func (f *fastLane) fill(set *Settings, t *policy.Tables, prof Profile) (err error) {
+	if f.table, err = f.makeTable(prof, f.clock()); err != nil {
+		return fmt.Errorf("make session table: %w", err)
+	}
+	if err := f.makeRecords(set, t, prof); err != nil {
+		return err
+	}
+	return f.Try()
+}
+
+// clock is the time of a router that begins now.
+func (f *fastLane) clock() int64 { return fast.Monotonic() - f.base + 1 }
 
 // takeOver opens what belongs to the table that was found.
 func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) bool {
@@ -112,26 +136,19 @@ func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	return cfg, nil
 }
 
-// dropFast takes away what a killed router with the fast lane left.
-func dropFast(set *Settings, t *policy.Tables, prof Profile) error {
+// dropFast takes away what a killed router with the fast lane left. Where the
+// kernel lets us see no program, there is one of ours only if there are records.
+func dropFast(set *Settings, cfg fast.Config) error {
 	file := filepath.Join(set.RunDir, RecordsFile)
-	if _, err := os.Stat(file); err != nil {
-		return nil
-	}
-	cfg, err := fastConfig(t, prof)
-	if err != nil {
-		return err
-	}
-	l, err := fast.Open(cfg)
-	if errors.Is(err, fast.ErrVersion) {
-		if err = fast.Clear(cfg.Devices); err == nil {
-			l, err = fast.Open(cfg)
-		}
-	}
-	if err != nil {
+	_, missing := os.Stat(file)
+	err := fast.Clear(cfg)
+	if err != nil && !(missing != nil && errors.Is(err, fast.ErrRefused)) {
 		return fmt.Errorf("remove the fast lane of an earlier router: %w", err)
 	}
-	return errors.Join(l.Close(false), os.Remove(file))
+	if missing != nil {
+		return nil
+	}
+	return os.Remove(file)
 }
 
 // makeTable makes or opens the session table in the lane's memory.
@@ -181,6 +198,23 @@ func (f *fastLane) published(hop, ifc uint16, mac [6]byte, ok bool) {
 type feed struct {
 	queue *fast.Queue
 	log   *slog.Logger
+	which int // of the two
+	*drain
+}
+
+// drain is what the two feeds of a worker share: when both queues are empty, all
+// that was punted has been sent, and sessions may be lent to the kernel's lane
+// without being overtaken there.
+type drain struct {
+	empty  [2]bool // queues that held nothing when they were read last
+	engine *session.Engine
+}
+
+// read notes how many packets a queue held.
+func (d *drain) read(q, n int) {
+	if d.empty[q] = n == 0; d.empty[0] && d.empty[1] {
+		d.engine.Lend()
+	}
 }
 
 // feedBatch is how many packets a queue hands over at once.
@@ -201,5 +235,6 @@ func (f *feed) Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte
 		p.If = laneID(p.If)
 		deliver(&p.Packet, p.EtherType, p.Src)
 	}
+	f.read(f.which, len(list))
 	return len(list)
 }

@@ -16,6 +16,7 @@ func (r *Router) followFast(v *view) error {
 	if f == nil {
 		return nil
 	}
+	r.lookAtDevices(v)
 	err := r.followOwn(v)
 	for i := range r.tables.Interfaces {
 		err = errors.Join(err, r.followNetif(v, &r.tables.Interfaces[i]))
@@ -27,8 +28,11 @@ func (r *Router) followFast(v *view) error {
 		}
 	}
 	for name, p := range r.ports {
-		if p.lane != nil {
-			err = errors.Join(err, r.followPort(v, name, p))
+		if p.lane == nil || p.alone {
+			continue
+		}
+		if e := r.followPort(v, name, p); e != nil {
+			r.serveAlone(name, e)
 		}
 	}
 	return errors.Join(err, r.detachOthers(v))
@@ -128,7 +132,7 @@ func (r *Router) followNetif(v *view, f *policy.Interface) error {
 	var want fast.NetifConfig
 	if p := r.ports[f.Target]; f.Enabled && p != nil && p.lane != nil {
 		want = fast.NetifConfig{Index: p.index, MAC: v.links[f.Target].MAC, VLAN: f.VLAN,
-			MTU: uint16(min(v.state(f).mtu, 65535)), L3: p.lane.L3()}
+			MTU: uint16(min(v.state(f).mtu, 65535)), L3: p.lane.L3(), XDP: r.takesXDP(f.Target)}
 	}
 	old := r.fast.netifs[f.ID]
 	if old == want {
@@ -155,8 +159,21 @@ func (r *Router) followPort(v *view, name string, p *port) error {
 			want.Untagged = uint16(f.ID)
 		}
 	}
+	want.XDP = r.wantsXDP(name)
 	if r.fast.ports[name] == want {
 		return nil
+	}
+	if want.XDP {
+		err := r.kernel.keepTags(name)
+		if err == nil {
+			err = r.fast.Attach(want)
+		}
+		if err == nil {
+			r.fast.ports[name] = want
+			return nil
+		}
+		r.log.Info("device takes no XDP program", "device", name, "reason", err)
+		r.fast.devices[name].fit, want.XDP = false, false
 	}
 	if err := r.fast.Attach(want); err != nil {
 		return err

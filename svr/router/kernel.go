@@ -14,6 +14,7 @@ import (
 	"waymark/net/route"
 	"waymark/net/rtnl"
 	"waymark/net/sysctl"
+	"waymark/svr/lane/fast"
 	"waymark/svr/policy"
 )
 
@@ -164,7 +165,7 @@ func sameGuard(a, b guard.Config) bool {
 func (k *kernel) undo() error {
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
-	return errors.Join(errRoute, errAddr, guard.Remove(guardOwner), k.linksDown(),
+	return errors.Join(errRoute, errAddr, guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
 		sysctl.Restore(k.sysctl), k.state.remove())
 }
 
@@ -180,6 +181,29 @@ func (k *kernel) linksDown() error {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("set %s down again: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keepTags lets XDP see the VLAN tags of a device's frames.
+func (k *kernel) keepTags(name string) error {
+	strips, err := fast.StripsTags(name)
+	if err != nil || !strips {
+		return err
+	}
+	if err := k.state.noteTags(name); err != nil {
+		return err
+	}
+	return fast.SetStripTags(name, false)
+}
+
+// stripTags undoes it.
+func (k *kernel) stripTags() error {
+	var errs []error
+	for _, name := range k.state.Tags {
+		if _, err := link.ByName(k.conn, name); err == nil {
+			errs = append(errs, fast.SetStripTags(name, true))
 		}
 	}
 	return errors.Join(errs...)

@@ -12,6 +12,8 @@ type port struct {
 	index int
 	lane  *lane.Port
 	err   error
+	// alone: the kernel takes no program there, so the service lane receives.
+	alone bool
 }
 
 func (p *port) reason() string {
@@ -33,7 +35,7 @@ func (r *Router) openPorts(v *view) {
 			r.closePort(name)
 		}
 		if there && l.Up {
-			r.openPort(name, l.Index)
+			r.openPort(name, &port{index: l.Index})
 		}
 	}
 }
@@ -45,12 +47,11 @@ func (r *Router) closePort(name string) {
 	delete(r.ports, name)
 }
 
-func (r *Router) openPort(name string, index int) {
-	p := &port{index: index}
+func (r *Router) openPort(name string, p *port) {
 	r.ports[name] = p
 	p.lane, p.err = lane.OpenPort(lane.PortConfig{
 		Name: name, Interfaces: r.laneInterfaces(name), RingBytes: r.prof.Ring, QueueBytes: r.prof.Queue,
-		SendOnly: r.fast != nil,
+		SendOnly: r.fast != nil && !p.alone,
 	})
 	if p.err == nil {
 		if err := r.lane.Do(func() { p.err = r.lane.Attach(p.lane) }); err != nil {
@@ -63,6 +64,20 @@ func (r *Router) openPort(name string, index int) {
 		return
 	}
 	r.log.Info("device opened", "device", name)
+}
+
+// serveAlone makes the service lane receive on a device that takes no program
+// of the lane in the kernel, for as long as the device lasts.
+func (r *Router) serveAlone(name string, why error) {
+	p := r.ports[name]
+	r.log.Warn("service lane alone on device", "device", name, "reason", why)
+	err := r.fast.Detach(p.index)
+	delete(r.fast.ports, name)
+	r.closePort(name)
+	r.openPort(name, &port{index: p.index, alone: true})
+	if err != nil {
+		r.log.Warn("cannot take the old program off device", "device", name, "error", err)
+	}
 }
 
 // laneInterfaces are the network-interfaces on a device.

@@ -73,8 +73,11 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			return
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
+		case p := <-r.probed:
+			r.tookXDP(p)
 		case <-levels.C:
 			r.levels()
+			r.probe(ctx)
 		}
 	}
 }
@@ -82,6 +85,7 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 // adopt opens and closes ports as the devices come and go, and tells engine,
 // paths and operators what changed.
 func (r *Router) adopt(v *view) {
+	r.seen = v
 	r.openPorts(v)
 	// The programs of an earlier process serve until ours are loaded: engine
 	// and ports come first then. A new lane receives nothing before.

@@ -33,6 +33,8 @@ type Router struct {
 	ports  map[string]*port // by Linux interface; the reconciler's
 	doubts []time.Time      // by PathID: last event of suspect; the reconciler's
 	robbed bool             // another router owns the network now; the reconciler's
+	seen   *view            // the newest; the reconciler's
+	probed chan probed      // what test frames showed
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -67,7 +69,7 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 	}
 	var err error
 	if r.fast, r.why, err = openFast(set, t, prof); err != nil {

@@ -18,7 +18,7 @@ type Settings struct {
 	Router     string
 	Node       string // empty: the only one
 	RunDir     string
-	Lanes      string // LanesAuto, LanesGo, LanesBPF
+	Lanes      string // LanesAuto, LanesGo, LanesBPF, for tests and measurements LanesXDP, LanesTC
 	Profile    string // empty: by the memory of the machine
 	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
 	Log        *slog.Logger
@@ -29,6 +29,8 @@ const (
 	LanesAuto = "auto"
 	LanesGo   = "go"
 	LanesBPF  = "bpf"
+	LanesXDP  = "bpf,xdp" // XDP wherever a device takes it, veth included
+	LanesTC   = "bpf,tc"  // XDP nowhere
 )
 
 // ErrSettings: what was asked for is wrong or not built; nothing was touched.
@@ -61,9 +63,11 @@ func Load(file, router, node string) (*policy.Tables, config.Findings, error) {
 // profile resolves lanes and profile.
 func (s *Settings) profile() (Profile, error) {
 	switch s.Lanes {
-	case LanesAuto, LanesGo, LanesBPF, "":
+	case LanesAuto, LanesGo, LanesBPF, LanesXDP, LanesTC:
+	case "":
+		s.Lanes = LanesAuto
 	default:
-		return Profile{}, fmt.Errorf("%w: lanes %q: allowed are auto, go, bpf", ErrSettings, s.Lanes)
+		return Profile{}, fmt.Errorf("%w: lanes %q: allowed are auto, go, bpf, bpf,xdp and bpf,tc", ErrSettings, s.Lanes)
 	}
 	name := s.Profile
 	if name == "" {

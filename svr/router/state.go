@@ -17,6 +17,8 @@ type state struct {
 	file string
 
 	LinksUp []string `json:"links-up"` // interfaces that were down before
+	// Tags are interfaces that took VLAN tags off before XDP came to see frames.
+	Tags []string `json:"tags-stripped,omitempty"`
 }
 
 func loadState(dir string) (*state, error) {
@@ -40,6 +42,15 @@ func (s *state) noteUp(name string) error {
 		return nil
 	}
 	s.LinksUp = append(s.LinksUp, name)
+	return s.save()
+}
+
+// noteTags remembers that an interface took VLAN tags off.
+func (s *state) noteTags(name string) error {
+	if slices.Contains(s.Tags, name) {
+		return nil
+	}
+	s.Tags = append(s.Tags, name)
 	return s.save()
 }
 

@@ -112,6 +112,7 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 		e.remove(i)
 		return false
 	}
+	r.lent = e.mayLend(r)
 	e.publishFlags(r)
 	e.arm(i)
 	return true

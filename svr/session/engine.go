@@ -82,8 +82,10 @@ type Engine struct {
 	virginRec                            uint32 // records from here on were never used
 	live                                 int
 	peak                                 int
-	swept                                uint32 // where the next sweep begins
-	unanswered                           list   // oldest first
+	swept                                uint32   // where the next sweep begins
+	offers                               []uint32 // sessions that wait for Lend
+	offered                              int64    // since when
+	unanswered                           list     // oldest first
 	byUUID                               *pool.HashIndex
 	byContext                            *pool.HashIndex
 	seed                                 maphash.Seed
@@ -126,8 +128,8 @@ func New(cfg Config, now int64) *Engine {
 	e := &Engine{
 		cfg: cfg, tables: cfg.Tables, table: cfg.Table, out: cfg.Out,
 		now: now, born: now,
-		recs:       pool.Records[record](cfg.Records, cfg.Sessions),
-		freeRec:    none,
+		recs:    pool.Records[record](cfg.Records, cfg.Sessions),
+		freeRec: none, offers: make([]uint32, 0, maxOffers),
 		unanswered: list{head: none, tail: none},
 		byUUID:     pool.NewHashIndex(cfg.Sessions),
 		byContext:  pool.NewHashIndex(cfg.Sessions),
@@ -155,6 +157,7 @@ func New(cfg Config, now int64) *Engine {
 // seconds of wall-clock time.
 func (e *Engine) Begin(now, unix int64) {
 	e.now, e.unix = now, unix
+	e.lendLate()
 	e.table.Advance(now)
 }
 

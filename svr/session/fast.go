@@ -9,6 +9,13 @@ import (
 // the kernel forwards: their FINs pass without us.
 const sweepTicks = 64
 
+// lendWithin is how long a session may wait for Lend, in nanoseconds, and
+// maxOffers how many may.
+const (
+	lendWithin = 20e6
+	maxOffers  = 1024
+)
+
 // watchPasses is for how many such looks the numbers of a connection are
 // followed after an ICMP error about it.
 const watchPasses = 2
@@ -23,7 +30,7 @@ func (e *Engine) setSimple(r *record, on bool) {
 		e.refresh(r)
 	}
 	r.simple = on
-	e.publishFlags(r)
+	e.relend(r)
 }
 
 // fast says whether the lane in the kernel may forward session r.
@@ -33,16 +40,55 @@ func (e *Engine) fast(r *record) bool {
 
 // inKernel says whether the lane in the kernel has session r. A connection at its
 // end, or about which an error came, it has not: we must see sequence numbers.
-func (e *Engine) inKernel(r *record) bool {
+func (e *Engine) inKernel(r *record) bool { return r.lent && e.mayLend(r) }
+
+func (e *Engine) mayLend(r *record) bool {
 	return e.fast(r) && !r.tcp.closedBothWays() && r.tcp.watched == 0
+}
+
+// relend takes session r from the lane in the kernel, or offers it: that lane
+// gets it by Lend, when what we sent of it has left.
+func (e *Engine) relend(r *record) {
+	if !e.cfg.Fast {
+		return
+	}
+	if !e.mayLend(r) {
+		r.lent = false
+		e.publishFlags(r)
+		return
+	}
+	if !r.lent && len(e.offers) < cap(e.offers) { // else by sweep
+		if len(e.offers) == 0 {
+			e.offered = e.now
+		}
+		e.offers = append(e.offers, e.table.Owner(r.slot[0])>>1)
+	}
+}
+
+// Lend gives the lane in the kernel the sessions that became its. Call it when
+// everything that was sent has left, and packets of theirs that came before do
+// not wait any more: that lane would overtake them.
+func (e *Engine) Lend() {
+	for _, i := range e.offers {
+		if r := &e.recs[i]; r.used && !r.lent && e.mayLend(r) {
+			r.lent = true
+			e.publishFlags(r)
+		}
+	}
+	e.offers = e.offers[:0]
+}
+
+// lendLate does so between two batches when it was not called for too long:
+// rather late packets than a queue that never ends.
+func (e *Engine) lendLate() {
+	if len(e.offers) > 0 && e.now-e.offered > lendWithin {
+		e.Lend()
+	}
 }
 
 // publishFlags tells the lane in the kernel whether it has session r. The
 // numbers of a connection that comes back begin anew.
 func (e *Engine) publishFlags(r *record) {
-	if !e.cfg.Fast {
-		return
-	}
 	for _, s := range r.slot {
 		if s != none {
 			e.table.SetFlags(s, e.fastFlags(r, e.table.Action(s).MTU))
@@ -95,7 +141,7 @@ func (e *Engine) turned(i uint32, closed bool) {
 			e.table.ClearTCP(r.slot[0])
 			e.table.ClearTCP(r.slot[1])
 		}
-		e.publishFlags(r)
+		e.relend(r)
 	}
 	e.arm(i)
 }
@@ -108,21 +154,22 @@ func (e *Engine) quoted(r *record, seq uint32, d int) bool {
 		return r.tcp.quoted(seq, d)
 	}
 	r.tcp.watched = watchPasses
-	e.publishFlags(r)
+	e.relend(r)
 	return false
 }
 
 // unwatch ends a look at the numbers of session r when its time is over.
 func (e *Engine) unwatch(r *record) {
 	if r.tcp.watched > 0 {
-		if r.tcp.watched--; r.tcp.watched == 0 {
-			e.publishFlags(r)
-		}
+		r.tcp.watched--
+	}
+	if !r.lent {
+		e.relend(r)
 	}
 }
 
-// sweep looks at some of the TCP sessions in the kernel's hands and arms the
-// timers of those that closed.
+// sweep looks at some of the sessions that may be in the kernel's hands: TCP ones
+// may have closed.
 func (e *Engine) sweep() {
 	if !e.cfg.Fast {
 		return
@@ -135,7 +182,7 @@ func (e *Engine) sweep() {
 		i := e.swept
 		e.swept++
 		r := &e.recs[i]
-		if r.used && r.inner.Proto == packet.ProtoTCP && !r.tcp.closedBothWays() && e.fast(r) {
+		if r.used && !r.tcp.closedBothWays() && e.fast(r) {
 			e.refresh(r)
 			e.unwatch(r)
 		}

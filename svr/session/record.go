@@ -84,6 +84,7 @@ type record struct {
 	answered  bool
 	recovered bool
 	simple    bool // established and nothing but addresses to change
+	lent      bool // the lane in the kernel has it while it may
 	bridge    bool // two peers, two forms: see bridge.go
 }
 

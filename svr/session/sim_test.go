@@ -202,6 +202,7 @@ func (n *node) receive(p packet.Packet, ifc uint16) {
 	c.Csum, c.GSO, c.GSOSize = p.Csum, p.GSO, p.GSOSize
 	n.e.Begin(n.s.now, n.s.unix)
 	n.e.Receive(&c)
+	n.e.Lend()
 }
 
 // run delivers until nothing flies any more.

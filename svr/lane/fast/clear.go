@@ -6,13 +6,19 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"waymark/net/link"
+	"waymark/net/rtnl"
 )
 
-// Clear takes the programs of lanes of any version off interfaces: what Open
-// refused with ErrVersion. Their sessions end with them.
-func Clear(devices []int) error {
+// Clear takes the programs of lanes of any version off cfg.Devices, and the
+// TAP away: what Open refused, whatever the reason, would go on forwarding
+// beside a service lane otherwise. The sessions there end with it.
+func Clear(cfg Config) error {
+	cfg = cfg.defaults()
 	var errs []error
-	for _, index := range devices {
+	for _, index := range cfg.Devices {
 		tcx, filters := tcPrograms(index)
 		for i, id := range append(tcx, filters...) {
 			errs = append(errs, clear1(id, func(p *ebpf.Program) error { return detachTC(index, p, i < len(tcx)) }))
@@ -21,6 +27,7 @@ func Clear(devices []int) error {
 			errs = append(errs, clear1(id, func(p *ebpf.Program) error { return detachXDP(index, p, generic) }))
 		}
 	}
+	errs = append(errs, clearTap(cfg.Tap))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clear fast lane: %w", err)
 	}
@@ -31,7 +38,7 @@ func Clear(devices []int) error {
 func clear1(id ebpf.ProgramID, detach func(*ebpf.Program) error) error {
 	p, err := ebpf.NewProgramFromID(id)
 	if err != nil {
-		return refused(err)
+		return fmt.Errorf("open program %d: %w", id, refused(err))
 	}
 	defer p.Close()
 	info, err := p.Info()
@@ -39,4 +46,28 @@ func clear1(id ebpf.ProgramID, detach func(*ebpf.Program) error) error {
 		return err
 	}
 	return detach(p)
+}
+
+// clearTap removes a TAP that is there. Another kind of interface of that name
+// is an error: it is not ours.
+func clearTap(name string) error {
+	if name == "-" {
+		return nil
+	}
+	err := withConn(func(c *rtnl.Conn) error { _, err := link.ByName(c, name); return err })
+	if errors.Is(err, link.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fd, err := openQueue(name)
+	if err != nil {
+		return fmt.Errorf("open TAP %s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 0); err != nil {
+		return fmt.Errorf("remove TAP %s: %w", name, err)
+	}
+	return nil
 }

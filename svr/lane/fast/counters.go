@@ -7,7 +7,7 @@ import "fmt"
 type Counters struct {
 	In     uint64          // packets that a program decided about
 	TC     uint64          // forwarded with a socket buffer; a super-packet is one
-	XDP    uint64          // forwarded as XDP frame
+	XDP    uint64          // forwarded as XDP frame, less DropDevice
 	Copied uint64          // of HostOwn: passed to the kernel and copied to the TAP
 	Reason [reasons]uint64 // by Reason
 	// Lost were punted and found the TAP's queue full or without reader.
@@ -53,5 +53,7 @@ func (l *Lane) Counters() (Counters, error) {
 		}
 	}
 	c.Lost = l.tap.lost()
+	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
+	c.XDP -= c.Reason[DropDevice]
 	return c, nil
 }

@@ -24,16 +24,21 @@ type Lane struct {
 	netifs  []byte // mmapped
 	tap     *tap
 	ports   map[int]*port // by ifindex: what is attached
+	out     egress
 }
 
 // Open takes over the lane that an earlier process left on cfg.Devices, or makes
 // a new one that is attached nowhere yet. Adopted tells which. It fails with
-// ErrRefused, ErrOwned or ErrVersion where callers have a choice.
+// ErrRefused, ErrOwned or ErrVersion where callers have a choice. What it found
+// and could not take over stays on the devices then, until Clear.
 func Open(cfg Config) (*Lane, error) {
 	cfg = cfg.defaults()
 	_ = rlimit.RemoveMemlock() // kernels before 5.11; others do not count
 	l := &Lane{cfg: cfg, ports: make(map[int]*port)}
 	if err := l.open(); err != nil {
+		if l.tap != nil && !l.adopted {
+			_ = l.tap.remove() // the first error is the one to tell
+		}
 		l.release()
 		return nil, fmt.Errorf("open fast lane: %w", err)
 	}
@@ -129,9 +134,16 @@ func (l *Lane) SetNetif(id uint16, c NetifConfig) error {
 		}
 		v.flags |= netifXDP
 	}
+	old := binary.NativeEndian.Uint32(l.netifs[int(id)*netifSize:])
 	l.storeNetif(id, &v)
 	if v.flags&netifXDP == 0 {
 		_ = l.maps[mapDevs].Delete(uint32(id)) // none is fine
+	}
+	for _, index := range []int{int(old), c.Index} {
+		if index != 0 {
+			_, takes := l.XDP(index)
+			l.out.follow(index, takes)
+		}
 	}
 	return nil
 }

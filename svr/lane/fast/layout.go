@@ -58,18 +58,21 @@ const (
 	PuntCsum     Reason = 15 // UDP without checksum would become IPv6
 	DropReader   Reason = 32 // no TAP to punt to
 	DropRoom     Reason = 33 // the kernel had no memory to change the packet
-	HostOwn      Reason = 48 // passed: to an own address
-	HostGroup    Reason = 49 // passed: broadcast or multicast
-	HostOther    Reason = 50 // passed: to another station
-	HostProto    Reason = 51 // passed: not IP, or an unknown tag
-	reasons             = 64
+	// DropDevice: a device that takes XDP frames did not take one, or whatever
+	// else it dropped meanwhile. Not the programs' to count: see egress.
+	DropDevice Reason = 34
+	HostOwn    Reason = 48 // passed: to an own address
+	HostGroup  Reason = 49 // passed: broadcast or multicast
+	HostOther  Reason = 50 // passed: to another station
+	HostProto  Reason = 51 // passed: not IP, or an unknown tag
+	reasons           = 64
 )
 
 var reasonNames = map[Reason]string{
 	PuntMiss: "miss", PuntSlow: "slow", PuntBusy: "busy", PuntControl: "control", PuntTCP: "tcp-flags",
 	PuntTTL: "ttl", PuntMTU: "mtu", PuntHop: "next-hop", PuntOdd: "odd", PuntFragment: "fragment",
 	PuntProto: "protocol", PuntOwn: "own", PuntGSO: "super-packet", PuntStation: "station",
-	PuntCsum: "no-checksum", DropReader: "no-reader", DropRoom: "no-memory", HostOwn: "own-address",
+	PuntCsum: "no-checksum", DropReader: "no-reader", DropRoom: "no-memory", DropDevice: "device", HostOwn: "own-address",
 	HostGroup: "group", HostOther: "other-station", HostProto: "other-protocol",
 }
 

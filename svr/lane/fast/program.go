@@ -84,3 +84,18 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 		"mac_a": uint32(binary.NativeEndian.Uint16(c.MAC[:])), "mac_b": binary.NativeEndian.Uint32(c.MAC[2:]),
 	}, nil
 }
+
+// Try loads the programs that Attach will, and lets them go again: a kernel
+// that refuses them is known before any packet depends on them.
+func (l *Lane) Try() error {
+	c := PortConfig{Untagged: NoNetif}
+	consts, err := l.constantsOf(&c)
+	if err != nil {
+		return fmt.Errorf("try programs: %w", err)
+	}
+	prog, err := l.load(progTC, consts)
+	if err != nil {
+		return fmt.Errorf("try programs: %w", err)
+	}
+	return prog.Close()
+}

@@ -130,14 +130,7 @@ func (t *tap) lost() (n uint64) {
 	if t == nil {
 		return 0
 	}
-	_ = withConn(func(c *rtnl.Conn) error {
-		msgs, err := c.Get(unix.RTM_GETLINK, linkMsg(t.index))
-		for _, m := range msgs {
-			n = txDropped(m.Data)
-		}
-		return err
-	})
-	return n
+	return dropsOf(t.index)
 }
 
 // remove takes the interface away.
