@@ -50,13 +50,20 @@ func (r *Router) laneConfig() lane.Config {
 }
 
 // adoptSessions takes over what an earlier process left, before the lane runs.
-func (r *Router) adoptSessions() {
+// pool.ErrBroken: what it left contradicts itself and cannot be used.
+func (r *Router) adoptSessions() error {
 	if r.fast == nil || !r.fast.adopted {
-		return
+		return nil
 	}
 	start := time.Now()
 	r.adapter.now = r.clock()
 	adopted, removed := r.parts.Engine.Adopt(r.clock(), r.adapter.hops.hops.Adopt)
 	r.adapter.hops.hops.ForgetNames(r.fast.ClearHop)
-	r.log.Info("sessions adopted", "adopted", adopted, "begin anew", removed, "took", time.Since(start))
+	took := time.Since(start)
+	if err := r.parts.Engine.Check(); err != nil {
+		return err
+	}
+	r.log.Info("sessions adopted, pools checked", "adopted", adopted, "begin anew", removed, "took", took,
+		"check", time.Since(start)-took)
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"waymark/svr/event"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
+	"waymark/svr/pool"
 )
 
 // Router is one running router.
@@ -59,6 +60,10 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 	}
 	defer l.release()
 	r, err := newRouter(&set, t, prof)
+	if errors.Is(err, pool.ErrBroken) {
+		set.Log.Error("sessions in the kernel begin anew", "reason", err)
+		r, err = newRouter(&set, t, prof)
+	}
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,9 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 		return nil, errors.Join(err, r.fast.end(true))
 	}
 	r.adapter.lane = r.lane
-	r.adoptSessions()
+	if err := r.adoptSessions(); err != nil {
+		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
+	}
 	if r.kernel, err = openKernel(set, t); err == nil {
 		r.journal, err = openJournal(set, t.RouterName, t.NodeName)
 	}

@@ -107,6 +107,9 @@ func testAdopt(t *testing.T, victim string) {
 			t.Errorf("%s: got %+v, want %+v (%t)", id, a, b, ok)
 		}
 	}
+	if err := n.e.Check(); err != nil {
+		t.Error(err)
+	}
 	if got := n.wayportsInUse(); victim == "branch1" && got != inUse-1 {
 		t.Errorf("%d wayports, %d before", got, inUse)
 	}
@@ -118,6 +121,9 @@ func testAdopt(t *testing.T, victim string) {
 		t.Errorf("%d sessions began anew", o)
 	}
 	s.advance(3600e9 * 24)
+	if err := n.e.Check(); err != nil {
+		t.Error(err)
+	}
 	if n.e.Live() != 0 || n.wayportsInUse() != 0 {
 		t.Errorf("a day later: %d sessions, %d wayports", n.e.Live(), n.wayportsInUse())
 	}

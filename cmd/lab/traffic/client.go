@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -36,8 +37,8 @@ func get(args []string) (any, error) {
 	return Page{Status: resp.StatusCode, Body: string(body), Seconds: time.Since(start).Seconds()}, nil
 }
 
-// put ADDRESS BYTES [MBIT] sends the pattern to a sink, no faster than told. Its sum is made before the
-// clock starts; the sink makes its own while it reads.
+// put ADDRESS BYTES [MBIT] sends the pattern to a sink, no faster than told. Its
+// sum is made before the clock starts; the sink makes its own while it reads.
 func put(args []string) (any, error) {
 	if len(args) != 2 && len(args) != 3 {
 		return nil, errUsage
@@ -46,29 +47,61 @@ func put(args []string) (any, error) {
 	if err != nil || n < 0 {
 		return nil, fmt.Errorf("bytes %q: want a number from 0 on", args[1])
 	}
-	t := Transfer{Sent: patternSum(n)}
-	c, err := net.DialTimeout("tcp", args[0], clientLimit)
+	mbit := ""
+	if len(args) == 3 {
+		mbit = args[2]
+	}
+	return putOne(args[0], n, patternSum(n), mbit)
+}
+
+// putOne sends n bytes of the pattern, whose sum is given.
+func putOne(addr string, n int64, sum, mbit string) (t Transfer, err error) {
+	t.Sent = sum
+	c, err := net.DialTimeout("tcp", addr, clientLimit)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	defer c.Close()
-	if len(args) == 3 {
-		if err := pace(c.(*net.TCPConn), args[2]); err != nil {
-			return nil, err
+	if mbit != "" {
+		if err := pace(c.(*net.TCPConn), mbit); err != nil {
+			return t, err
 		}
 	}
 	start := time.Now()
 	if _, err := io.CopyBuffer(struct{ io.Writer }{c}, newPattern(n), make([]byte, block)); err != nil {
-		return nil, fmt.Errorf("send: %w", err)
+		return t, fmt.Errorf("send: %w", err)
 	}
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-		return nil, fmt.Errorf("half-close: %w", err)
+		return t, fmt.Errorf("half-close: %w", err)
 	}
 	if _, err := fmt.Fscan(c, &t.Bytes, &t.Arrived); err != nil {
-		return nil, fmt.Errorf("read the sink's sum: %w", err)
+		return t, fmt.Errorf("read the sink's sum: %w", err)
 	}
 	t.Seconds = time.Since(start).Seconds()
 	return t, nil
+}
+
+// puts ADDRESS COUNT BYTES MBIT makes so many transfers at once, each no faster
+// than told.
+func puts(args []string) (any, error) {
+	if len(args) != 4 {
+		return nil, errUsage
+	}
+	count, err := strconv.Atoi(args[1])
+	if err != nil || count < 1 {
+		return nil, fmt.Errorf("count %q: want a number from 1 on", args[1])
+	}
+	n, err := strconv.ParseInt(args[2], 10, 64)
+	if err != nil || n < 0 {
+		return nil, fmt.Errorf("bytes %q: want a number from 0 on", args[2])
+	}
+	sum, list, errs := patternSum(n), make([]Transfer, count), make([]error, count)
+	var done sync.WaitGroup
+	for i := range list {
+		done.Go(func() { list[i], errs[i] = putOne(args[0], n, sum, args[3]) })
+	}
+	done.Wait()
+	return list, errors.Join(errs...)
 }
 
 // soMaxPacingRate is SO_MAX_PACING_RATE.

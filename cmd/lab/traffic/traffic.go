@@ -19,6 +19,7 @@ var subcommands = map[string]func(args []string) (any, error){
 	"_serve":  serve,
 	"_get":    get,
 	"_put":    put,
+	"_puts":   puts,
 	"_ask":    ask,
 	"_stream": stream,
 

@@ -48,6 +48,12 @@ func PutPaced(ctx context.Context, w *world.World, ns, addr string, bytes int64,
 	return t, run(ctx, w, ns, &t, "_put", addr, strconv.FormatInt(bytes, 10), strconv.Itoa(mbit))
 }
 
+// Puts makes so many transfers at once, each of so many bytes at no more than
+// mbit Mbit/s.
+func Puts(ctx context.Context, w *world.World, ns, addr string, count int, bytes int64, mbit int) (t []Transfer, err error) {
+	return t, run(ctx, w, ns, &t, "_puts", addr, strconv.Itoa(count), strconv.FormatInt(bytes, 10), strconv.Itoa(mbit))
+}
+
 // Ask sends so many UDP questions from within a namespace.
 func Ask(ctx context.Context, w *world.World, ns, addr string, count int) (a Answers, err error) {
 	return a, run(ctx, w, ns, &a, "_ask", addr, strconv.Itoa(count))

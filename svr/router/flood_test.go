@@ -1,0 +1,142 @@
+package router_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"waymark/cmd/lab/traffic"
+	"waymark/cmd/lab/world"
+	"waymark/net/netns"
+	"waymark/svr/packet"
+	"waymark/svr/router"
+)
+
+// Who floods, and whom: nobody has that address.
+var clientAddr, nobodyAddr = netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("10.20.0.99")
+
+// flood sends SYNs of ever new flows to the branch until ctx ends, as fast as a
+// packet socket takes them, and returns how many.
+func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) (sent int) {
+	err := netns.Do(w.NS(world.Client), func() error {
+		dev, err := net.InterfaceByName("eth0")
+		if err != nil {
+			return err
+		}
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		to := unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: dev.Index, Halen: 6}
+		var frame [74]byte
+		copy(frame[:], gateway)
+		copy(frame[6:], dev.HardwareAddr)
+		frame[12], frame[13] = 8, 0
+		src, _ := packet.FromAddr(clientAddr)
+		dst, _ := packet.FromAddr(nobodyAddr)
+		for ; ctx.Err() == nil; sent++ {
+			var p packet.Packet
+			p.Reset(frame[:], 14, 14, 0)
+			tuple := packet.Tuple{Src: src, Dst: dst, Proto: packet.ProtoTCP, Family: 4,
+				SrcPort: uint16(1024 + sent%60000), DstPort: uint16(1024 + sent/60000)}
+			if packet.BuildTCP(&p, tuple, 64, 0, uint32(sent), 0, packet.FlagSYN, 65535, 0) == nil {
+				return unix.ENOBUFS
+			}
+			p.FinishFull()
+			if err := unix.Sendto(fd, p.Buf[:p.End], 0, &to); err != nil && err != unix.ENOBUFS && err != unix.EAGAIN {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return sent
+}
+
+// A flood of unknown flows fills the punt's budget. Established sessions do not
+// feel it: those of the kernel's lane lose nothing, those of the service lane
+// are served first, and the router's host answers.
+func TestFloodStarvesNobody(t *testing.T) {
+	lanes = router.LanesBPF
+	w := newWorld(t, world.Options{})
+	branch, _ := pair(t, w)
+	serve(t, w, world.Server, "-udp", "10.20.0.5:5000", "-sink", "10.20.0.80:8443")
+	for _, ns := range []string{world.Client, world.Server} {
+		countUDP(t, w, ns, 5000)
+	}
+	gateway := linkAddr(t, w, world.Branch, "lan0")
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
+	defer cancel()
+	stream, secret := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 5, 7, 1200)
+		stream <- err
+	}()
+	var got traffic.Transfer
+	go func() { // encrypted: 4 s at its rate
+		var err error
+		got, err = traffic.PutPaced(ctx, w, world.Client, "10.20.0.80:8443", 2_000_000, 4)
+		secret <- err
+	}()
+	until(t, branch, "established sessions", func(rows []row) bool {
+		n := 0
+		for _, s := range rows {
+			if s["dir"] == "fwd" && s["bytes"].(float64) > 200_000 {
+				n++
+			}
+		}
+		return n == 2
+	}, "sessions")
+	before := stats(t, branch)
+	storm, calm := context.WithTimeout(ctx, 3*time.Second)
+	defer calm()
+	pinged := make(chan string, 1)
+	go func() {
+		out, _ := w.Exec(world.Client, "ping", "-n", "-c", "20", "-i", "0.1", "-W", "2", "192.168.1.1")
+		pinged <- out
+	}()
+	sent := flood(storm, t, w, gateway)
+	if out := <-pinged; !strings.Contains(out, " 0% packet loss") {
+		t.Errorf("the host does not answer:\n%s", out)
+	}
+	after := stats(t, branch)
+	lost := after["fast/punts-lost"] - before["fast/punts-lost"]
+	t.Logf("%d SYNs sent, %v found the queue full", sent, lost)
+	if sent < 50_000 || lost == 0 {
+		t.Errorf("%d SYNs, %v over the budget: no flood", sent, lost)
+	}
+	if err := <-secret; err != nil || got.Sent != got.Arrived || got.Seconds > 8 {
+		t.Errorf("encrypted transfer: %+v, %v", got, err)
+	}
+	if err := <-stream; err != nil {
+		t.Error(err)
+	}
+	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
+	if c["out"] != s["in"] || c["out"] < 3000 {
+		t.Errorf("client sent %v, server got %v", c["out"], s["in"])
+	}
+}
+
+// linkAddr returns the MAC of an interface.
+func linkAddr(t *testing.T, w *world.World, ns, dev string) (mac net.HardwareAddr) {
+	t.Helper()
+	err := netns.Do(w.NS(ns), func() error {
+		i, err := net.InterfaceByName(dev)
+		if err == nil {
+			mac = i.HardwareAddr
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mac
+}

@@ -1,0 +1,85 @@
+package router_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"waymark/cmd/lab/traffic"
+	"waymark/cmd/lab/world"
+	"waymark/svr/router"
+)
+
+// killPoints is how many times a router is killed: SOAK makes it 200.
+func killPoints() int {
+	if os.Getenv("SOAK") != "" {
+		return 200
+	}
+	return 10
+}
+
+// Routers are killed at any moment while sessions come and go. What they leave
+// is consistent each time: the next process walks index, sessions and wayports
+// before it uses them, and a stream that began before the first kill ends after
+// the last one without loss.
+func TestSoakKillPoints(t *testing.T) {
+	lanes = router.LanesBPF
+	w := newWorld(t, world.Options{})
+	branch, hub := pair(t, w)
+	serve(t, w, world.Server, "-udp", "10.20.0.5:5000,10.20.0.5:53", "-web", "10.20.0.5:80")
+	for _, ns := range []string{world.Client, world.Server} {
+		countUDP(t, w, ns, 5000)
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n := killPoints()
+	stream := make(chan error, 1)
+	go func() {
+		_, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 5, 4+2*n, 1200)
+		stream <- err
+	}()
+	churn := make(chan struct{})
+	go func() { // sessions that come; they go by their idle time
+		defer close(churn)
+		for ctx.Err() == nil {
+			_, _ = traffic.Ask(ctx, w, world.Client, "10.20.0.5:53", 200) // some are asked of a dead router
+		}
+	}()
+	time.Sleep(time.Second)
+	for range n {
+		time.Sleep(time.Duration(rnd.IntN(600)) * time.Millisecond)
+		if rnd.IntN(2) == 0 {
+			branch = killed(t, w, branch, "branch1", world.Branch)
+		} else {
+			hub = killed(t, w, hub, "hub1", world.Hub)
+		}
+	}
+	err := <-stream
+	cancel()
+	<-churn
+	if err != nil {
+		t.Error(err)
+	}
+	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
+	if c["out"] != s["in"] || s["out"] != c["in"] || c["out"] < 1000 {
+		t.Errorf("client sent %v, server got %v; server sent %v, client got %v", c["out"], s["in"], s["out"], c["in"])
+	}
+}
+
+// killed kills a router and starts the next one, which must find what it left
+// consistent and take it over.
+func killed(t *testing.T, w *world.World, r *world.Router, name, ns string) *world.Router {
+	t.Helper()
+	kill(t, r)
+	r = start(t, w, name, ns, world.Acme())
+	line := logLine(t, r, "sessions adopted, pools checked")
+	if field(line, "adopted") == "0" {
+		t.Errorf("%s: nothing was adopted: %s", name, line)
+	}
+	return r
+}
