@@ -38,6 +38,15 @@ part_build() {
 	go build -trimpath -ldflags '-s -w' -o out/bin/ ./cmd/...
 	(cd out/bin && ls -s --block-size=K)
 }
+# Layouts that are shared with the kernel are checked by the compiler: words of
+# 32 bits, the other byte order, both.
+part_layouts() {
+	section 'layouts on other architectures'
+	local arch
+	for arch in arm s390x mips; do
+		GOARCH=$arch go build ./svr/... ./net/... ./cmd/waymark && echo "$arch ok"
+	done
+}
 part_unit() {
 	section 'unit and architecture tests'
 	go test -timeout 8m $(packages plain)
@@ -78,7 +87,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build unit netns leftovers)
+[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build layouts unit netns leftovers)
 before=$(host_state)
 namespaces=$(namespaces)
 for p in "${parts[@]}"; do

@@ -3,9 +3,9 @@ package router_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
-	"time"
 
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
@@ -43,21 +43,18 @@ func countLinks(t *testing.T, w *world.World, ns string) linkCounts {
 // with nothing between them.
 func still(t *testing.T, w *world.World, r *world.Router, ns string) (map[string]float64, linkCounts) {
 	t.Helper()
-	for range 50 {
+	var m map[string]float64
+	var after linkCounts
+	err := world.Until(patience, "links at rest", func() (bool, error) {
 		before := countLinks(t, w, ns)
-		m := stats(t, r)
-		after := countLinks(t, w, ns)
-		same := true
-		for name := range after {
-			same = same && before[name] == after[name]
-		}
-		if same {
-			return m, after
-		}
-		time.Sleep(100 * time.Millisecond)
+		m = stats(t, r)
+		after = countLinks(t, w, ns)
+		return maps.Equal(before, after), nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the links do not come to rest")
-	return nil, nil
+	return m, after
 }
 
 // Every packet that a device receives is forwarded, punted, dropped for a reason

@@ -20,6 +20,7 @@ import (
 
 const (
 	probeWait  = 300 * time.Millisecond // for the answer to a test frame
+	probes     = 3                      // that must stay without one
 	probeAgain = 30 * time.Second       // after one that did not arrive
 )
 
@@ -129,7 +130,9 @@ func (r *Router) probe(ctx context.Context) {
 		p := probed{name: name, index: d.index}
 		mac := r.seen.links[name].MAC
 		go func() {
-			p.takes, p.err = fast.TakesXDP(p.index, mac, own, hop, probeWait)
+			for n := 0; n < probes && !p.takes && p.err == nil; n++ {
+				p.takes, p.err = fast.TakesXDP(p.index, mac, own, hop, probeWait)
+			}
 			select {
 			case r.probed <- p:
 			case <-ctx.Done():

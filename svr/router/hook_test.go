@@ -3,7 +3,6 @@ package router_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
@@ -92,8 +91,13 @@ func TestNoXDPOnVeth(t *testing.T) {
 	lanes = router.LanesAuto
 	defer func() { lanes = router.LanesBPF }()
 	w := newWorld(t, world.Options{})
-	start(t, w, "branch1", world.Branch, world.Acme())
-	time.Sleep(1500 * time.Millisecond) // test frames would have been sent
+	pair(t, w)
+	serve(t, w, world.Server, "-udp", "10.20.0.5:5000")
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	if _, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 1, 2, 1200); err != nil { // test frames go once a second
+		t.Error(err)
+	}
 	if out, err := w.Exec(world.Branch, "ip", "-d", "link"); err != nil || contains(out, "xdp") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -50,9 +50,18 @@ func TestSoakKillPoints(t *testing.T) {
 			_, _ = traffic.Ask(ctx, w, world.Client, "10.20.0.5:53", 200) // some are asked of a dead router
 		}
 	}()
-	time.Sleep(time.Second)
+	for _, r := range []*world.Router{branch, hub} {
+		until(t, r, "an established stream", func(rows []row) bool {
+			for _, s := range rows {
+				if s["bytes"].(float64) > 1e5 {
+					return true
+				}
+			}
+			return false
+		}, "sessions")
+	}
 	for range n {
-		time.Sleep(time.Duration(rnd.IntN(600)) * time.Millisecond)
+		<-time.After(time.Duration(rnd.IntN(600)) * time.Millisecond)
 		if rnd.IntN(2) == 0 {
 			branch = killed(t, w, branch, "branch1", world.Branch)
 		} else {

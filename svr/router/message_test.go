@@ -117,6 +117,12 @@ func tell(t *testing.T, w *world.World, pol *secure.Policy, outer packet.Tuple, 
 	} else {
 		copy(packet.Build(&p, outer, 64, 0, len(b)), b)
 	}
+	inject(t, w, &p, outer)
+}
+
+// inject sends a packet of that tuple from within the ISP.
+func inject(t *testing.T, w *world.World, p *packet.Packet, outer packet.Tuple) {
+	t.Helper()
 	p.FinishFull()
 	err := netns.Do(w.NS(world.ISPFiber), func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
@@ -240,5 +246,59 @@ func inKernel(t *testing.T, r *world.Router) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A RST that somebody forged on a connection of the kernel's lane, with any
+// number, passes on to the host, who knows better. Data goes on, and so does
+// the session, in the kernel.
+func TestForgedResetOnFastSession(t *testing.T) {
+	lanes = router.LanesBPF
+	w := newWorld(t, world.Options{})
+	branch, hub := pair(t, w)
+	serve(t, w, world.Server, "-sink", "10.20.0.5:5001")
+	file := writeConfig(t, w, "resets", []byte(`table inet resets {
+	counter seen {}
+	chain in {
+		type filter hook input priority -1;
+		tcp flags rst counter name seen
+	}
+}
+`))
+	if out, err := w.Exec(world.Client, "nft", "-f", file); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	done := make(chan error, 1)
+	var got traffic.Transfer
+	go func() {
+		var err error
+		got, err = traffic.PutPaced(ctx, w, world.Client, "10.20.0.5:5001", 2_500_000, 4)
+		done <- err
+	}()
+	f := waitFlow(t, branch, hub, "tcp", 5001)
+	inKernel(t, branch)
+	before := stats(t, branch)
+	var p packet.Packet
+	p.Reset(make([]byte, 4096), 512, 512, 0)
+	back := f.outer.Reverse()
+	packet.BuildTCP(&p, back, 64, 0, 77, 0, packet.FlagRST, 0, 0)
+	inject(t, w, &p, back)
+	err := world.Until(patience, "a RST at the host", func() (bool, error) {
+		out, err := w.Exec(world.Client, "nft", "list", "counters", "table", "inet", "resets")
+		return strings.Contains(out, "packets 1 "), err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	inKernel(t, branch)
+	if err := <-done; err != nil || got.Sent != got.Arrived {
+		t.Errorf("%+v, %v", got, err)
+	}
+	after := stats(t, branch)
+	if after["fast/punt-tcp-flags"] == before["fast/punt-tcp-flags"] || after["sessions/opened"] != before["sessions/opened"] {
+		t.Errorf("%v packets punted for flags, %v sessions opened", after["fast/punt-tcp-flags"]-before["fast/punt-tcp-flags"],
+			after["sessions/opened"]-before["sessions/opened"])
 	}
 }

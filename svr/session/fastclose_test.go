@@ -194,3 +194,23 @@ func TestFastErrorsNeedTheirNumber(t *testing.T) {
 	s.advance(30e9)
 	n.inKernel(t, "long behind an error", true)
 }
+
+// A session is lent to the kernel when nothing of it waits any more, and after
+// 20 ms in any case: else packets of its own that came first would be overtaken.
+func TestFastWaitsForTheQueue(t *testing.T) {
+	s := newSim(t)
+	s.queued = true
+	a := parseConfig(t, "testdata/acme.json")
+	prof := router.Profile{Name: "sim", Sessions: 64, Slots: 256, Wayports: 256, Mappings: 64, Hops: 16}
+	s.bootWith(a, "hub1", prof, router.Options{Fast: true})
+	branch := s.bootWith(a, "branch1", prof, router.Options{Fast: true})
+	d := newDialog(s, "branch1", packet.ProtoTCP, "192.168.1.10:40000", "10.20.0.5:80")
+	d.speak(t)
+	branch.inKernel(t, "established, packets wait", false)
+	branch.e.Lend()
+	branch.inKernel(t, "nothing waits", true)
+	hub := s.nodes["hub1"]
+	hub.inKernel(t, "packets wait at the hub", false)
+	s.advance(100e6)
+	hub.inKernel(t, "packets wait for too long", true)
+}

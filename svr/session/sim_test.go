@@ -27,6 +27,7 @@ type sim struct {
 	tamper func(f *flight) []flight  // loss, copies, changes; nil: none
 	seen   func(f *flight)           // every packet between routers
 	hops   int
+	queued bool // packets wait in the routers' queues all the time
 	// between routers, and to hosts beyond them: false: it does not arrive
 	underlay func(f *flight) bool
 }
@@ -202,7 +203,9 @@ func (n *node) receive(p packet.Packet, ifc uint16) {
 	c.Csum, c.GSO, c.GSOSize = p.Csum, p.GSO, p.GSOSize
 	n.e.Begin(n.s.now, n.s.unix)
 	n.e.Receive(&c)
-	n.e.Lend()
+	if !n.s.queued {
+		n.e.Lend()
+	}
 }
 
 // run delivers until nothing flies any more.
