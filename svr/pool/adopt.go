@@ -12,9 +12,10 @@ const NoOwner = ^uint32(0)
 // writes, whatever it was doing when it died. Sizes, seed and clock come from
 // the header, cfg gives the Barrier only. Every direction that was published
 // and can be found by its key stays; the rest is cleared and rests a second
-// from now on, so that the lanes may keep reading all the time. Owners (NoOwner),
-// egress interfaces and MTUs are not in the shared memory: the caller sets them
-// by SetOwner and Update, or Removes the direction.
+// from now on, as does what was removed within the last second, so that the
+// lanes may keep reading all the time. Owners (NoOwner), egress interfaces and
+// MTUs are not in the shared memory: the caller sets them by SetOwner and
+// Update, or Removes the direction.
 func Open(mem []byte, cfg TableConfig, now int64) (*Table, error) {
 	h, err := ReadHeader(mem)
 	if err != nil {
@@ -25,20 +26,70 @@ func Open(mem []byte, cfg TableConfig, now int64) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open table: %w", err)
 	}
-	t.free.virgin, t.now = h.Virgin, now
-	indexed := make([]uint64, h.Slots/64+1)
-	t.sweepIndex(indexed)
-	for s := uint32(0); s < h.Virgin; s += 2 {
-		t.adoptPair(s, indexed)
-	}
+	t.now = now
+	a := adoption{t: t, kind: make([]uint8, t.slots)}
+	a.sortSlots()
+	a.sweepIndex()
+	a.keepOne()
+	a.takeOver()
 	t.stats.Highest = t.stats.Used
 	return t, nil
 }
 
+// adoption is what Open knows of each slot.
+type adoption struct {
+	t    *Table
+	kind []uint8
+}
+
+const (
+	kindEmpty   = iota
+	kindFirst   // holds a direction that was published in whole
+	kindIndexed // the same, with an entry of the overflow index
+	kindSecond  // belongs to one
+)
+
+// sortSlots finds the directions that are whole and clears what is not.
+func (a *adoption) sortSlots() {
+	t := a.t
+	for s := range t.slots {
+		if t.formOf(s)&formLive == 0 {
+			continue
+		}
+		second := t.secondOf(s)
+		if !a.sound(s, second) {
+			t.clearFirst(s)
+			continue
+		}
+		a.kind[s] = kindFirst
+		if second != none {
+			a.kind[second] = kindSecond
+		}
+	}
+	for s := range t.slots {
+		if a.kind[s] == kindEmpty && t.formOf(s) != 0 {
+			t.clearSecond(s)
+		}
+	}
+}
+
+// sound tells whether slot holds a direction that was published in whole.
+func (a *adoption) sound(slot, second uint32) bool {
+	t := a.t
+	if form := t.formOf(slot); form&formSecond != 0 || t.mem.load32(t.off(slot)+offGen)&1 != 0 ||
+		form&(formKey6|formNew6) != 0 != (form&formPair != 0) {
+		return false
+	} else if form&formPair == 0 {
+		return true
+	}
+	return second != none && t.formOf(second) == formSecond && a.kind[second] == kindEmpty
+}
+
 // sweepIndex clears every entry that does not lead to a published slot with a
-// key of that place, and all but one to the same slot (a displacement that was
-// cut short). It marks the slots that keep one.
-func (t *Table) sweepIndex(indexed []uint64) {
+// key of that place outside its window, and all but one to the same slot (a
+// displacement that was cut short).
+func (a *adoption) sweepIndex() {
+	t := a.t
 	for b := range t.buckets {
 		for way := range uint32(ways) {
 			off := entryOff(b, way)
@@ -47,61 +98,67 @@ func (t *Table) sweepIndex(indexed []uint64) {
 				continue
 			}
 			slot := e & slotMask
-			if !t.sound(slot) || !t.leads(b, e) || indexed[slot/64]>>(slot%64)&1 != 0 {
+			if slot >= t.slots || a.kind[slot] != kindFirst || !t.leads(b, e) {
 				t.mem.store32(off, 0)
 				continue
 			}
-			indexed[slot/64] |= 1 << (slot % 64)
+			a.kind[slot] = kindIndexed
 		}
 	}
 	t.moved()
-}
-
-// sound tells whether slot holds a direction that was published in whole.
-func (t *Table) sound(slot uint32) bool {
-	if slot >= t.free.virgin || t.second(slot) || t.mem.load32(t.off(slot)+offGen)&1 != 0 {
-		return false
-	}
-	form := t.formOf(slot)
-	return form&formLive != 0 && (form&formPair == 0 || slot&1 == 0)
 }
 
 // leads tells whether entry e of bucket b is one that its slot's key may have.
 func (t *Table) leads(b, e uint32) bool {
 	slot := e & slotMask
 	h := t.hashAt(slot)
-	return e == entryOf(h, slot) && (b == t.bucket1(h) || b == t.bucket2(h))
+	return e == entryOf(h, slot) && !t.direct(h, slot) && (b == t.bucket1(h) || b == t.bucket2(h))
 }
 
-// adoptPair sorts two slots into used and resting.
-func (t *Table) adoptPair(s uint32, indexed []uint64) {
-	keep := func(s uint32) bool { return indexed[s/64]>>(s%64)&1 != 0 }
-	switch {
-	case keep(s) && t.isPair(s):
-		t.adopt(s, true)
-	case !keep(s) && (t.isPair(s) || !keep(s+1)):
-		t.mem.clear(t.off(s+1), SlotSize)
-		t.discard(s, true)
-	default:
-		for i := s; i < s+2; i++ {
-			if keep(i) {
-				t.adopt(i, false)
-			} else {
-				t.discard(i, false)
-			}
+// keepOne clears the directions that no search finds: one that never came into
+// the index, and all but the first of those with the same key (a move that was
+// cut short), whose counters do not get lost.
+func (a *adoption) keepOne() {
+	t := a.t
+	for s := range t.slots {
+		if a.kind[s] != kindFirst && a.kind[s] != kindIndexed {
+			continue
+		}
+		h := t.hashAt(s)
+		k := t.Key(s)
+		found, ok := t.Lookup(&k)
+		if ok && found == s {
+			continue
+		}
+		if ok {
+			t.most(found, s)
+		}
+		if a.kind[s] == kindIndexed {
+			t.leave(h, s)
+		}
+		a.kind[s] = kindEmpty
+		if second := t.unpublish(s); second != none {
+			a.kind[second] = kindEmpty
 		}
 	}
 }
 
-// adopt counts a slot that stays.
-func (t *Table) adopt(s uint32, pair bool) {
-	atomic.StoreUint32(&t.side[s].owner, NoOwner)
-	t.countUp(pair)
-}
-
-// discard clears a slot that does not stay, and lets it rest.
-func (t *Table) discard(s uint32, pair bool) {
-	t.unpublish(s, pair)
-	t.stats.Resting += slotsOf(pair)
-	t.rest(s, pair)
+// takeOver counts the slots that stay, lets those rest that were in use a moment
+// ago, and sets the others free.
+func (a *adoption) takeOver() {
+	t := a.t
+	for s := range t.slots {
+		switch a.kind[s] {
+		case kindFirst, kindIndexed:
+			atomic.StoreUint32(&t.side[s].owner, NoOwner)
+			t.countUp(t.secondOf(s) != none)
+		case kindSecond:
+		default:
+			if gone := t.mem.load32(t.off(s) + offGone); gone != 0 && int32(t.seenTick(t.now)-gone) < restTicks {
+				t.rest(s)
+			} else {
+				t.free.add(s)
+			}
+		}
+	}
 }

@@ -179,7 +179,7 @@ func TestOpenKeepsWhatWasWritten(t *testing.T) {
 	_, _ = old.Insert(b, action(b, 2, true), 2)
 	s, _ := old.Insert(c, action(c, 3, false), 3)
 	old.Remove(s, second)
-	tab, err := Open(mem, TableConfig{}, 100*second)
+	tab, err := Open(mem, TableConfig{}, second+second/2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +194,49 @@ func TestOpenKeepsWhatWasWritten(t *testing.T) {
 		}
 	}
 	checkTable(t, tab)
+	if tab, err = Open(mem, TableConfig{}, 100*second); err != nil || tab.Stats().Resting != 0 {
+		t.Errorf("what was removed long ago rests: %v, %+v", err, tab.Stats())
+	}
+}
+
+// TestOpenAfterHalfAMove: both slots of a move that was cut short hold the key;
+// one stays, with all that either counted.
+func TestOpenAfterHalfAMove(t *testing.T) {
+	for _, window := range []uint32{windowSize, 0} {
+		cfg := TableConfig{Slots: 64, Seed: [16]byte{3}}
+		mem := alignedBytes(MemorySize(cfg))
+		old, err := NewTable(mem, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := key6(1)
+		s, _ := old.Insert(k, action(k, 1, true), 1)
+		old.Count(s, 5, 500, second)
+		var img image
+		a := action(k, 2, false)
+		img.build(&k, &a)
+		h := old.hashAt(s)
+		old.window = window // 0: the other slot is in the overflow index
+		to, _ := old.allocate(h, true)
+		old.window = windowSize
+		if window == 0 && old.direct(h, to.slot) {
+			continue // a small table: the next free slot is in the window, too
+		}
+		old.settle(h, to, &img, 1)
+		old.Count(to.slot, 7, 70, second)
+		tab, err := Open(mem, TableConfig{}, 2*second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := tab.Lookup(&k)
+		if p, b, _, _ := tab.Counters(got); !ok || p != 7 || b != 500 {
+			t.Errorf("window %d: found %v, %d packets, %d bytes", window, ok, p, b)
+		}
+		if st := tab.Stats(); st.Directions != 1 || st.Used != 2 || st.Resting != 2 {
+			t.Errorf("window %d: %+v", window, st)
+		}
+		checkTable(t, tab)
+	}
 }
 
 // TestOpenOfDamagedMemory: whatever the bytes behind the header say, Open and
@@ -222,9 +265,10 @@ func TestOpenOfDamagedMemory(t *testing.T) {
 		}
 		where := make([]int, tab.slots)
 		resting := checkLists(t, tab, where)
-		if st := tab.Stats(); st.Resting != resting || st.Used+resting != int(tab.free.virgin) {
-			t.Fatalf("seed %d: stats %+v, %d resting, virgin %d", seed, st, resting, tab.free.virgin)
+		if st := tab.Stats(); st.Resting != resting || st.Used+resting+tab.free.n != st.Capacity {
+			t.Fatalf("seed %d: stats %+v, %d resting, %d free", seed, st, resting, tab.free.n)
 		}
+		checkTable(t, tab)
 		churnRoundOf(tab, newRand(seed), 200)
 	}
 }

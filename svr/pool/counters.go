@@ -45,11 +45,42 @@ func (t *Table) seenTick(now int64) uint32 {
 	return max(uint32((now+t.clock)>>seenShift), 1)
 }
 
-// copyCounters sets the counters of a fresh slot to those of another one.
-func (t *Table) copyCounters(to, from uint32) {
-	d, s := t.off(to), t.off(from)
-	t.mem.store64(d+offBytes, t.mem.load64(s+offBytes))
-	t.mem.store64(d+offPackets, t.mem.load64(s+offPackets))
-	t.mem.store32(d+offSeen, t.mem.load32(s+offSeen))
-	t.mem.store32(d+offTCP, t.mem.load32(s+offTCP))
+// tally is what the lanes counted in a direction.
+type tally struct {
+	bytes, packets uint64
+	seen, tcp      uint32
+}
+
+func (t *Table) tally(slot uint32) tally {
+	o := t.off(slot)
+	return tally{t.mem.load64(o + offBytes), t.mem.load64(o + offPackets), t.mem.load32(o + offSeen), t.mem.load32(o + offTCP)}
+}
+
+// startFrom sets the counters of a slot that nobody can find yet.
+func (t *Table) startFrom(slot uint32, c tally) {
+	o := t.off(slot)
+	t.mem.store64(o+offBytes, c.bytes)
+	t.mem.store64(o+offPackets, c.packets)
+	t.mem.store32(o+offSeen, c.seen)
+	t.mem.store32(o+offTCP, c.tcp)
+}
+
+// addSince adds to a slot what another one counted after before was taken.
+func (t *Table) addSince(to, from uint32, before tally) {
+	c, o := t.tally(from), t.off(to)
+	if c == before {
+		return
+	}
+	atomic.AddUint64(t.mem.u64(o+offBytes), c.bytes-before.bytes)
+	atomic.AddUint64(t.mem.u64(o+offPackets), c.packets-before.packets)
+	atomic.OrUint32(t.mem.u32(o+offTCP), c.tcp)
+	if int32(c.seen-t.mem.load32(o+offSeen)) > 0 {
+		t.mem.store32(o+offSeen, c.seen)
+	}
+}
+
+// most raises the counters of a slot to those of another.
+func (t *Table) most(slot, other uint32) {
+	a, b := t.tally(slot), t.tally(other)
+	t.startFrom(slot, tally{max(a.bytes, b.bytes), max(a.packets, b.packets), max(a.seen, b.seen), a.tcp | b.tcp})
 }

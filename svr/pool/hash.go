@@ -7,7 +7,7 @@ import (
 	"waymark/svr/packet"
 )
 
-// The index hash, cheap in Go and in BPF: words w[0..n-1] of the key as they
+// The hash of keys, cheap in Go and in BPF: words w[0..n-1] of the key as they
 // lie in memory (IPv4: source, destination, ports, meta; IPv6: four of source,
 // four of destination, ports, meta, where meta = ingress | protocol << 16 |
 // family-is-6 << 24 as a number), keys h[0..10] from the header:
@@ -17,8 +17,9 @@ import (
 //
 // The sum is pair-multiply-shift, which is strongly universal in its upper 32
 // bits (Thorup, "High Speed Hashing for Integers and Strings", 3.5): without
-// the keys nobody can aim at a bucket. First bucket = (acc >> 32) * buckets >>
-// 32, second = (acc & 0xffffffff) * buckets >> 32, tag = acc >> 32 & 0x1ff.
+// the keys nobody can aim at a slot. Home slot = (acc >> 32) * slots >> 32; in
+// the overflow index first bucket = (acc >> 32) * buckets >> 32, second = (acc &
+// 0xffffffff) * buckets >> 32, tag = acc >> 32 & 0x1ff.
 
 // keyWords is a key in the form that is hashed and compared.
 type keyWords struct {

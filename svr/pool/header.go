@@ -13,7 +13,6 @@ type Header struct {
 	Config  uint64   // generation of the configuration, by SetConfig
 	Owner   uint64   // owner word, by SetOwnerWord
 	Clock   int64    // TableConfig.Clock
-	Virgin  uint32   // slots from here on were never used
 }
 
 // writeHeader describes a new table; the magic comes last.
@@ -43,7 +42,7 @@ func ReadHeader(mem []byte) (Header, error) {
 	h := Header{
 		Version: m.load32(offVersion), Slots: m.load32(offSlots), Buckets: m.load32(offBuckets),
 		Base: m.load32(offBase), Config: m.load64(offConfig), Owner: m.load64(offOwner),
-		Clock: int64(m.load64(offClock)), Virgin: m.load32(offVirgin),
+		Clock: int64(m.load64(offClock)),
 	}
 	for i := range 4 {
 		putAddrWord(&h.Seed, i, m.load32(offSeed+4*uintptr(i)))
@@ -60,8 +59,7 @@ func (h *Header) valid(word uint64, size int) error {
 	case h.Version != LayoutVersion:
 		return fmt.Errorf("read table header: layout %d, want %d: %w", h.Version, LayoutVersion, ErrMemory)
 	case h.Slots == 0 || h.Slots > maxSlots || h.Slots&1 != 0 || size < MemorySize(cfg),
-		int(h.Buckets) != bucketsFor(int(h.Slots)), h.Base != uint32(slotBase(int(h.Buckets))),
-		h.Virgin > h.Slots || h.Virgin&1 != 0:
+		int(h.Buckets) != bucketsFor(int(h.Slots)), h.Base != uint32(slotBase(int(h.Buckets))):
 		return fmt.Errorf("read table header: sizes do not fit %d bytes: %w", size, ErrMemory)
 	}
 	return nil

@@ -53,21 +53,11 @@ func newTestTable(t testing.TB, slots int) *Table {
 
 func newRand(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 17)) }
 
-// checkTable walks index, slots and lists, and compares them with each other:
-// every slot is in exactly one place.
+// checkTable walks index, slots, queue and free set, and compares them with each
+// other: every slot is in exactly one place.
 func checkTable(t testing.TB, tab *Table) {
 	t.Helper()
-	entries := map[uint32]int{}
-	for b := range tab.buckets {
-		for way := range uint32(ways) {
-			if e := tab.mem.load32(entryOff(b, way)); e != 0 {
-				entries[e&slotMask]++
-				if !tab.leads(b, e) {
-					t.Fatalf("entry %#x in bucket %d does not belong there", e, b)
-				}
-			}
-		}
-	}
+	entries := checkIndex(t, tab)
 	where := make([]int, tab.slots)
 	used, directions := 0, 0
 	for s := range tab.slots {
@@ -75,26 +65,31 @@ func checkTable(t testing.TB, tab *Table) {
 			continue
 		}
 		directions++
-		n := slotsOf(tab.isPair(s))
-		for i := range uint32(n) {
-			where[s+i]++
-		}
-		used += n
-		if entries[s] != 1 {
-			t.Fatalf("slot %d: got %d index entries, want 1", s, entries[s])
+		used++
+		where[s]++
+		if second := tab.secondOf(s); second != none {
+			used++
+			where[second]++
+			if tab.formOf(second) != formSecond {
+				t.Fatalf("slot %d: form %#x of its second slot %d", s, tab.formOf(second), second)
+			}
 		}
 		k := tab.Key(s)
 		if got, ok := tab.Lookup(&k); !ok || got != s {
 			t.Fatalf("key of slot %d: got %d %v", s, got, ok)
 		}
+		if want := !tab.direct(tab.hashAt(s), s); entries[s] != want {
+			t.Fatalf("slot %d: index entry %v, want %v", s, entries[s], want)
+		}
+		delete(entries, s)
 	}
-	if len(entries) != directions {
-		t.Fatalf("index entries: got %d, want %d", len(entries), directions)
+	if len(entries) != 0 {
+		t.Fatalf("index entries of nothing: %v", entries)
 	}
 	resting := checkLists(t, tab, where)
-	for s := range tab.free.virgin {
-		if where[s] != 1 {
-			t.Fatalf("slot %d is in %d places", s, where[s])
+	for s, n := range where {
+		if n != 1 {
+			t.Fatalf("slot %d is in %d places", s, n)
 		}
 	}
 	st := tab.Stats()
@@ -103,31 +98,44 @@ func checkTable(t testing.TB, tab *Table) {
 	}
 }
 
-// checkLists marks the slots of the free and resting lists.
+// checkIndex returns the slots that have an entry of the overflow index.
+func checkIndex(t testing.TB, tab *Table) map[uint32]bool {
+	t.Helper()
+	entries := map[uint32]bool{}
+	for b := range tab.buckets {
+		for way := range uint32(ways) {
+			e := tab.mem.load32(entryOff(b, way))
+			if e == 0 {
+				continue
+			}
+			if s := e & slotMask; entries[s] || !tab.leads(b, e) {
+				t.Fatalf("entry %#x in bucket %d does not belong there", e, b)
+			}
+			entries[e&slotMask] = true
+		}
+	}
+	return entries
+}
+
+// checkLists marks the slots that are free or rest.
 func checkLists(t testing.TB, tab *Table, where []int) (resting int) {
 	t.Helper()
-	prev := uint32(endOfList)
-	for s := tab.free.singles; s != endOfList; s = tab.side[s].link &^ stateMask {
-		where[s]++
-		if tab.side[s].owner != prev || tab.side[s].link&stateMask != stateFree1 {
-			t.Fatalf("free single %d: wrong back link or state", s)
+	free := 0
+	for s := range tab.slots {
+		if tab.free.has(s) {
+			where[s]++
+			free++
+			if tab.formOf(s) != 0 {
+				t.Fatalf("free slot %d has form %#x", s, tab.formOf(s))
+			}
 		}
-		if tab.side[s^1].link&stateMask == stateFree1 {
-			t.Fatalf("free singles %d and %d are not joined", s, s^1)
-		}
-		prev = s
 	}
-	for s := tab.free.pairs; s != endOfList; s = tab.side[s].link &^ stateMask {
-		where[s]++
-		where[s+1]++
+	if free != tab.free.n {
+		t.Fatalf("free slots: counted %d, want %d", tab.free.n, free)
 	}
-	for s := tab.free.restHead; s != endOfList; s = tab.side[s].link &^ stateMask {
+	for s := tab.resting.head; s != endOfList; s = tab.side[s].out {
 		where[s]++
 		resting++
-		if tab.side[s].link&stateMask == stateRest2 {
-			where[s+1]++
-			resting++
-		}
 	}
 	return resting
 }

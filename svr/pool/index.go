@@ -2,16 +2,18 @@ package pool
 
 import "runtime"
 
-// The index: buckets of eight entries, two possible buckets per key. An entry
-// is usedBit | tag << 22 | slot, zero when empty, and is read and written as
-// one word. A full pair of buckets is relieved by moving entries to their other
-// bucket; an entry stands at its new place before it leaves the old one.
+// The overflow index holds the directions whose window was full (window.go):
+// buckets of eight entries, two possible buckets per key. An entry is usedBit |
+// tag << 22 | slot, zero when empty, and is read and written as one word. A full
+// pair of buckets is relieved by moving entries to their other bucket; an entry
+// stands at its new place before it leaves the old one.
 //
-// A reader scans the first bucket, then the second. An entry that moves from
-// second to first between the two scans would escape it, so the writer counts
-// each move in a header word before it clears the old place: a miss counts only
-// if that word did not change meanwhile. (The BPF program tries twice; a miss of
-// its own is a punt, and Go as the writer never misses.)
+// A reader compares the window, then scans the first bucket, then the second. A
+// key that moves from a later place to an earlier one between its steps would
+// escape it, so the writer counts each move in a header word before it clears
+// the old place: a miss counts only if that word did not change meanwhile. (The
+// BPF program tries twice; a miss of its own is a punt, and Go as the writer
+// never misses.)
 
 const (
 	usedBit   = 1 << 31
@@ -51,10 +53,7 @@ func (t *Table) find(w *keyWords) (slot uint32, ok bool) {
 	h := t.hashOf(w)
 	for try := 1; try <= findTries; try++ {
 		moves := t.mem.load32(offMoves)
-		slot, got := t.scan(t.bucket1(h), h, w)
-		if got == differs {
-			slot, got = t.scan(t.bucket2(h), h, w)
-		}
+		slot, got := t.search(h, w)
 		if got == matches {
 			return slot, true
 		}
@@ -66,6 +65,24 @@ func (t *Table) find(w *keyWords) (slot uint32, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// search compares every slot that may hold the key, once.
+func (t *Table) search(h uint64, w *keyWords) (slot uint32, result outcome) {
+	home := t.home(h)
+	for i := range t.window {
+		s := home ^ i
+		if s >= t.slots {
+			continue
+		}
+		if result = t.compare(s, w); result != differs {
+			return s, result
+		}
+	}
+	if slot, result = t.scan(t.bucket1(h), h, w); result == differs {
+		slot, result = t.scan(t.bucket2(h), h, w)
+	}
+	return slot, result
 }
 
 // scan compares the entries of a bucket.
@@ -88,21 +105,19 @@ func (t *Table) scan(bucket uint32, h uint64, w *keyWords) (uint32, outcome) {
 	return 0, result
 }
 
-// compare reads the key of a slot under its generation.
+// compare reads the key of a slot under its generation. Only a match needs that:
+// the words of a key are never written while it stands, so what differs, even in
+// a slot that the writer is at, is not the key.
 func (t *Table) compare(slot uint32, w *keyWords) outcome {
 	o := t.off(slot)
 	gen := t.mem.load32(o + offGen)
-	if gen&1 != 0 {
+	switch {
+	case !t.sameKey(o, w):
+		return differs
+	case gen&1 != 0 || t.mem.load32(o+offGen) != gen:
 		return torn
 	}
-	same := t.sameKey(o, w)
-	if t.mem.load32(o+offGen) != gen {
-		return torn
-	}
-	if same {
-		return matches
-	}
-	return differs
+	return matches
 }
 
 func (t *Table) sameKey(o uintptr, w *keyWords) bool {
@@ -118,11 +133,16 @@ func (t *Table) sameKey(o uintptr, w *keyWords) bool {
 		return meta == w.w[3] && t.mem.load32(o+offPorts) == w.w[2] &&
 			t.mem.load32(o+offSrc) == w.w[0] && t.mem.load32(o+offDst) == w.w[1]
 	}
-	if meta != w.w[9] || t.mem.load32(o+offPorts) != w.w[8] {
+	if meta != w.w[9] || t.mem.load32(o+offPorts) != w.w[8] || t.mem.load32(o+offDst) != w.w[six] {
 		return false
 	}
-	for i := range uintptr(8) {
-		if t.mem.load32(o+SlotSize+offKeySrc6+4*i) != w.w[i] {
+	second := t.mem.load32(o + offSrc)
+	if second >= t.slots {
+		return false
+	}
+	o = t.off(second)
+	for i := range uintptr(six) {
+		if t.mem.load32(o+offKey6+4*i) != w.w[i] {
 			return false
 		}
 	}
@@ -139,8 +159,11 @@ func (t *Table) hashAt(slot uint32) uint64 {
 		w.w = [10]uint32{t.mem.load32(o + offSrc), t.mem.load32(o + offDst), t.mem.load32(o + offPorts), meta}
 		return t.hashOf(&w)
 	}
-	for i := range uintptr(8) {
-		w.w[i] = t.mem.load32(o + SlotSize + offKeySrc6 + 4*i)
+	w.w[six] = t.mem.load32(o + offDst)
+	if second := t.mem.load32(o + offSrc); second < t.slots {
+		for i := range uintptr(six) {
+			w.w[i] = t.mem.load32(t.off(second) + offKey6 + 4*i)
+		}
 	}
 	w.w[8], w.w[9], w.v6 = t.mem.load32(o+offPorts), meta|1<<24, true
 	return t.hashOf(&w)
@@ -173,14 +196,6 @@ func (t *Table) leave(h uint64, slot uint32) {
 	if off, ok := t.place(h, slot); ok {
 		t.mem.store32(off, 0)
 	}
-}
-
-// reenter points the entry of one slot to another that holds the same key.
-func (t *Table) reenter(h uint64, from, to uint32) {
-	if off, ok := t.place(h, from); ok {
-		t.mem.store32(off, entryOf(h, to))
-	}
-	t.moved()
 }
 
 // moved tells readers that a key changed its place. Writer only.

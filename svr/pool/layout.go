@@ -2,13 +2,13 @@ package pool
 
 import "unsafe"
 
-// The shared memory, in this order: one header page, the index (buckets of
-// eight 32-bit entries), padding to a page, the slots. All of it zero is an
+// The shared memory, in this order: one header page, the overflow index (buckets
+// of eight 32-bit entries), padding to a page, the slots. All of it zero is an
 // empty table. The BPF program sees the same bytes, so nothing here may move
 // without raising LayoutVersion.
 const (
 	// LayoutVersion counts incompatible changes of the shared memory.
-	LayoutVersion = 1
+	LayoutVersion = 2
 	// SlotSize is the size of a slot in bytes; an IPv6 side takes two.
 	SlotSize = 64
 
@@ -16,6 +16,7 @@ const (
 	bucketSize = 32
 	ways       = 8       // entries of a bucket
 	maxSlots   = 1 << 22 // slot numbers fill 22 bits of an index entry
+	windowSize = 8       // slots around a key's home where it needs no index entry
 )
 
 // Words of a slot, as byte offsets. Go writes 0-39 and only under an odd
@@ -38,13 +39,20 @@ const (
 	offTCP     = 60 // u32 every TCP flag seen so far
 )
 
-// The second slot of a pair: four IPv6 addresses, network byte order. It has no
-// generation of its own, the one of the first slot covers it.
+// The second slot of a direction with an IPv6 side, any slot of the table: seven
+// words of each pair of addresses (source, then destination, network byte
+// order). Its form is formSecond, so that nobody takes it for a direction,
+// whatever the addresses are. The generation of the first slot covers it.
+//
+// In the first slot an IPv6 key has the number of the second slot at offSrc and
+// its eighth word at offDst; IPv6 addresses of the action the same at offNewSrc
+// and offNewDst.
 const (
-	offKeySrc6 = 0
-	offKeyDst6 = 16
-	offNewSrc6 = 32
-	offNewDst6 = 48
+	offNew6  = 8
+	offKey6  = 36
+	six      = 7 // words of two IPv6 addresses that are in the second slot
+	offEnd6  = offKey6 + 4*six
+	offGone  = offSrc // cleared slot: tick of the removal, 0 never used
 )
 
 // Form bits of a slot (the byte behind the protocol).
@@ -52,13 +60,14 @@ const (
 	formLive   = 1 << 0 // the slot holds a direction
 	formKey6   = 1 << 1 // the key is IPv6
 	formNew6   = 1 << 2 // the action's tuple is IPv6
-	formPair   = 1 << 3 // the next slot belongs to this one
+	formPair   = 1 << 3 // the direction has a second slot
 	formProto  = 4      // bits 4-6: protocol of the action when it changes
 	protoSame  = 0
 	protoICMP  = 1
 	protoTCP   = 2
 	protoUDP   = 3
 	protoICMP6 = 4
+	formSecond = 1 << 7 // not a direction: the second slot of one
 )
 
 // Header words, as byte offsets in the first page.
@@ -73,8 +82,7 @@ const (
 	offOwner   = 48  // u64 owner word (start time of the owning process)
 	offClock   = 56  // i64 added to `now` before it is cut into ticks
 	offHash    = 64  // 11 u64 keys of the index hash
-	offMoves   = 256 // u32 counts displacements, on a cache line of its own
-	offVirgin  = 320 // u32 slots from here on were never used
+	offMoves   = 256 // u32 counts displacements and moves, on a cache line of its own
 
 	magic    = 0x314c42544d590a57 // says table, and differs under another byte order
 	hashKeys = 11
@@ -126,5 +134,8 @@ const (
 	_ = -uint(unsafe.Offsetof(slotLayout{}.tcp) ^ offTCP)
 	_ = -uint(offBytes % 8)
 	_ = -uint(ways*4 ^ bucketSize)
+	_ = -uint(offNew6 + 4*six ^ offKey6)
+	_ = -uint(offEnd6 ^ SlotSize)
+	_ = -uint(windowSize & (windowSize - 1))
 	_ = -uint((offHash + 8*hashKeys) / offMoves)
 )

@@ -19,7 +19,12 @@ func unchanged[T any](v T) T { return v }
 // Prefault makes the pages of the table's own memory present, so that a full
 // table costs no memory that an empty one does not. The shared memory is the
 // caller's. Before anyone uses the table.
-func (t *Table) Prefault() { touch(t.side) }
+func (t *Table) Prefault() {
+	touch(t.side)
+	for _, l := range t.free.level {
+		touch(l)
+	}
+}
 
 // Prefault makes the pages of the index present.
 func (h *HashIndex) Prefault() {

@@ -22,11 +22,11 @@ func (t *Table) makeRoom(h uint64) bool {
 	if _, _, ok := t.emptyOf(b2); ok {
 		return true
 	}
-	t.search[0] = searchNode{bucket: b1, parent: -1}
-	t.search[1] = searchNode{bucket: b2, parent: -1}
+	t.nodes[0] = searchNode{bucket: b1, parent: -1}
+	t.nodes[1] = searchNode{bucket: b2, parent: -1}
 	n := 2
 	for i := 0; i < n; i++ {
-		if _, _, ok := t.emptyOf(t.search[i].bucket); ok {
+		if _, _, ok := t.emptyOf(t.nodes[i].bucket); ok {
 			t.displace(i)
 			return true
 		}
@@ -37,14 +37,14 @@ func (t *Table) makeRoom(h uint64) bool {
 
 // expand appends the other buckets of the entries of node i.
 func (t *Table) expand(i, n int) int {
-	b := t.search[i].bucket
+	b := t.nodes[i].bucket
 	for way := range uint32(ways) {
 		if n == searchNodes {
 			break
 		}
 		other := t.otherBucket(b, t.mem.load32(entryOff(b, way))&slotMask)
 		if other != b {
-			t.search[n] = searchNode{bucket: other, parent: int16(i), way: uint8(way)}
+			t.nodes[n] = searchNode{bucket: other, parent: int16(i), way: uint8(way)}
 			n++
 		}
 	}
@@ -63,11 +63,11 @@ func (t *Table) otherBucket(b, slot uint32) uint32 {
 // displace moves entries along the chain that ends in node i, from its end to
 // its root. The search is by breadth, so no bucket comes twice in the chain.
 func (t *Table) displace(i int) {
-	for t.search[i].parent >= 0 {
-		n := t.search[i]
+	for t.nodes[i].parent >= 0 {
+		n := t.nodes[i]
 		parent := int(n.parent)
 		_, way, _ := t.emptyOf(n.bucket)
-		from := entryOff(t.search[parent].bucket, uint32(n.way))
+		from := entryOff(t.nodes[parent].bucket, uint32(n.way))
 		t.mem.store32(entryOff(n.bucket, way), t.mem.load32(from))
 		t.moved()
 		t.mem.store32(from, 0)

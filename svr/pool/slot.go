@@ -9,9 +9,9 @@ import (
 type image struct {
 	meta   uint32 // ingress and protocol with form 0
 	form   uint8
-	words  [8]uint32  // src, dst, ports, new src, new dst, new ports, hop|flags, deltas
-	second [16]uint32 // key src, key dst, new src, new dst
-	out    uint32     // egress and MTU: in Go's side array, under the same generation
+	words  [8]uint32       // src, dst, ports, new src, new dst, new ports, hop|flags, deltas
+	second [2 * six]uint32 // of the second slot: new addresses, key addresses
+	out    uint32          // egress and MTU: in Go's side array, under the same generation
 }
 
 // Word numbers of image.words.
@@ -48,21 +48,25 @@ func (m *image) build(k *Key, a *Action) bool {
 	if a.To.Family == 6 {
 		m.form |= formNew6 | formPair
 	}
-	m.putAddrs(wSrc, 0, k.Family == 6, &k.Src, &k.Dst)
-	m.putAddrs(wNewSrc, 8, a.To.Family == 6, &a.To.Src, &a.To.Dst)
+	m.putAddrs(wSrc, six, k.Family == 6, &k.Src, &k.Dst)
+	m.putAddrs(wNewSrc, 0, a.To.Family == 6, &a.To.Src, &a.To.Dst)
 	return true
 }
 
 // putAddrs stores two addresses at word w of the first slot, or at word s of
-// the second one.
+// the second one and, the eighth word, at w+1 of the first.
 func (m *image) putAddrs(w, s int, v6 bool, src, dst *[16]byte) {
 	if !v6 {
 		m.words[w], m.words[w+1] = addrWord(src, 0), addrWord(dst, 0)
 		return
 	}
 	for i := range 4 {
-		m.second[s+i], m.second[s+4+i] = addrWord(src, i), addrWord(dst, i)
+		m.second[s+i] = addrWord(src, i)
 	}
+	for i := range 3 {
+		m.second[s+4+i] = addrWord(dst, i)
+	}
+	m.words[w+1] = addrWord(dst, 3)
 }
 
 // getAddrs reverses putAddrs.
@@ -74,18 +78,42 @@ func (m *image) getAddrs(w, s int, v6 bool, src, dst *[16]byte) (family uint8) {
 	}
 	for i := range 4 {
 		putAddrWord(src, i, m.second[s+i])
+	}
+	for i := range 3 {
 		putAddrWord(dst, i, m.second[s+4+i])
 	}
+	putAddrWord(dst, 3, m.words[w+1])
 	return 6
+}
+
+// link names the second slot where the IPv6 addresses would be.
+func (m *image) link(second uint32) {
+	if m.form&formKey6 != 0 {
+		m.words[wSrc] = second
+	}
+	if m.form&formNew6 != 0 {
+		m.words[wNewSrc] = second
+	}
+}
+
+// linked reverses link; none when neither side is IPv6.
+func (m *image) linked() uint32 {
+	switch {
+	case m.form&formKey6 != 0:
+		return m.words[wSrc]
+	case m.form&formNew6 != 0:
+		return m.words[wNewSrc]
+	}
+	return none
 }
 
 // parse reverses build.
 func (m *image) parse() (k Key, a Action) {
 	k.If, k.Proto, _ = unpackMeta(m.meta)
 	k.SrcPort, k.DstPort = unpackPorts(m.words[wPorts])
-	k.Family = m.getAddrs(wSrc, 0, m.form&formKey6 != 0, &k.Src, &k.Dst)
+	k.Family = m.getAddrs(wSrc, six, m.form&formKey6 != 0, &k.Src, &k.Dst)
 	a.To.SrcPort, a.To.DstPort = unpackPorts(m.words[wNewPorts])
-	a.To.Family = m.getAddrs(wNewSrc, 8, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
+	a.To.Family = m.getAddrs(wNewSrc, 0, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
 	a.To.Proto = codeProto(k.Proto, m.form>>formProto&7)
 	a.Hop, a.Flags = unpack16(m.words[wHop])
 	a.Egress, a.MTU = unpack16(m.out)
@@ -111,48 +139,77 @@ func (t *Table) formOf(slot uint32) uint8 {
 // live tells whether slot is the first (or only) slot of a direction.
 func (t *Table) live(slot uint32) bool {
 	t.check(slot)
-	return !t.second(slot) && t.formOf(slot)&formLive != 0
+	return t.formOf(slot)&formLive != 0
 }
 
-// second tells whether slot is the second one of a pair: its bytes are
-// addresses, its form means nothing.
-func (t *Table) second(slot uint32) bool { return slot&1 == 1 && t.isPair(slot-1) }
-
-// isPair tells whether the direction in slot has a second slot.
-func (t *Table) isPair(slot uint32) bool {
-	const both = formLive | formPair
-	return t.formOf(slot)&both == both
+// secondOf returns the second slot of the direction in slot; none when it has
+// none, or when the memory says nonsense. Writer only.
+func (t *Table) secondOf(slot uint32) uint32 {
+	form, at := t.formOf(slot), t.off(slot)
+	switch {
+	case form&(formLive|formPair) != formLive|formPair:
+		return none
+	case form&formKey6 != 0:
+		at += offSrc
+	default:
+		at += offNewSrc
+	}
+	if s := t.mem.load32(at); s < t.slots {
+		return s
+	}
+	return none
 }
 
 // publish writes an image under an odd generation.
-func (t *Table) publish(slot uint32, m *image) {
-	o := t.off(slot)
+func (t *Table) publish(s spot, m *image) {
+	o := t.off(s.slot)
 	gen := t.mem.load32(o + offGen)
 	t.mem.store32(o+offGen, gen|1)
+	if m.pair() {
+		m.link(s.second)
+		t.publishSecond(s.second, m)
+	}
 	t.mem.store32(o+offMeta, m.meta|packMeta(0, 0, m.form))
 	for i, v := range m.words {
 		t.mem.store32(o+offSrc+4*uintptr(i), v)
 	}
-	if m.pair() {
-		for i, v := range m.second {
-			t.mem.store32(o+SlotSize+4*uintptr(i), v)
-		}
-	}
-	atomic.StoreUint32(&t.side[slot].out, m.out)
+	atomic.StoreUint32(&t.side[s.slot].out, m.out)
 	t.mem.store32(o+offGen, (gen|1)+1)
 }
 
-// unpublish clears a slot, and its second, under an odd generation. The second
-// is left all zero, fit to become a slot of its own.
-func (t *Table) unpublish(slot uint32, pair bool) {
+// publishSecond writes the second slot; its form comes first and stays.
+func (t *Table) publishSecond(second uint32, m *image) {
+	o := t.off(second)
+	t.mem.store32(o+offMeta, packMeta(0, 0, formSecond))
+	for i, v := range m.second {
+		t.mem.store32(o+offNew6+4*uintptr(i), v)
+	}
+}
+
+// unpublish clears a slot, and its second, under an odd generation, and writes
+// when it did. It returns the second slot, or none.
+func (t *Table) unpublish(slot uint32) (second uint32) {
+	second = t.secondOf(slot)
+	t.clearFirst(slot)
+	if second != none {
+		t.clearSecond(second)
+	}
+	return second
+}
+
+func (t *Table) clearFirst(slot uint32) {
 	o := t.off(slot)
 	gen := t.mem.load32(o + offGen)
 	t.mem.store32(o+offGen, gen|1)
-	if pair {
-		t.mem.clear(o+SlotSize, SlotSize) // before the form says that it is none
-	}
 	t.mem.clear(o+offMeta, offBytes-offMeta)
+	t.mem.store32(o+offGone, t.seenTick(t.now))
 	t.mem.store32(o+offGen, (gen|1)+1)
+}
+
+func (t *Table) clearSecond(second uint32) {
+	o := t.off(second)
+	t.mem.clear(o+offMeta, SlotSize-offMeta)
+	t.mem.store32(o+offGone, t.seenTick(t.now))
 }
 
 // snapshot reads a slot under its generation; false when the writer was at it.
@@ -167,9 +224,10 @@ func (t *Table) snapshot(slot uint32, m *image) bool {
 	for i := range m.words {
 		m.words[i] = t.mem.load32(o + offSrc + 4*uintptr(i))
 	}
-	if form&formPair != 0 && slot&1 == 0 {
+	if second := m.linked(); form&formLive != 0 && second < t.slots {
+		o := t.off(second)
 		for i := range m.second {
-			m.second[i] = t.mem.load32(o + SlotSize + 4*uintptr(i))
+			m.second[i] = t.mem.load32(o + offNew6 + 4*uintptr(i))
 		}
 	}
 	m.out = atomic.LoadUint32(&t.side[slot].out)

@@ -37,7 +37,8 @@ type Action struct {
 // TableConfig sizes a Table.
 type TableConfig struct {
 	// Slots is the number of 64-byte slots: one per IPv4 direction, two per
-	// direction with an IPv6 side. Rounded up to even, at most 4,194,304.
+	// direction with an IPv6 side. Rounded up to even, at most 4,194,304. Up to a
+	// load of 60 % nearly every direction is found in one or two cache lines.
 	Slots int
 	// Seed keys the index hash and must be secret and new for each empty table.
 	Seed [16]byte
@@ -51,12 +52,10 @@ type TableConfig struct {
 
 func (c TableConfig) slots() int { return max(c.Slots+c.Slots&1, 2) }
 
-// side is what Go alone knows of a slot. The three words are atomics only where
-// concurrent readers look: owner and out.
+// side is what Go alone knows of a slot. Concurrent readers look at both words.
 type side struct {
-	owner uint32 // caller's record; free: previous free slot; resting: removal tick
-	link  uint32 // state and next slot of the list it is in
-	out   uint32 // egress and MTU
+	owner uint32 // caller's record; resting: removal tick
+	out   uint32 // egress and MTU; resting: next slot of the queue
 }
 
 // Table is the session table: directions found by Key, each with an Action and
@@ -67,14 +66,16 @@ type Table struct {
 	base    uintptr // offset of slot 0
 	slots   uint32
 	buckets uint32
+	window  uint32 // windowSize, less in tests of the overflow index
 	hash    [hashKeys]uint64
 	clock   int64
 	barrier func()
 	side    []side
-	free    freeLists
+	free    freeBits
+	resting restQueue
 	stats   TableStats
 	now     int64
-	search  [searchNodes]searchNode // scratch of the writer
+	nodes   [searchNodes]searchNode // scratch of the writer
 }
 
 // TableStats is a snapshot for show and alarms.
@@ -93,7 +94,9 @@ func MemorySize(cfg TableConfig) int {
 	return int(slotBase(bucketsFor(n))) + n*SlotSize
 }
 
-// bucketsFor sizes the index so that a table full of IPv4 loads it to 90 %.
+// bucketsFor sizes the overflow index so that a table full of IPv4 loads it to
+// 90 % even when none of it is in its window: sessions that come and go at 90 %
+// of the slots bring nearly half of them there.
 func bucketsFor(slots int) int { return (slots*10/9+ways-1)/ways + 1 }
 
 // slotBase is the offset of slot 0: a whole number of pages behind the index.
@@ -113,6 +116,9 @@ func NewTable(mem []byte, cfg TableConfig) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	for s := range t.slots {
+		t.free.add(s)
+	}
 	t.writeHeader(cfg)
 	return t, nil
 }
@@ -123,13 +129,13 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := cfg.slots()
-	t := &Table{mem: m, slots: uint32(n), buckets: uint32(bucketsFor(n)), clock: cfg.Clock, barrier: cfg.Barrier}
+	n := uint32(cfg.slots())
+	t := &Table{
+		mem: m, slots: n, buckets: uint32(bucketsFor(int(n))), window: windowSize, clock: cfg.Clock, barrier: cfg.Barrier,
+		side: make([]side, n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
+	}
 	t.base = slotBase(int(t.buckets))
-	t.side = make([]side, n)
-	t.free.init()
-	t.hash = expandSeed(cfg.Seed)
-	t.stats.Capacity = n
+	t.stats.Capacity = int(n)
 	return t, nil
 }
 
@@ -139,10 +145,10 @@ func (t *Table) Stats() TableStats { return t.stats }
 // Free takes back slots that rested long enough and returns how many are free.
 // Writer only.
 func (t *Table) Free() int {
-	if t.stats.Used+t.stats.Resting >= t.stats.Capacity-drainBatch {
+	if t.free.n <= drainBatch {
 		t.drain(drainBatch)
 	}
-	return t.stats.Capacity - t.stats.Used - t.stats.Resting
+	return t.free.n
 }
 
 // Insert makes a direction. The slot number stays valid until Remove or Move;
@@ -159,29 +165,26 @@ func (t *Table) Insert(k Key, a Action, owner uint32) (slot uint32, err error) {
 	if !img.build(&k, &a) {
 		return 0, ErrForm
 	}
-	slot, ok := t.take(img.pair())
+	h := t.hashOf(&w)
+	to, ok := t.allocate(h, img.pair())
 	if !ok {
 		t.stats.Refused++
 		return 0, ErrFull
 	}
-	h := t.hashOf(&w)
-	if !t.makeRoom(h) {
-		t.giveBack(slot, img.pair())
-		t.stats.Refused++
-		return 0, ErrFull
-	}
-	t.fill(slot, &img, owner)
-	t.enter(h, slot)
-	t.countUp(img.pair())
-	return slot, nil
+	t.mem.clear(t.off(to.slot)+offBytes, SlotSize-offBytes)
+	t.settle(h, to, &img, owner)
+	return to.slot, nil
 }
 
-// fill writes everything of a fresh slot and publishes it.
-func (t *Table) fill(slot uint32, img *image, owner uint32) {
-	t.side[slot].link = stateUsed
-	t.SetOwner(slot, owner)
-	t.mem.clear(t.off(slot)+offBytes, SlotSize-offBytes)
-	t.publish(slot, img)
+// settle publishes a direction in slots that were taken for it; its counters
+// stand already. From then on readers find it.
+func (t *Table) settle(h uint64, to spot, img *image, owner uint32) {
+	t.SetOwner(to.slot, owner)
+	t.publish(to, img)
+	if !t.direct(h, to.slot) {
+		t.enter(h, to.slot)
+	}
+	t.countUp(img.pair())
 }
 
 // Update publishes a new action in place; counters go on. Readers see the old
@@ -198,18 +201,23 @@ func (t *Table) Update(slot uint32, a Action) error {
 	if !img.build(&k, &a) {
 		return ErrForm
 	}
-	if pair := t.isPair(slot); img.pair() && !pair {
+	second := t.secondOf(slot)
+	if img.pair() && second == none {
 		return ErrForm
-	} else if pair {
-		img.form |= formPair
 	}
-	t.publish(slot, &img)
+	t.publish(spot{slot, second}, &img)
+	if second != none && !img.pair() {
+		t.clearSecond(second)
+		t.stats.Used--
+		t.rest(second)
+	}
 	return nil
 }
 
-// Move gives a direction a new action in a new slot: written there, switched in
-// the index, then the old slot is cleared and rests. Owner and counters go
-// along. Errors are those of Insert and ErrNoSlot. Writer only.
+// Move gives a direction a new action in a new slot: written there with the
+// counters so far, then the old slot is cleared and rests. Owner and counters go
+// along, with what was counted in between. Errors are those of Insert and
+// ErrNoSlot. Writer only.
 func (t *Table) Move(slot uint32, a Action, now int64) (uint32, error) {
 	k, _, ok := t.Read(slot)
 	if !ok {
@@ -219,17 +227,22 @@ func (t *Table) Move(slot uint32, a Action, now int64) (uint32, error) {
 	if !img.build(&k, &a) {
 		return 0, ErrForm
 	}
-	to, ok := t.take(img.pair())
+	h := t.hashAt(slot)
+	to, ok := t.allocate(h, img.pair())
 	if !ok {
 		t.stats.Refused++
 		return 0, ErrFull
 	}
-	t.fill(to, &img, t.Owner(slot))
-	t.copyCounters(to, slot)
-	t.countUp(img.pair())
-	t.reenter(t.hashAt(slot), slot, to)
+	before := t.tally(slot)
+	t.startFrom(to.slot, before)
+	t.settle(h, to, &img, t.Owner(slot))
+	t.moved()
+	if !t.direct(h, slot) {
+		t.leave(h, slot)
+	}
 	t.vacate(slot, now)
-	return to, nil
+	t.addSince(to.slot, slot, before)
+	return to.slot, nil
 }
 
 // Remove ends a direction; its slot rests for a second before reuse. A slot
@@ -238,7 +251,9 @@ func (t *Table) Remove(slot uint32, now int64) {
 	if !t.live(slot) {
 		return
 	}
-	t.leave(t.hashAt(slot), slot)
+	if h := t.hashAt(slot); !t.direct(h, slot) {
+		t.leave(h, slot)
+	}
 	t.vacate(slot, now)
 }
 
@@ -291,9 +306,8 @@ func (t *Table) Read(slot uint32) (k Key, a Action, ok bool) {
 	t.check(slot)
 	for try := 1; ; try++ {
 		var img image
-		second := t.second(slot)
-		if second || t.snapshot(slot, &img) {
-			if second || img.form&formLive == 0 {
+		if t.snapshot(slot, &img) {
+			if img.form&formLive == 0 {
 				return Key{}, Action{}, false
 			}
 			k, a = img.parse()
@@ -317,19 +331,12 @@ func (t *Table) ForEach(f func(slot uint32) bool) {
 // returns where to go on, Capacity or more at the end: an ageing pass in
 // pieces. When f returns false the rest of the table is left out.
 func (t *Table) Scan(from, n uint32, f func(slot uint32) bool) (next uint32) {
-	virgin := t.mem.load32(offVirgin)
-	if from >= virgin {
+	if from >= t.slots {
 		return t.slots
 	}
-	end := virgin
-	if n < end-from {
-		end = from + n
-	}
+	end := from + min(n, t.slots-from)
 	for s := from; s < end; s++ {
-		if t.second(s) || t.formOf(s)&formLive == 0 {
-			continue
-		}
-		if !f(s) {
+		if t.formOf(s)&formLive != 0 && !f(s) {
 			return t.slots
 		}
 	}

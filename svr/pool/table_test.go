@@ -173,9 +173,9 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestPairsRejoin: a table used up by singles can be used up by pairs after
-// the sessions ended, and the other way round.
-func TestPairsRejoin(t *testing.T) {
+// TestFamiliesTakeTurns: a table used up by single slots can be used up by pairs
+// after the sessions ended, and the other way round.
+func TestFamiliesTakeTurns(t *testing.T) {
 	tab := newTestTable(t, 256)
 	now := second
 	for round := range 3 {
@@ -327,9 +327,64 @@ func TestNoKeyLost(t *testing.T) {
 					t.Fatalf("key %d of %d lost", i, n)
 				}
 			}
-			load := float64(n) / float64(tab.buckets*ways)
-			t.Logf("%d directions, index load %.3f, %d displacements", n, load, tab.mem.load32(offMoves))
+			t.Logf("%d directions, %d in the overflow index, %d displacements", n, len(checkIndex(t, tab)), tab.mem.load32(offMoves))
 		})
+	}
+}
+
+// TestWindow: at 60 % load 7 of 10 directions lie at home, nearly all in their
+// window.
+func TestWindow(t *testing.T) {
+	const slots = 1 << 16
+	tab := newTestTable(t, slots)
+	n, home, direct := uint32(slots*6/10), 0, 0
+	for i := range n {
+		k := key4(i)
+		s, err := tab.Insert(k, action(k, i, false), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := tab.hashAt(s)
+		if tab.home(h) == s {
+			home++
+		}
+		if tab.direct(h, s) {
+			direct++
+		}
+	}
+	t.Logf("%d directions, %d at home, %d in their window", n, home, direct)
+	if home < int(n)*68/100 || direct < int(n)*97/100 {
+		t.Errorf("of %d directions %d are at home, %d in their window", n, home, direct)
+	}
+}
+
+// TestChurnAtNinety lets sessions of both families come and go at 90 % load.
+func TestChurnAtNinety(t *testing.T) {
+	const slots = 1 << 14
+	for mix := range uint32(4) { // of 4 keys so many are IPv6
+		tab, rnd, now := newTestTable(t, slots), newRand(uint64(mix)), second
+		var live []uint32
+		for n := uint32(0); n < 10*slots; n++ {
+			for tab.Stats().Used > slots*9/10-2 {
+				i := rnd.IntN(len(live))
+				tab.Remove(live[i], now)
+				live[i] = live[len(live)-1]
+				live = live[:len(live)-1]
+			}
+			now += second / 100
+			tab.Advance(now)
+			k := key4(n)
+			if n%4 < mix {
+				k = key6(n)
+			}
+			s, err := tab.Insert(k, action(k, n, false), n)
+			if err != nil {
+				t.Fatalf("%d of 4 IPv6, direction %d: %v, %+v", mix, n, err, tab.Stats())
+			}
+			live = append(live, s)
+		}
+		checkTable(t, tab)
+		t.Logf("%d of 4 IPv6: %d directions, %d in the overflow index", mix, len(live), len(checkIndex(t, tab)))
 	}
 }
 
@@ -337,16 +392,10 @@ func TestNoKeyLost(t *testing.T) {
 // word that tells readers so has changed.
 func TestMovesAreCounted(t *testing.T) {
 	tab := newTestTable(t, 600)
-	tab.buckets = 50
+	tab.buckets, tab.window = 50, 0
 	where := map[uint32]uintptr{}
 	displaced := 0
-	for n := uint32(0); n < 390; n++ {
-		moves := tab.mem.load32(offMoves)
-		k := key4(n)
-		s, err := tab.Insert(k, action(k, n, false), n)
-		if err != nil {
-			t.Fatalf("insert %d of 400: %v", n, err)
-		}
+	compare := func(moves uint32) {
 		for o, before := range where {
 			if at, ok := tab.place(tab.hashAt(o), o); !ok || at != before {
 				where[o] = at
@@ -356,16 +405,27 @@ func TestMovesAreCounted(t *testing.T) {
 				}
 			}
 		}
-		where[s], _ = tab.place(tab.hashAt(s), s)
-		moves = tab.mem.load32(offMoves)
-		if n%10 == 0 {
-			to, err := tab.Move(s, action(k, n, false), second)
-			if err != nil || tab.mem.load32(offMoves) == moves {
-				t.Fatalf("move: %v, or nobody was told", err)
-			}
-			where[to] = where[s]
-			delete(where, s)
+	}
+	for n := uint32(0); n < 390; n++ {
+		moves := tab.mem.load32(offMoves)
+		k := key4(n)
+		s, err := tab.Insert(k, action(k, n, false), n)
+		if err != nil {
+			t.Fatalf("insert %d of 400: %v", n, err)
 		}
+		compare(moves)
+		where[s], _ = tab.place(tab.hashAt(s), s)
+		if n%10 != 0 {
+			continue
+		}
+		moves = tab.mem.load32(offMoves)
+		delete(where, s)
+		to, err := tab.Move(s, action(k, n, false), second)
+		if err != nil || tab.mem.load32(offMoves) == moves {
+			t.Fatalf("move: %v, or nobody was told", err)
+		}
+		compare(moves)
+		where[to], _ = tab.place(tab.hashAt(to), to)
 	}
 	if displaced == 0 {
 		t.Error("nothing was displaced")

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,8 +31,14 @@ func whole(k Key, a Action) bool {
 // that are never removed are never missed, whatever is displaced or moved, and
 // no reader sees two sessions in one.
 func TestTorture(t *testing.T) {
+	for _, window := range []uint32{windowSize, 1, 0} { // more and more in the overflow index
+		t.Run(fmt.Sprint(window), func(t *testing.T) { torture(t, window) })
+	}
+}
+
+func torture(t *testing.T, window uint32) {
 	tab := newTestTable(t, 1200)
-	tab.buckets = 68 // 544 entries for 400 to 530 directions
+	tab.window, tab.buckets = window, 68 // 544 entries for 400 to 530 directions
 	const stable = 400
 	for i := range uint32(stable) {
 		k := key4(i)

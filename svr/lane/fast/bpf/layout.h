@@ -17,7 +17,9 @@
 // HIDE_MEMORY makes the compiler keep an object in memory.
 #define HIDE_MEMORY(p) asm volatile("" : : "r"(p) : "memory")
 
-// A slot of the table, and the second one of a pair (svr/pool/layout.go).
+// A slot of the table, and a second one of a direction with an IPv6 side
+// (svr/pool/layout.go): seven words of each pair of addresses. The first slot has
+// the eighth in dst or new_dst and the number of the second in src or new_src.
 struct slot {
 	__u32 gen, meta;
 	__u32 src, dst;
@@ -27,11 +29,13 @@ struct slot {
 	__u64 bytes, packets;
 	__u32 seen, tcp;
 };
-struct pair {
-	__u64 src[2], dst[2], new_src[2], new_dst[2];
+enum { SIX = 7 };
+struct second {
+	__u32 gen, meta;
+	__u32 new[SIX], key[SIX];
 };
 _Static_assert(sizeof(struct slot) == 64, "slot");
-_Static_assert(sizeof(struct pair) == 64, "second slot");
+_Static_assert(sizeof(struct second) == 64, "second slot");
 
 // Fields of slot.meta, a u16 and two bytes in memory.
 #if LITTLE
@@ -43,8 +47,9 @@ _Static_assert(sizeof(struct pair) == 64, "second slot");
 #endif
 enum { FORM_LIVE = 1, FORM_KEY6 = 2, FORM_NEW6 = 4, FORM_PAIR = 8, FORM_PROTO = 0x70 };
 
-// The table: header page, buckets of eight words, slots.
-enum { INDEX_OFF = 4096, WAYS = 8 };
+// The table: header page, buckets of eight words, slots; how many of them, in the
+// aligned block around a key's home, may hold it without an entry in a bucket.
+enum { INDEX_OFF = 4096, WAYS = 8, WINDOW = 8 };
 #define ENTRY_USED (1u << 31)
 #define ENTRY_SLOT ((1u << 22) - 1)
 

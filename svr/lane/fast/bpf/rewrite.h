@@ -12,15 +12,16 @@ struct hop {
 // find_hop reads a next-hop and its network-interface. Returns 0 or a reason.
 INLINE int find_hop(const struct act *a, struct hop *h)
 {
-	__u32 at = a->hop;
+	__u64 at = a->hop;
+	HIDE(at); // what is checked is what is used
 	if (at >= hops)
 		return PUNT_HOP;
-	h->word = *(volatile __u64 *)place(wm_hops, (__u64)at * sizeof(__u64));
+	h->word = *(volatile __u64 *)place(wm_hops, at * sizeof(__u64));
 	at = LITTLE ? h->word >> 48 : h->word & 0xffff;
 	if (!at || --at >= netifs)
 		return PUNT_HOP;
 	h->netif = at;
-	h->out = place(wm_netifs, (__u64)at * sizeof(struct netif));
+	h->out = place(wm_netifs, at * sizeof(struct netif));
 	return h->out->ifindex ? 0 : PUNT_HOP;
 }
 
@@ -42,7 +43,7 @@ INLINE void rewrite_ip(const int v6, void *ip, const struct act *a, const struct
 	__u32 *w = ip;
 	if (v6) {
 		b[7]--;
-		const __u32 *s = (const void *)six->w, *d = s + 4;
+		const __u32 *s = six->w, *d = s + 4;
 #pragma unroll
 		for (int i = 0; i < 4; i++) {
 			w[2 + i] = s[i];
@@ -95,7 +96,7 @@ INLINE void put_ip6(void *ip, const struct carried *c, const struct six *six)
 	w[0] = bpf_htonl(0x60000000 | (__u32)c->tos << 20);
 	h[2] = bpf_htons(c->l4_len);
 	h[3] = bpf_htons(c->proto << 8 | c->ttl);
-	const __u32 *s = (const void *)six->w, *d = s + 4;
+	const __u32 *s = six->w, *d = s + 4;
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		w[2 + i] = s[i];

@@ -1,5 +1,5 @@
-// Lookup in the session table of svr/pool: see hash.go, index.go and layout.go
-// there for the form, lanes and memory order.
+// Lookup in the session table of svr/pool: see hash.go, window.go, index.go and
+// layout.go there for the form.
 #pragma once
 #include "packet.h"
 
@@ -18,7 +18,7 @@ struct act {
 // six holds the new IPv6 addresses, source first. It is memory, not registers:
 // most packets do not need it.
 struct six {
-	__u64 w[4];
+	__u32 w[8];
 };
 
 INLINE void make_key(const int v6, __u32 *ip, __u16 ifc, __u8 proto, struct key *k)
@@ -49,9 +49,13 @@ INLINE __u64 hash_of(const int v6, const struct key *k)
 	return acc ^ acc >> 29;
 }
 
+// home_of returns the slot where the search begins.
+INLINE __u32 home_of(__u64 hash) { return (hash >> 32) * (__u64)slots >> 32; }
+
 INLINE __u32 want_of(__u64 hash) { return ENTRY_USED | ((__u32)(hash >> 32) & 0x1ff) << 22; }
+
 // bucket_at returns the bucket that half a hash chooses.
-INLINE __u64 *bucket_at(__u32 half)
+INLINE __u32 *bucket_at(__u32 half)
 {
 	__u64 n = buckets, b = half * n >> 32;
 	return b < n ? place(wm_table, INDEX_OFF + b * 32) : 0;
@@ -79,26 +83,26 @@ INLINE __u32 generation(struct slot *s)
 
 enum { MATCH, DIFFERS, BUSY };
 
-INLINE int same_key(const int v6, struct slot *s, const struct key *k, __u32 n)
+// same_key compares slot s, whose meta was read, with a key. What differs, even
+// while the writer is at it, is another key: the words of a key that stands are
+// never written.
+INLINE int same_key(const int v6, struct slot *s, __u32 meta, const struct key *k)
 {
 	const __u32 form = v6 ? FORM_LIVE | FORM_KEY6 : FORM_LIVE;
-	if (v6) {
-		if ((s->meta & META(0xffff, 0xff, FORM_LIVE | FORM_KEY6)) !=
-			    META(k->w[9] & 0xffff, k->w[9] >> 16 & 0xff, form) ||
-		    s->ports != k->w[8])
-			return 0;
-		__u32 *q = slot_at(n + 1);
-		if (!q)
-			return 0;
-		__u32 diff = 0;
+	const __u32 mask = META(0xffff, 0xff, FORM_LIVE | FORM_KEY6);
+	const __u32 own = k->w[v6 ? 9 : 3];
+	__u32 diff = (meta & mask) ^ META(own & 0xffff, own >> 16 & 0xff, form);
+	if (!v6)
+		return !(diff | (s->src ^ k->w[0]) | (s->dst ^ k->w[1]) | (s->ports ^ k->w[2]));
+	if (diff | (s->ports ^ k->w[8]) | (s->dst ^ k->w[SIX]))
+		return 0;
+	struct second *q = slot_at(s->src);
+	if (!q)
+		return 0;
 #pragma unroll
-		for (int i = 0; i < 8; i++)
-			diff |= q[i] ^ k->w[i];
-		return !diff;
-	}
-	return (s->meta & META(0xffff, 0xff, FORM_LIVE | FORM_KEY6)) ==
-		       META(k->w[3] & 0xffff, k->w[3] >> 16, form) &&
-	       s->src == k->w[0] && s->dst == k->w[1] && s->ports == k->w[2];
+	for (int i = 0; i < SIX; i++)
+		diff |= q->key[i] ^ k->w[i];
+	return !diff;
 }
 
 // read_slot copies slot n when it holds the key.
@@ -107,9 +111,10 @@ INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, 
 	struct slot *s = slot_at(n);
 	if (!s)
 		return DIFFERS;
-	__u32 gen = generation(s);
-	int same = same_key(v6, s, k, n);
-	a->form = META_FORM(s->meta);
+	__u32 gen = generation(s), meta = s->meta;
+	if (!same_key(v6, s, meta, k))
+		return DIFFERS;
+	a->form = META_FORM(meta);
 	a->src = s->new_src;
 	a->dst = s->new_dst;
 	a->ports = s->new_ports;
@@ -118,109 +123,61 @@ INLINE int read_slot(const int v6, __u32 n, const struct key *k, struct act *a, 
 	a->addr_delta = s->addr_delta;
 	a->l4_delta = s->l4_delta;
 	if (a->form & FORM_NEW6) {
-		struct pair *q = slot_at(n + 1);
+		struct second *q = slot_at(a->src);
 		if (!q)
 			return DIFFERS;
-		six->w[0] = q->new_src[0];
-		six->w[1] = q->new_src[1];
-		six->w[2] = q->new_dst[0];
-		six->w[3] = q->new_dst[1];
+#pragma unroll
+		for (int i = 0; i < SIX; i++)
+			six->w[i] = q->new[i];
+		six->w[SIX] = a->dst;
 	}
 	if (generation(s) != gen || gen & 1)
 		return BUSY;
-	if (!same)
-		return DIFFERS;
 	a->slot = n;
 	*out = s;
 	return MATCH;
 }
 
-// candidate adds the slot of an entry that matches to found: x, the xor of entry
-// and want, is then below 1 << 22. Without branches, because which way holds a
-// key is nothing a CPU can predict, and a wrong guess would keep it from
-// fetching the slot. Two matches give nonsense, none 0: the key decides. In
-// assembly, because the compiler would spread it over half the stack.
-#define CANDIDATE(found, bucket, want, way)                                                        \
-	do {                                                                                       \
-		__u64 m_, x_;                                                                      \
-		asm volatile("%[m] = *(u32 *)(%[b] + " #way " * 4)\n"                              \
-			     "%[m] ^= %[w]\n"                                                      \
-			     "%[x] = %[m]\n"                                                       \
-			     "%[m] += -4194304\n"                                                  \
-			     "%[m] s>>= 63\n"                                                      \
-			     "%[m] &= %[x]\n"                                                      \
-			     "%[f] |= %[m]\n"                                                      \
-			     : [f] "+r"(found), [m] "=&r"(m_), [x] "=&r"(x_)                        \
-			     : [b] "r"(bucket), [w] "r"(want)                                       \
-			     : "memory");                                                          \
-	} while (0)
-
-INLINE __u64 candidates(__u64 found, const __u64 *bucket, __u64 want)
-{
-	CANDIDATE(found, bucket, want, 0);
-	CANDIDATE(found, bucket, want, 1);
-	CANDIDATE(found, bucket, want, 2);
-	CANDIDATE(found, bucket, want, 3);
-	CANDIDATE(found, bucket, want, 4);
-	CANDIDATE(found, bucket, want, 5);
-	CANDIDATE(found, bucket, want, 6);
-	CANDIDATE(found, bucket, want, 7);
-	return found;
-}
-
-// holds compares the key of slot n alone, under its generation.
+// holds tells whether slot n seems to hold the key; read_slot makes sure.
 INLINE int holds(const int v6, __u32 n, const struct key *k)
 {
 	struct slot *s = slot_at(n);
-	if (!s)
-		return DIFFERS;
-	__u32 gen = generation(s);
-	int same = same_key(v6, s, k, n);
-	if (generation(s) != gen || gen & 1)
-		return BUSY;
-	return same ? MATCH : DIFFERS;
+	return s && same_key(v6, s, *(volatile __u32 *)&s->meta, k);
 }
 
-// nth returns the slot of the nth entry that matches, plus one; 0 when there are
-// fewer. Without branches, so that it is one path to the verifier.
-INLINE __u64 nth(const __u64 *b1, const __u64 *b2, __u32 want, __u64 n)
+// scan looks at the entries of a bucket. It returns the slot or -DIFFERS.
+INLINE int scan(const int v6, const __u32 *bucket, __u32 want, const struct key *k)
 {
-	__u64 found = 0, count = 0;
-#pragma unroll
-	for (int i = 0; i < 2 * WAYS; i++) {
-		const volatile __u32 *e = (const void *)(i < WAYS ? b1 : b2);
-		__u64 x = e[i & (WAYS - 1)] ^ want, is = ((x >> 22) - 1) >> 63, here = ((count ^ n) - 1) >> 63;
-		HIDE(is);
-		HIDE(here);
-		found |= (x + 1) & -(is & here);
-		count += is;
+	if (!bucket)
+		return -DIFFERS;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < WAYS; i++) {
+		__u32 n = *(volatile const __u32 *)(bucket + i) ^ want;
+		if (n <= ENTRY_SLOT && holds(v6, n, k))
+			return n;
 	}
-	return found;
+	return -DIFFERS;
 }
 
-enum { TRIES = 3 };
-
-// search looks at every entry that matches (of three and more the first three),
-// twice, because a key may move meanwhile (index.go). It returns the slot,
-// -DIFFERS or -BUSY.
+// search looks everywhere but at home, which was not it: the rest of the window,
+// then the overflow index; all of it twice, and at home, because a key may move
+// meanwhile (index.go). It returns the slot or -DIFFERS.
 INLINE int search(const int v6, const struct key *k, __u64 hash)
 {
-	int result = -DIFFERS;
-	__u64 *b1 = bucket_at(hash >> 32), *b2 = bucket_at(hash);
-	if (!b1 || !b2)
-		return result;
+	__u32 home = home_of(hash), want = want_of(hash);
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 2 * TRIES; i++) {
-		__u64 n = nth(b1, b2, want_of(hash), i < TRIES ? i : i - TRIES);
-		if (!n--)
+	for (__u32 i = 1; i < 2 * WINDOW; i++) {
+		if (holds(v6, home ^ (i & (WINDOW - 1)), k))
+			return home ^ (i & (WINDOW - 1));
+		if ((i & (WINDOW - 1)) != WINDOW - 1)
 			continue;
-		int r = holds(v6, n, k);
-		if (r == MATCH)
+		int n = scan(v6, bucket_at(hash >> 32), want, k);
+		if (n < 0)
+			n = scan(v6, bucket_at(hash), want, k);
+		if (n >= 0)
 			return n;
-		if (r == BUSY)
-			result = -BUSY;
 	}
-	return result;
+	return -DIFFERS;
 }
 static __noinline int search4(const struct key *k, __u64 hash) { return search(0, k, hash); }
 static __noinline int search6(const struct key *k, __u64 hash) { return search(1, k, hash); }
@@ -228,23 +185,22 @@ static __noinline int search6(const struct key *k, __u64 hash) { return search(1
 // look_up finds the slot of a key. Returns 0 or a reason.
 INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)
 {
-	__u64 hash = hash_of(v6, k), want = want_of(hash);
-	__u64 *b1 = bucket_at(hash >> 32), *b2 = bucket_at(hash);
+	__u64 hash = hash_of(v6, k);
+	__u32 n = home_of(hash);
 	v->hash = hash & 0xffffff;
-	if (!b1 || !b2)
-		return PUNT_MISS;
-	__u32 n = candidates(candidates(0, b1, want), b2, want);
 #pragma clang loop unroll(disable)
-	for (int again = 0; read_slot(v6, n, k, a, six, s) != MATCH; again = 1) {
-		if (again)
+	for (int again = 0;; again = 1) {
+		int r = read_slot(v6, n, k, a, six, s);
+		if (r == MATCH)
+			return 0;
+		if (again || r == BUSY)
 			return PUNT_BUSY;
 		struct key copy = *k; // the address of k itself stays unknown: registers
-		int r = v6 ? search6(&copy, hash) : search4(&copy, hash);
+		r = v6 ? search6(&copy, hash) : search4(&copy, hash);
 		if (r < 0)
-			return r == -BUSY ? PUNT_BUSY : PUNT_MISS;
+			return PUNT_MISS;
 		n = r;
 	}
-	return 0;
 }
 
 // refuse tells why a hit may not be forwarded here; length is that of the longest
