@@ -445,7 +445,7 @@ last:
 	PXOR X13, X9
 	LEAQ POW(AX), R10
 	LEAQ MID(AX), R11
-	MOVQ $9, CX
+	MOVQ $const_gcmHashed, CX
 power:
 	MOVOU X9, (R10)
 	PSHUFD $0x4e, X9, X12
