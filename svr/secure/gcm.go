@@ -33,10 +33,10 @@ var (
 // Seal only, the receiver Open only. One goroutine at a time.
 //
 // It is a fixed piece of memory, some 600 bytes, that its owner makes once and
-// keys again and again: where the CPU has instructions for AES and GHASH (amd64,
-// arm64), neither a new key nor a packet allocates, and nothing takes longer or
-// shorter for the value of a key or of data. Elsewhere the cipher is the standard
-// library's, which makes a new object for each key.
+// keys again and again. Where the CPU has instructions for AES and GHASH (amd64;
+// arm64 under Linux) neither a new key nor a packet allocates, and no time depends
+// on the value of a key or of data. Elsewhere the cipher is the standard library's,
+// which makes new objects for each key.
 //
 // The zero value has no key. A copy would use counters twice: use pointers.
 type GCM struct {

@@ -15,6 +15,9 @@ type gcmKeys struct {
 	rounds uint64                         // 10 or 14, 0 without a key
 }
 
+// Compile-time: each power has the sum of its halves.
+var _ [len(gcmKeys{}.pow)]struct{} = [len(gcmKeys{}.mid)]struct{}{}
+
 // expand makes k that of a key of 16 or 32 bytes.
 func (k *gcmKeys) expand(key []byte) {
 	k.rounds = uint64(expandKey(&k.enc, key))

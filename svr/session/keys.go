@@ -10,9 +10,9 @@ import (
 )
 
 // keyStore holds the GCM keys of sessions, both directions. Entries are handed
-// out by number, so that records stay free of pointers. All are made at boot,
-// where a service uses GCM at all, and used again and again; the system gives
-// memory to those that were ever in use, for the others stay as they came.
+// out by number, so that records stay free of pointers. All are made at boot, if
+// a service uses GCM at all, and keyed again and again. Entries that were never
+// in use are never written, so the system gives them no memory.
 type keyStore struct {
 	entries []keyEntry
 	free    uint32 // list through keyEntry.free
@@ -20,7 +20,7 @@ type keyStore struct {
 }
 
 // keyEntry belongs to one session, its arrays to the directions. It costs
-// about 1.6 KB, most of it for the expanded keys.
+// 1.5 KB, most of it for the expanded keys.
 type keyEntry struct {
 	salt [2][16]byte
 	have [2]bool
