@@ -17,12 +17,8 @@ type aesKeys struct {
 
 // newAESKeys expands a key of 16 or 32 bytes (FIPS 197 5.2 and 5.3.5).
 func newAESKeys(key []byte) *aesKeys {
-	n := len(key) / 4
-	k := &aesKeys{rounds: n + 6}
-	words := k.expand(key, n)
-	for i, w := range words {
-		binary.BigEndian.PutUint32(k.enc[4*i:], w)
-	}
+	k := &aesKeys{}
+	k.rounds = expandKey(&k.enc, key)
 	for i := 0; i <= k.rounds; i++ {
 		from := k.enc[(k.rounds-i)*aes.BlockSize:]
 		to := k.dec[i*aes.BlockSize : (i+1)*aes.BlockSize]
@@ -34,15 +30,16 @@ func newAESKeys(key []byte) *aesKeys {
 	return k
 }
 
-// expand returns the words of the key schedule; n is the key's length in words.
-func (k *aesKeys) expand(key []byte, n int) []uint32 {
-	w := make([]uint32, 4*(k.rounds+1))
-	for i := range n {
-		w[i] = binary.BigEndian.Uint32(key[4*i:])
-	}
+// expandKey writes the round keys of a key of 16 or 32 bytes (FIPS 197 5.2) and
+// returns their number less one, the rounds. No memory is made, and the time
+// tells nothing about the key.
+func expandKey(enc *[maxRoundKeys * aes.BlockSize]byte, key []byte) int {
+	n := len(key) / 4
+	rounds := n + 6
+	copy(enc[:], key)
+	t := binary.BigEndian.Uint32(key[len(key)-4:])
 	rcon := uint32(1) << 24
-	for i := n; i < len(w); i++ {
-		t := w[i-1]
+	for i := n; i < 4*(rounds+1); i++ {
 		switch {
 		case i%n == 0:
 			t = subWord(t<<8|t>>24) ^ rcon
@@ -53,9 +50,10 @@ func (k *aesKeys) expand(key []byte, n int) []uint32 {
 		case n > 6 && i%n == 4:
 			t = subWord(t)
 		}
-		w[i] = w[i-n] ^ t
+		t ^= binary.BigEndian.Uint32(enc[4*(i-n):])
+		binary.BigEndian.PutUint32(enc[4*i:], t)
 	}
-	return w
+	return rounds
 }
 
 // encrypt encrypts b, whole blocks, in place; chain is the IV, then the last

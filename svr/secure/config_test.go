@@ -106,19 +106,14 @@ func TestKeysAreCopied(t *testing.T) {
 	p := mustPolicy(t, secure.Config{Encrypt: true, Cipher: secure.GCM128, Key: enc})
 	q := mustPolicy(t, secure.Config{Mode: secure.ModeRegular, Digest: secure.DigestSHA256, HMACKey: mac})
 	want := string(q.AppendDigest(nil, nil, 0))
-	g, err := p.SessionKey(key(16))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := sessionKey(t, p, key(16))
 	first, _ := g.Seal(room([]byte("x"), 64), 1)
 	clear(enc)
 	clear(mac)
 	if got := string(q.Clone().AppendDigest(nil, nil, 0)); got != want {
 		t.Error("digest changed with the caller's key")
 	}
-	if g, err = p.Clone().SessionKey(key(16)); err != nil {
-		t.Fatal(err)
-	}
+	g = sessionKey(t, p.Clone(), key(16))
 	if again, _ := g.Seal(room([]byte("x"), 64), 1); string(again) != string(first) {
 		t.Error("cipher changed with the caller's key")
 	}

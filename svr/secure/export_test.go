@@ -1,8 +1,5 @@
 package secure
 
-// KeyForTest returns the derived key.
-func (g *GCM) KeyForTest() []byte { return g.key[:g.keySize] }
-
 // PlainForTest makes a policy use the standard library only.
 func (p *Policy) PlainForTest() *Policy {
 	p.stitch = nil
@@ -11,3 +8,16 @@ func (p *Policy) PlainForTest() *Policy {
 	}
 	return p
 }
+
+// StandardForTest makes a key that the standard library works with.
+func StandardForTest(key []byte) *GCM { return &GCM{std: newStdGCM(key)} }
+
+// OwnForTest makes a key that is used as it is, not derived.
+func OwnForTest(key []byte) *GCM {
+	g := &GCM{}
+	g.setKey(key)
+	return g
+}
+
+// HaveGCM tells whether OwnForTest is anything else than StandardForTest.
+func HaveGCM() bool { return haveGCM }

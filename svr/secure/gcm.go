@@ -2,7 +2,6 @@ package secure
 
 import (
 	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,63 +32,62 @@ var (
 // GCM protects the payload of one direction of one session. The sender uses
 // Seal only, the receiver Open only. One goroutine at a time.
 //
-// It takes about 1 KB; parked, while its session is idle, about 250 bytes.
+// It is a fixed piece of memory, some 600 bytes, that its owner makes once and
+// keys again and again. Where the CPU has instructions for AES and GHASH (amd64;
+// arm64 under Linux) neither a new key nor a packet allocates, and no time depends
+// on the value of a key or of data. Elsewhere the cipher is the standard library's,
+// which makes new objects for each key.
+//
+// The zero value has no key. A copy would use counters twice: use pointers.
 type GCM struct {
-	aead    cipher.AEAD    // nil while parked
-	sent    uint64         // counter of the newest packet sealed
-	nonce   [gcmNonce]byte // 4 zero bytes, counter big-endian
-	keySize uint8
-	key     [32]byte // keySize bytes of it
-	seen    window   // receiver's
+	keys gcmKeys
+	std  *stdGCM // does the work instead, nil where the CPU does
+	sent uint64  // counter of the newest packet sealed
+	seen window  // receiver's
 }
 
 // NewGCM makes the key of a direction from the service's key (16 or 32 bytes)
 // and the TLV 46 of that direction (SaltSize random bytes, new at each
 // handshake). The same pair must never seal twice from counter 1. Errors: ErrKey.
 func NewGCM(serviceKey, tlv46 []byte) (*GCM, error) {
-	return newGCM(newDeriver(), serviceKey, tlv46)
+	g := &GCM{}
+	return g, g.derive(newDeriver(), serviceKey, tlv46)
 }
 
-// SessionKey is NewGCM with the key of the policy, whose cipher must be GCM, and
-// with fewer allocations. Errors: ErrCipher, ErrKey.
-func (p *Policy) SessionKey(tlv46 []byte) (*GCM, error) {
+// SessionKey makes g the key of a direction as NewGCM does, from the key of the
+// policy, whose cipher must be GCM. Counter and window begin anew. Errors:
+// ErrCipher, ErrKey; g then has no key.
+func (p *Policy) SessionKey(g *GCM, tlv46 []byte) error {
 	if !p.Cipher().GCM() {
-		return nil, fmt.Errorf("session key: %w: %v", ErrCipher, p.Cipher())
+		*g = GCM{}
+		return fmt.Errorf("session key: %w: %v", ErrCipher, p.Cipher())
 	}
-	return newGCM(p.kdf, p.cfg.Key, tlv46)
+	return g.derive(p.kdf, p.cfg.Key, tlv46)
 }
 
-func newGCM(d *deriver, serviceKey, tlv46 []byte) (*GCM, error) {
+func (g *GCM) derive(d *deriver, serviceKey, tlv46 []byte) error {
+	*g = GCM{}
 	if n := len(serviceKey); n != GCM128.KeySize() && n != GCM256.KeySize() {
-		return nil, fmt.Errorf("service key: %w: %d bytes", ErrKey, n)
+		return fmt.Errorf("service key: %w: %d bytes", ErrKey, n)
 	}
 	if len(tlv46) != SaltSize {
-		return nil, fmt.Errorf("session key salt: %w: %d bytes", ErrKey, len(tlv46))
+		return fmt.Errorf("session key salt: %w: %d bytes", ErrKey, len(tlv46))
 	}
-	g := &GCM{keySize: uint8(len(serviceKey))}
-	copy(g.key[:], d.payloadKey(serviceKey, tlv46)[:len(serviceKey)])
-	g.expand()
-	return g, nil
+	g.setKey(d.payloadKey(serviceKey, tlv46)[:len(serviceKey)])
+	return nil
 }
 
-// expand makes the key schedule; the key has a right length.
-func (g *GCM) expand() {
-	block, err := aes.NewCipher(g.key[:g.keySize])
-	if err != nil {
-		panic("secure: session key: " + err.Error())
-	}
-	if g.aead, err = cipher.NewGCM(block); err != nil {
-		panic("secure: session key: " + err.Error())
+// setKey expands a key of a right length.
+func (g *GCM) setKey(key []byte) {
+	if haveGCM {
+		g.keys.expand(key)
+	} else {
+		g.std = newStdGCM(key)
 	}
 }
 
-// Park gives the key schedule back, three quarters of the memory, and keeps key,
-// counter and window. The next Seal or Open makes it again, which allocates: for
-// sessions that are idle.
-func (g *GCM) Park() { g.aead = nil }
-
-// Parked tells whether the next packet has to make the key schedule.
-func (g *GCM) Parked() bool { return g.aead == nil }
+// Keyed tells whether g has a key.
+func (g *GCM) Keyed() bool { return g.keys.rounds != 0 || g.std != nil }
 
 // Counter returns the counter of the newest packet sealed, 0 if none.
 func (g *GCM) Counter() uint64 { return g.sent }
@@ -108,13 +106,12 @@ func (g *GCM) Seal(buf []byte, n int) ([]byte, error) {
 	if g.sent == math.MaxUint64 {
 		return nil, ErrCounter
 	}
-	if g.aead == nil {
-		g.expand()
-	}
 	g.sent++
-	binary.BigEndian.PutUint64(g.nonce[4:], g.sent)
-	out := g.aead.Seal(buf[:0], g.nonce[:], buf[:n], nil)
-	return binary.BigEndian.AppendUint64(out, g.sent), nil
+	end := n + gcmTag
+	buf = buf[:end+gcmCounter]
+	g.seal(g.sent, buf[:end])
+	binary.BigEndian.PutUint64(buf[end:], g.sent)
+	return buf, nil
 }
 
 // Open decrypts ciphertext, tag and counter in place and returns the plaintext,
@@ -133,14 +130,37 @@ func (g *GCM) Open(b []byte) ([]byte, error) {
 	if !g.seen.fresh(counter) {
 		return nil, ErrReplay
 	}
-	if g.aead == nil {
-		g.expand()
-	}
-	binary.BigEndian.PutUint64(g.nonce[4:], counter)
-	plain, err := g.aead.Open(body[:0], g.nonce[:], body, nil)
-	if err != nil {
+	if !g.open(counter, body) {
 		return nil, ErrDecrypt
 	}
 	g.seen.mark(counter)
-	return plain, nil
+	return body[:len(body)-gcmTag], nil
+}
+
+// seal encrypts b but its last 16 bytes in place and writes the tag there.
+func (g *GCM) seal(counter uint64, b []byte) {
+	if g.std != nil {
+		g.std.seal(counter, b)
+		return
+	}
+	start := firstBlock(counter)
+	g.keys.seal(&start, b)
+}
+
+// open is the reverse of seal and tells whether the tag was right; if not,
+// nothing of the plaintext stays in b.
+func (g *GCM) open(counter uint64, b []byte) bool {
+	if g.std != nil {
+		return g.std.open(counter, b)
+	}
+	start := firstBlock(counter)
+	return g.keys.open(&start, b)
+}
+
+// firstBlock is J0 of SP 800-38D 7.1: the nonce (4 zero bytes, counter
+// big-endian), then block number 1.
+func firstBlock(counter uint64) (b [aes.BlockSize]byte) {
+	binary.BigEndian.PutUint64(b[gcmNonce-8:], counter)
+	b[aes.BlockSize-1] = 1
+	return b
 }

@@ -15,14 +15,16 @@ import (
 func gcmPair(t testing.TB) (tx, rx *secure.GCM) {
 	t.Helper()
 	p := cbcPolicy(t, secure.GCM256, secure.DigestNone, secure.ModeDisabled)
-	tx, err := p.SessionKey(key(16))
-	if err != nil {
-		t.Fatal(err)
+	return sessionKey(t, p, key(16)), sessionKey(t, p, key(16))
+}
+
+func sessionKey(t testing.TB, p *secure.Policy, salt []byte) *secure.GCM {
+	t.Helper()
+	g := &secure.GCM{}
+	if err := p.SessionKey(g, salt); err != nil || !g.Keyed() {
+		t.Fatalf("session key: %v, keyed %v", err, g.Keyed())
 	}
-	if rx, err = p.SessionKey(key(16)); err != nil {
-		t.Fatal(err)
-	}
-	return tx, rx
+	return g
 }
 
 func seal(t testing.TB, g *secure.GCM, text string) []byte {
@@ -37,13 +39,40 @@ func seal(t testing.TB, g *secure.GCM, text string) []byte {
 
 func TestGCMRefusesWrongKeys(t *testing.T) {
 	cbc := cbcPolicy(t, secure.CBC128, secure.DigestNone, secure.ModeDisabled)
-	if _, err := cbc.SessionKey(key(16)); !errors.Is(err, secure.ErrCipher) {
-		t.Errorf("session key of a CBC policy: %v", err)
+	tx, _ := gcmPair(t)
+	if err := cbc.SessionKey(tx, key(16)); !errors.Is(err, secure.ErrCipher) || tx.Keyed() {
+		t.Errorf("session key of a CBC policy: %v, keyed %v", err, tx.Keyed())
 	}
 	for _, tc := range []struct{ service, salt int }{{0, 16}, {15, 16}, {24, 16}, {33, 16}, {16, 0}, {16, 15}, {32, 17}} {
 		if _, err := secure.NewGCM(key(tc.service), key(tc.salt)); !errors.Is(err, secure.ErrKey) {
 			t.Errorf("service key %d, salt %d: %v", tc.service, tc.salt, err)
 		}
+	}
+	tx, _ = gcmPair(t)
+	if err := cbcPolicy(t, secure.GCM128, secure.DigestNone, secure.ModeDisabled).SessionKey(tx, key(15)); err == nil || tx.Keyed() {
+		t.Errorf("short salt: %v, keyed %v", err, tx.Keyed())
+	}
+}
+
+// TestRekeying: a new key begins with a new counter and an empty window, and
+// what the old one sealed does not open.
+func TestRekeying(t *testing.T) {
+	p := cbcPolicy(t, secure.GCM256, secure.DigestNone, secure.ModeDisabled)
+	tx, rx := gcmPair(t)
+	old := seal(t, tx, "old")
+	if _, err := rx.Open(bytes.Clone(old)); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*secure.GCM{tx, rx} {
+		if err := p.SessionKey(g, key(17)[1:]); err != nil || g.Counter() != 0 {
+			t.Fatalf("%v, counter %d", err, g.Counter())
+		}
+	}
+	if _, err := rx.Open(old); err != secure.ErrDecrypt {
+		t.Errorf("sealed with the old key: %v", err)
+	}
+	if out, err := rx.Open(seal(t, tx, "new")); err != nil || string(out) != "new" {
+		t.Errorf("sealed with the new key: %q, %v", out, err)
 	}
 }
 
@@ -58,14 +87,15 @@ func TestKeyDerivation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, errA := p.SessionKey(salt)
-			b, errB := secure.NewGCM(key(c.KeySize()), salt)
-			if errA != nil || errB != nil {
-				t.Fatal(errA, errB)
+			a := sessionKey(t, p, salt)
+			b, err := secure.NewGCM(key(c.KeySize()), salt)
+			if err != nil {
+				t.Fatal(err)
 			}
+			text := seal(t, secure.StandardForTest(want), "text")
 			for _, g := range []*secure.GCM{a, b} {
-				if got := g.KeyForTest(); !bytes.Equal(got, want) {
-					t.Fatalf("%v: key %x, want %x", c, got, want)
+				if got := seal(t, g, "text"); !bytes.Equal(got, text) {
+					t.Fatalf("%v: sealed %x, want %x", c, got, text)
 				}
 			}
 		}
@@ -175,25 +205,5 @@ func TestWindowJumps(t *testing.T) {
 			}
 			open(c, want)
 		}
-	}
-}
-
-func TestPark(t *testing.T) {
-	tx, rx := gcmPair(t)
-	first := seal(t, tx, "first")
-	tx.Park()
-	second := seal(t, tx, "second")
-	if tx.Parked() || tx.Counter() != 2 {
-		t.Errorf("parked %v, counter %d", tx.Parked(), tx.Counter())
-	}
-	if _, err := rx.Open(bytes.Clone(first)); err != nil {
-		t.Fatal(err)
-	}
-	rx.Park()
-	if _, err := rx.Open(first); err != secure.ErrReplay || !rx.Parked() {
-		t.Errorf("replay at a parked receiver: %v, parked %v", err, rx.Parked())
-	}
-	if out, err := rx.Open(second); err != nil || string(out) != "second" {
-		t.Errorf("after parking: %q, %v", out, err)
 	}
 }

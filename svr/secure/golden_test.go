@@ -62,10 +62,7 @@ func openData(t *testing.T, v vector, data []byte) []byte {
 		out, err = p.DecryptCBC(data)
 	case v.ServiceKey != "":
 		p := mustPolicy(t, secure.Config{Encrypt: true, Cipher: secure.GCM256, Key: unhex(t, v.ServiceKey)})
-		var g *secure.GCM
-		if g, err = p.SessionKey(unhex(t, v.TLV46)); err == nil {
-			out, err = g.Open(data)
-		}
+		out, err = sessionKey(t, p, unhex(t, v.TLV46)).Open(data)
 	default:
 		out = data
 	}

@@ -15,5 +15,4 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 	panic("secure: amd64")
 }
 func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int) { panic("secure: amd64") }
-func subWord(w uint32) uint32                                           { panic("secure: amd64") }
 func inverseKey(key *byte)                                              { panic("secure: amd64") }

@@ -22,7 +22,7 @@ func BenchmarkForward(b *testing.B) {
 				}
 				p.count(b, p.branch)
 			})
-			if w.keys > 0 {
+			if w.name == "GCM" {
 				continue // a packet with GCM arrives only once
 			}
 			b.Run(w.name+"/"+f.name+"/in", func(b *testing.B) {

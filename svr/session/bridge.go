@@ -45,8 +45,8 @@ func (e *Engine) setBridge(r *record, proto0, proto1 uint8) bool {
 	}
 	k.twin = twin + 1
 	for d := range k.have {
-		if k.have[d] && k.gcm[d] == nil {
-			k.gcm[d], _ = e.payload(r).SessionKey(k.salt[d][:])
+		if k.have[d] && !k.gcm[d].Keyed() {
+			_ = e.payload(r).SessionKey(&k.gcm[d], k.salt[d][:]) // right lengths, so it cannot fail
 		}
 		e.freshSalt(r, d)
 	}

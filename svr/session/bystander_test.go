@@ -251,7 +251,7 @@ func state(n *node) string {
 		s := n.parts.Wayports.Stats(id)
 		rows = append(rows, fmt.Sprintf("path %d: %d pairs live, %d resting", i, s.InUse, s.Resting))
 	}
-	used, _, _ := n.e.KeysInUse()
+	used, _ := n.e.KeysInUse()
 	rows = append(rows, fmt.Sprintf("%d live, %d NAT mappings, %d keys, %d next-hops held", n.e.Live(),
 		n.parts.NAT.Stats().InUse, used, n.held()))
 	return strings.Join(rows, "\n")

@@ -293,11 +293,7 @@ func (e *Engine) unseal(p *packet.Packet, i uint32, d int) bool {
 		e.outOfStep(p, i, d)
 		return false
 	}
-	parked := k.Parked()
 	out, err := k.Open(b)
-	if parked {
-		e.arm(i) // to park it again
-	}
 	if err != nil {
 		e.stats.Add(replayOrDecrypt(err), 1)
 		if err == secure.ErrDecrypt {

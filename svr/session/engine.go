@@ -141,7 +141,7 @@ func New(cfg Config, now int64) *Engine {
 	for i := range e.lent {
 		e.lent[i] = noHop
 	}
-	e.keys.init(cfg.Sessions)
+	e.keys.init(cfg.Sessions, cfg.Payload)
 	e.ended.init(cfg.Sessions)
 	e.buildInterfaces()
 	e.buildPaths()

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 
 	"waymark/svr/packet"
 	"waymark/svr/secure"
@@ -9,24 +10,21 @@ import (
 )
 
 // keyStore holds the GCM keys of sessions, both directions. Entries are handed
-// out by number, so that records stay free of pointers, and live in chunks that
-// are made when first needed and never copied or given back.
+// out by number, so that records stay free of pointers. All are made at boot, if
+// a service uses GCM at all, and keyed again and again. Entries that were never
+// in use are never written, so the system gives them no memory.
 type keyStore struct {
-	chunks [][]keyEntry
-	free   uint32 // list through keyEntry.free
-	virgin uint32 // entries from here on were never used
-	limit  uint32
+	entries []keyEntry
+	free    uint32 // list through keyEntry.free
+	virgin  uint32 // entries from here on were never used
 }
 
-// keyChunk is the number of entries made at once: some 90 KB.
-const keyChunk = 256
-
-// keyEntry belongs to one session, its arrays to the directions. With both
-// keys expanded it costs about 2 KB.
+// keyEntry belongs to one session, its arrays to the directions. It costs
+// 1.5 KB, most of it for the expanded keys.
 type keyEntry struct {
 	salt [2][16]byte
 	have [2]bool
-	gcm  [2]*secure.GCM
+	gcm  [2]secure.GCM // Keyed where we encrypt or decrypt
 	// old are the salts that were in use before: replayed metadata must not
 	// bring one back.
 	old  [2][oldSalts][16]byte
@@ -46,35 +44,32 @@ const oldSalts = 8
 const badKeys = 8
 
 // init bounds the store to an eighth of the sessions, but 1,024: an entry costs
-// more than a session.
-func (s *keyStore) init(sessions int) {
-	s.limit = uint32(min(sessions, max(sessions/8, 1024)))
-	s.chunks = make([][]keyEntry, (int(s.limit)+keyChunk-1)/keyChunk)
+// more than a session. Without a policy that uses GCM there is none.
+func (s *keyStore) init(sessions int, payload []*secure.Policy) {
 	s.free = none
+	if slices.ContainsFunc(payload, func(p *secure.Policy) bool { return p != nil && p.Cipher().GCM() }) {
+		s.entries = make([]keyEntry, min(sessions, max(sessions/8, 1024)))
+	}
 }
 
 // at returns entry i.
-func (s *keyStore) at(i uint32) *keyEntry { return &s.chunks[i/keyChunk][i%keyChunk] }
+func (s *keyStore) at(i uint32) *keyEntry { return &s.entries[i] }
 
 // take returns a fresh entry.
 func (s *keyStore) take() (uint32, bool) {
 	if i := s.free; i != none {
 		k := s.at(i)
-		s.free = k.free
-		*k = keyEntry{}
+		s.free, k.free = k.free, 0
 		return i, true
 	}
-	if s.virgin >= s.limit {
+	if int(s.virgin) == len(s.entries) {
 		return none, false
 	}
-	i := s.virgin
-	if c := &s.chunks[i/keyChunk]; *c == nil {
-		*c = make([]keyEntry, keyChunk)
-	}
 	s.virgin++
-	return i, true
+	return s.virgin - 1, true
 }
 
+// put takes an entry back, and the one of a bridge with it, and forgets the keys.
 func (s *keyStore) put(i uint32) {
 	if i == none {
 		return
@@ -98,7 +93,10 @@ func (s *keyStore) gcm(i uint32, d int) *secure.GCM {
 	if i == none {
 		return nil
 	}
-	return s.at(i).gcm[d]
+	if g := &s.at(i).gcm[d]; g.Keyed() {
+		return g
+	}
+	return nil
 }
 
 // salt returns TLV 46 of direction d, nil when it is not known.
@@ -112,19 +110,17 @@ func (s *keyStore) salt(i uint32, d int) []byte {
 // set makes salt the one of direction d; with pol its key is derived too.
 func (s *keyStore) set(i uint32, d int, salt [16]byte, pol *secure.Policy) error {
 	k := s.at(i)
-	var g *secure.GCM
-	if pol != nil {
-		var err error
-		if g, err = pol.SessionKey(salt[:]); err != nil {
-			return err
-		}
+	if pol == nil {
+		k.gcm[d] = secure.GCM{}
+	} else if err := pol.SessionKey(&k.gcm[d], salt[:]); err != nil {
+		return err
 	}
 	if k.have[d] {
 		k.old[d][k.turn[d]] = k.salt[d]
 		k.turn[d] = (k.turn[d] + 1) % oldSalts
 		k.kept[d] = min(k.kept[d]+1, oldSalts)
 	}
-	k.salt[d], k.have[d], k.gcm[d], k.bad[d] = salt, true, g, 0
+	k.salt[d], k.have[d], k.bad[d] = salt, true, 0
 	return nil
 }
 
@@ -136,26 +132,6 @@ func (k *keyEntry) stale(d int, salt *[16]byte) bool {
 		}
 	}
 	return false
-}
-
-// park gives back what idle keys can do without, three quarters of their
-// memory; the next packet makes it again.
-func (s *keyStore) park(i uint32) {
-	for _, g := range s.at(i).gcm {
-		if g != nil {
-			g.Park()
-		}
-	}
-	if o := s.out(i); o != i {
-		s.park(o)
-	}
-}
-
-// awake says whether a key of entry i could be parked.
-func (s *keyStore) awake(i uint32) bool {
-	k := s.at(i)
-	return k.gcm[0] != nil && !k.gcm[0].Parked() || k.gcm[1] != nil && !k.gcm[1].Parked() ||
-		k.twin != 0 && s.awake(k.twin-1)
 }
 
 // freshSalt starts a new key for direction d, which we encrypt.

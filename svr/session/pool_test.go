@@ -70,7 +70,7 @@ func (n *node) empty(t testing.TB) {
 	if got := n.held(); got != 0 {
 		t.Errorf("%s: sessions hold %d next-hops, want none", n.name, got)
 	}
-	if used, _, _ := n.e.KeysInUse(); used != 0 {
+	if used, _ := n.e.KeysInUse(); used != 0 {
 		t.Errorf("%s: %d keys in use, want 0", n.name, used)
 	}
 	if used, _ := n.e.Fragments(); used != 0 {
@@ -249,20 +249,16 @@ func TestPoolsRunOut(t *testing.T) {
 	}
 }
 
-// TestParkedKeys: GCM sessions that are idle keep no key schedule, and go on
-// when they speak again.
-func TestParkedKeys(t *testing.T) {
-	w := newTown(t, protections[2].replace...)
-	w.open()
-	w.speak(t)
-	for range 3 {
-		if got := w.branch.e.KeysAwake(); got != 2 {
-			t.Errorf("%d sessions with keys at work, want 2", got)
+// TestKeysByNeed: a router whose services use no GCM has no memory for its keys.
+func TestKeysByNeed(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		replace []string
+		want    int
+	}{{"clear and CBC", nil, 0}, {"GCM", protections[2].replace, 1024}} {
+		w := newTown(t, row.replace...)
+		if _, limit := w.branch.e.KeysInUse(); limit != row.want {
+			t.Errorf("%s: %d entries, want %d", row.name, limit, row.want)
 		}
-		w.s.advance(11e9)
-		if got := w.branch.e.KeysAwake() + w.hub.e.KeysAwake(); got != 0 {
-			t.Errorf("%d sessions with keys at work after 11 s of silence, want 0", got)
-		}
-		w.speak(t)
 	}
 }

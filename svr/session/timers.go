@@ -10,9 +10,6 @@ const (
 // segments.
 const closedRest = 10 * second
 
-// parkAfter is how long a GCM session is idle before its key schedules go.
-const parkAfter = 10 * second
-
 // deadline is when session r ends if nothing happens before.
 func (r *record) deadline() int64 {
 	switch {
@@ -36,9 +33,6 @@ func (e *Engine) arm(i uint32) {
 		if g.signal && g.role == roleInitiator && !r.heard[l] {
 			next = min(next, g.since+handshakeTime)
 		}
-	}
-	if r.key != none && e.keys.awake(r.key) {
-		next = min(next, max(r.active, e.now-parkAfter)+parkAfter)
 	}
 	e.wheel.Schedule(i, max(next, e.now+1))
 }
@@ -64,9 +58,6 @@ func (e *Engine) onTimer(i uint32) {
 		e.tellClosed(i)
 		e.remove(i)
 		return
-	}
-	if r.key != none && e.now-r.active >= parkAfter {
-		e.keys.park(r.key)
 	}
 	e.arm(i)
 }

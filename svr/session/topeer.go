@@ -286,16 +286,12 @@ func (e *Engine) seal(p *packet.Packet, o *outgoing, sign bool) bool {
 		e.stats.Add(DropState, 1)
 		return false
 	}
-	parked := k.Parked()
 	out, err := k.Seal(buf, n)
 	if err != nil {
 		e.stats.Add(DropNoRoom, 1)
 		return false
 	}
 	p.End = p.Data + len(out)
-	if parked {
-		e.arm(o.i) // to park it again
-	}
 	return true
 }
 
