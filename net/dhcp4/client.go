@@ -20,7 +20,10 @@ type Options struct {
 	Index     int
 	Config    Config // Random and XID may be nil
 	File      string // keeps the lease over restarts; empty: nothing is kept
-	Log       *slog.Logger
+	// InUse tells whether an address is on the interface because an earlier
+	// process put it there: that lease goes on without a break. Nil: none is.
+	InUse func(netip.Prefix) bool
+	Log   *slog.Logger
 	// Changed is told every new status, from the client's goroutine. It must
 	// not wait for the client.
 	Changed func(Status)
@@ -56,11 +59,12 @@ type Client struct {
 
 	mu      sync.Mutex // guards what follows: orders of other goroutines
 	up      bool
-	flaps   int
+	away    bool // was down since the last look
 	release bool
 }
 
-// NewClient makes a client whose link is down. Run runs it.
+// NewClient makes a client whose link is down, and reads the lease of an
+// earlier process. Run runs it.
 func NewClient(opt Options) *Client {
 	if opt.Config.Random == nil {
 		opt.Config.Random = randomPause
@@ -68,9 +72,14 @@ func NewClient(opt Options) *Client {
 	if opt.Config.XID == nil {
 		opt.Config.XID = randomXID
 	}
-	return &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index),
-		poke: make(chan struct{}, 1)}
+	c := &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index),
+		began: time.Now(), poke: make(chan struct{}, 1)}
+	c.recall()
+	return c
 }
+
+// Initial returns the status of a client that does not run yet.
+func (c *Client) Initial() Status { return c.status(c.m.Lease()) }
 
 func randomPause(n time.Duration) time.Duration { return rand.N(n) }
 
@@ -83,12 +92,7 @@ func randomXID() uint32 {
 // Link tells whether the link carries. Told "up" while it is, it was away in
 // between.
 func (c *Client) Link(up bool) {
-	c.order(func() {
-		if c.up && up {
-			c.flaps++
-		}
-		c.up = up
-	})
+	c.order(func() { c.away, c.up = c.away || c.up, up })
 }
 
 // Release gives the lease back; the client rests until Link tells "up".
@@ -111,8 +115,6 @@ func (c *Client) order(change func()) {
 // network namespace.
 func (c *Client) Run(ctx context.Context) {
 	defer c.wire.close()
-	c.began = time.Now()
-	c.recall()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -145,13 +147,13 @@ func (c *Client) now() time.Duration { return time.Since(c.began) }
 // obey brings the orders to the machine.
 func (c *Client) obey() {
 	c.mu.Lock()
-	up, flaps, release := c.up, c.flaps, c.release
-	c.flaps, c.release = 0, false
+	up, away, release := c.up, c.away, c.release
+	c.away, c.release = false, false
 	c.mu.Unlock()
 	if release {
 		c.m.Release(c.now())
 	}
-	if !up || flaps > 0 {
+	if !up || away {
 		c.m.LinkDown(c.now())
 	}
 	c.act() // before the link counts as up again
@@ -169,7 +171,11 @@ func (c *Client) recall() {
 	if err != nil {
 		c.opt.Log.Warn("cannot use the lease kept", "interface", c.opt.Interface, "error", err)
 	}
-	if l != nil {
+	switch {
+	case l == nil:
+	case known && c.opt.InUse != nil && c.opt.InUse(l.Address):
+		c.m.Resume(l, -age)
+	default:
 		c.m.Remember(l, -age, known)
 	}
 }

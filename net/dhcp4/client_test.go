@@ -170,7 +170,7 @@ func TestClientHears(t *testing.T) {
 		for _, h := range w.hearing {
 			got += []string{"deaf ", "arp ", "all ", "both "}[h]
 		}
-		want(t, "hearing", got, "all arp both arp ")
+		want(t, "hearing", got, "deaf all arp both arp ")
 	})
 }
 

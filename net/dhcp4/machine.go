@@ -118,6 +118,13 @@ func (m *Machine) Remember(l *Lease, obtained time.Duration, known bool) {
 	}
 }
 
+// Resume gives a machine that was not started the lease of an earlier process
+// whose address is still in use, as if the link had flapped.
+func (m *Machine) Resume(l *Lease, obtained time.Duration) {
+	m.lease, m.start, m.hint = l, obtained, l.Address.Addr()
+	m.deadline = m.over(obtained, l.Seconds)
+}
+
 // Take returns what has to be done since the last Take.
 func (m *Machine) Take() Output {
 	o := m.out

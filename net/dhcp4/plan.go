@@ -41,3 +41,12 @@ func (l *Lease) StaticRoutes(index int, metric uint32) []route.Route {
 	}
 	return list
 }
+
+// LimitMTU returns the smaller of an interface's MTU and the lease's, in bytes
+// of IP packet.
+func (l *Lease) LimitMTU(mtu int) int {
+	if l == nil || l.MTU == 0 {
+		return mtu
+	}
+	return min(mtu, l.MTU)
+}

@@ -260,3 +260,33 @@ func TestConflictWhileBound(t *testing.T) {
 		t.Errorf("lease %v, events %v", l, s.events)
 	}
 }
+
+// A lease whose address an earlier process left in use stays in use while the
+// network is asked, and goes with its end.
+func TestResumed(t *testing.T) {
+	old := &Lease{Address: prefix("192.0.2.100/24"), Server: server1, Seconds: 3600, T1: 1800, T2: 3150}
+	for _, tt := range []struct {
+		name  string
+		age   time.Duration
+		act   func(*sim)
+		state State
+		lease bool
+	}{
+		{"confirmed", 100 * sec, func(s *sim) { s.tick(); s.hear(s.reply(ack, server1)) }, Bound, true},
+		{"refused", 100 * sec, func(s *sim) { s.tick(); s.hear(s.reply(nak, server1)) }, Init, false},
+		{"no answer", 100 * sec, func(s *sim) { s.tick(); s.tick(); s.tick() }, Bound, true},
+		{"asking", 100 * sec, func(s *sim) { s.tick() }, Rebooting, true},
+		{"over already", 4000 * sec, func(*sim) {}, Init, false},
+	} {
+		s := newSim(t)
+		s.m.Resume(old, -tt.age)
+		if l, _ := s.m.Lease(); l != old {
+			t.Fatal("not in use")
+		}
+		s.m.LinkUp(0)
+		tt.act(s)
+		if l, _ := s.m.Lease(); s.m.State() != tt.state || (l != nil) != tt.lease {
+			t.Errorf("%s: state %v, lease %v", tt.name, s.m.State(), l)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type kernel struct {
 	state  *state
 	sysctl string // its state file
 	log    *slog.Logger
+	dhcp   *dhcpClients
 
 	guarded guard.Config // as applied last
 	devices []link.Link  // that guard and parameters were applied to
@@ -41,7 +42,7 @@ func openKernel(set *Settings, t *policy.Tables) (*kernel, error) {
 		return nil, err
 	}
 	k := &kernel{conn: c, tables: t, state: st, sysctl: filepath.Join(set.RunDir, SysctlFile), log: set.Log,
-		seen: map[int]bool{}}
+		seen: map[int]bool{}, dhcp: newDHCPClients(set, t)}
 	if err := k.forgetNeighbours(); err != nil {
 		c.Close()
 		return nil, err
@@ -69,7 +70,7 @@ func (k *kernel) forgetNeighbours() error {
 // The guard comes before the addresses: with an address but no guard the kernel
 // would answer packets of live sessions with resets.
 func (k *kernel) apply() (*view, error) {
-	v, err := look(k.conn)
+	v, err := k.look()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (k *kernel) apply() (*view, error) {
 		return nil, err
 	}
 	if k.bringUp(v) {
-		if v, err = look(k.conn); err != nil {
+		if v, err = k.look(); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +91,7 @@ func (k *kernel) apply() (*view, error) {
 	}
 	if !plan.Empty() {
 		k.log.Info("addresses changed", "added", len(plan.Add), "removed", len(plan.Remove))
-		if v, err = look(k.conn); err != nil {
+		if v, err = k.look(); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +154,7 @@ func (k *kernel) applyGuard(v *view) error {
 }
 
 func sameGuard(a, b guard.Config) bool {
-	return a.Owner == b.Owner && slices.Equal(a.Devices, b.Devices) &&
+	return a.Owner == b.Owner && slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Clients, b.Clients) &&
 		slices.EqualFunc(a.Addrs, b.Addrs, func(x, y guard.Address) bool {
 			return x.Addr == y.Addr && slices.Equal(x.Ports, y.Ports)
 		})
@@ -185,4 +186,7 @@ func (k *kernel) linksDown() error {
 	return errors.Join(errs...)
 }
 
-func (k *kernel) close() error { return k.conn.Close() }
+func (k *kernel) close() error {
+	k.dhcp.close()
+	return k.conn.Close()
+}
