@@ -17,8 +17,8 @@ func FuzzMachine(f *testing.F) {
 		f.Add(uint8(to), append([]byte{5}, s.reply(nak, server2)...))
 		f.Add(uint8(to), append([]byte{2}, announce(hisMAC, address)...))
 	}
-	over, raw := overload(3, []byte{optMTU, 2, 5, 0}, []byte{optDNS, 4, 2, 2, 2, 2})
-	f.Add(uint8(Requesting), append([]byte{1}, raw(s.reply(5, server1, over))...))
+	over := overload(3, []byte{optMTU, 2, 5, 0}, []byte{optDNS, 4, 2, 2, 2, 2})
+	f.Add(uint8(Requesting), append([]byte{1}, over(s.reply(5, server1))...))
 	f.Add(uint8(Bound), []byte{3})
 	f.Fuzz(func(t *testing.T, to uint8, data []byte) {
 		s := newSim(t)

@@ -21,87 +21,85 @@ func at(i int, v ...byte) raw {
 	return func(b []byte) []byte { copy(b[i:], v); return b }
 }
 
-// overload moves options into the fields of file and server name.
-func overload(how byte, file, sname []byte) (func(*dhcpv4.DHCPv4), raw) {
-	return option(optOverload, []byte{how}), func(b []byte) []byte {
+// overload adds option 52 and puts options into the fields of file and server
+// name.
+func overload(how byte, file, sname []byte) raw {
+	return func(b []byte) []byte {
 		copy(b[fileAt:fileEnd], append(file, 255))
 		copy(b[snameAt:fileAt], append(sname, 255))
-		return b
+		b = bytes.TrimRight(b, "\x00")
+		return append(b[:len(b)-1], optOverload, 1, how, 255)
 	}
 }
 
 func same(*dhcpv4.DHCPv4) {}
 
-// Odd packets as ACK of a request, each with what it must become: no lease, or
+// oddPackets are ACKs of a request, each with what it must become: no lease, or
 // one that shows what was understood.
+var oddPackets = []struct {
+	name   string
+	change func(*dhcpv4.DHCPv4)
+	raw    raw
+	check  func(*Lease) bool // nil: no lease
+}{
+	{"empty", same, func([]byte) []byte { return nil }, nil},
+	{"cut in the header", same, func(b []byte) []byte { return b[:200] }, nil},
+	{"cut in an option", same, func(b []byte) []byte { return b[:245] }, nil},
+	{"no magic cookie", same, at(236, 0, 0, 0, 0), nil},
+	{"length beyond the end", option(optDomain, []byte("abc")), func(b []byte) []byte {
+		b = bytes.TrimRight(b, "\x00")
+		return append(b[:len(b)-1], 15, 250, 'x')
+	}, nil},
+	{"End missing", same, func(b []byte) []byte { return bytes.TrimRight(bytes.TrimRight(b, "\x00"), "\xff") },
+		func(l *Lease) bool { return l.Seconds == 3600 }},
+	{"request, not answer", func(p *dhcpv4.DHCPv4) { p.OpCode = 1 }, nil, nil},
+	{"for another station", func(p *dhcpv4.DHCPv4) { p.ClientHWAddr[5]++ }, nil, nil},
+	{"hardware address of 16 bytes", same, at(2, 16), nil},
+	{"hardware address of 255 bytes", same, at(2, 255), nil},
+	{"not Ethernet", same, at(1, 6), nil},
+	{"another xid", same, at(4, 9, 9), nil},
+	{"no message type", option(optMessageType, nil), nil, nil},
+	{"message type of two bytes", option(optMessageType, []byte{5, 5}), nil, nil},
+	{"message type of no bytes", option(optMessageType, []byte{}), nil, nil},
+	{"FORCERENEW", option(optMessageType, []byte{9}), nil, nil},
+	{"no server", option(optServerID, nil), nil, nil},
+	{"server of three bytes", option(optServerID, []byte{192, 0, 2}), nil, nil},
+	{"ACK of a stranger", option(optServerID, server2.AsSlice()), nil, nil},
+	{"address zero", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = nil }, nil, nil},
+	{"address is broadcast", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = []byte{255, 255, 255, 255} }, nil, nil},
+	{"address is loopback", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = []byte{127, 0, 0, 1} }, nil, nil},
+	{"no time", option(optLeaseTime, nil), nil, nil},
+	{"time zero", option(optLeaseTime, u32(0)), nil, nil},
+	{"a lease of one second", option(optLeaseTime, u32(1)), nil, nil},
+	{"somebody's client identifier", option(optClientID, []byte{1, 2, 3}), nil, nil},
+	{"our client identifier", option(optClientID, ourID), nil, func(l *Lease) bool { return l.Seconds == 3600 }},
+	{"relay's option 82", option(82, []byte{1, 3, 'a', 'b', 'c'}), nil, func(l *Lease) bool { return l.Seconds == 3600 }},
+	{"T1 above T2", func(p *dhcpv4.DHCPv4) { p.Options[optT1], p.Options[optT2] = u32(3000), u32(2000) }, nil,
+		func(l *Lease) bool { return l.T1 == 1800 && l.T2 == 2000 }},
+	{"file overloaded", same, overload(1, []byte{optMTU, 2, 5, 0, optDomain, 3, 'a', '.', 'b'}, nil), func(l *Lease) bool { return l.MTU == 1280 && l.Domain == "a.b" }},
+	{"server name overloaded", same, overload(2, nil, []byte{optMTU, 2, 5, 0}), func(l *Lease) bool { return l.MTU == 1280 }},
+	{"one option over three fields", same, overload(3, []byte{optDNS, 4, 1, 1, 1, 1}, []byte{optDNS, 4, 2, 2, 2, 2}), func(l *Lease) bool {
+		return len(l.DNS) == 4 && l.DNS[2] == ip("1.1.1.1") && l.DNS[3] == ip("2.2.2.2")
+	}},
+	{"overload of a wrong kind", same, overload(4, nil, nil), nil},
+	{"overloaded field broken", same, overload(1, []byte{optMTU, 200, 1}, nil), nil},
+	{"option in two parts", option(optClasslessRoutes, bytes.Repeat([]byte{24, 10, 1, 1, 192, 0, 2, 7}, 40)), nil, func(l *Lease) bool { return len(l.Routes) == 40 }},
+	{"mask missing", option(optMask, nil), nil, func(l *Lease) bool { return l.Address.Bits() == 24 }},
+	{"mask with holes", option(optMask, []byte{255, 0, 255, 0}), nil, func(l *Lease) bool { return l.Address.Bits() == 24 }},
+	{"mask of a point-to-point line", option(optMask, []byte{255, 255, 255, 255}), nil, func(l *Lease) bool { return l.Address.Bits() == 32 }},
+	{"MTU below 576", option(optMTU, []byte{2, 0}), nil, func(l *Lease) bool { return l.MTU == 0 }},
+	{"MTU 576", option(optMTU, []byte{2, 64}), nil, func(l *Lease) bool { return l.MTU == 576 }},
+	{"MTU 9000", option(optMTU, []byte{35, 40}), nil, func(l *Lease) bool { return l.MTU == 9000 }},
+	{"servers of five bytes", option(optDNS, []byte{1, 2, 3, 4, 5}), nil, func(l *Lease) bool { return l.DNS == nil }},
+	{"200 name servers", option(optDNS, bytes.Repeat([]byte{9, 9, 9, 9, 8, 8, 8, 8}, 100)), nil, func(l *Lease) bool { return len(l.DNS) == 2 }},
+	{"host name with a shell in it", option(optHostname, []byte("a;reboot")), nil, func(l *Lease) bool { return l.Hostname == "" }},
+	{"host name of no bytes", option(optHostname, []byte{}), nil, func(l *Lease) bool { return l.Hostname == "" }},
+	{"domain ends with zeros", option(optDomain, []byte("lan.example\x00\x00")), nil, func(l *Lease) bool { return l.Domain == "lan.example" }},
+	{"extra far too long", option(optBootFile, bytes.Repeat([]byte{'x'}, 600)), nil, func(l *Lease) bool { return l.Extra == nil }},
+}
+
 func TestOddPackets(t *testing.T) {
-	over1, raw1 := overload(1, append([]byte{optMTU, 2, 5, 0}, optDomain, 3, 'a', '.', 'b'), nil)
-	over2, raw2 := overload(2, nil, []byte{optMTU, 2, 5, 0})
-	over3, raw3 := overload(3, []byte{optDNS, 4, 1, 1, 1, 1}, []byte{optDNS, 4, 2, 2, 2, 2})
-	over4, raw4 := overload(4, nil, nil)
-	overBroken, rawBroken := overload(1, []byte{optMTU, 200, 1}, nil)
-	long := bytes.Repeat([]byte{24, 10, 1, 1, 192, 0, 2, 7}, 40) // 320 bytes: two parts
-	for _, tt := range []struct {
-		name   string
-		change func(*dhcpv4.DHCPv4)
-		raw    raw
-		check  func(*Lease) bool // nil: no lease
-	}{
-		{"empty", same, func([]byte) []byte { return nil }, nil},
-		{"cut in the header", same, func(b []byte) []byte { return b[:200] }, nil},
-		{"cut in an option", same, func(b []byte) []byte { return b[:245] }, nil},
-		{"no magic cookie", same, at(236, 0, 0, 0, 0), nil},
-		{"length beyond the end", option(optDomain, []byte("abc")), func(b []byte) []byte {
-			b = bytes.TrimRight(b, "\x00")
-			return append(b[:len(b)-1], 15, 250, 'x')
-		}, nil},
-		{"End missing", same, func(b []byte) []byte { return bytes.TrimRight(bytes.TrimRight(b, "\x00"), "\xff") },
-			func(l *Lease) bool { return l.Seconds == 3600 }},
-		{"request, not answer", func(p *dhcpv4.DHCPv4) { p.OpCode = 1 }, nil, nil},
-		{"for another station", func(p *dhcpv4.DHCPv4) { p.ClientHWAddr[5]++ }, nil, nil},
-		{"hardware address of 16 bytes", same, at(2, 16), nil},
-		{"hardware address of 255 bytes", same, at(2, 255), nil},
-		{"not Ethernet", same, at(1, 6), nil},
-		{"another xid", same, at(4, 9, 9), nil},
-		{"no message type", option(optMessageType, nil), nil, nil},
-		{"message type of two bytes", option(optMessageType, []byte{5, 5}), nil, nil},
-		{"message type of no bytes", option(optMessageType, []byte{}), nil, nil},
-		{"FORCERENEW", option(optMessageType, []byte{9}), nil, nil},
-		{"no server", option(optServerID, nil), nil, nil},
-		{"server of three bytes", option(optServerID, []byte{192, 0, 2}), nil, nil},
-		{"ACK of a stranger", option(optServerID, server2.AsSlice()), nil, nil},
-		{"address zero", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = nil }, nil, nil},
-		{"address is broadcast", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = []byte{255, 255, 255, 255} }, nil, nil},
-		{"address is loopback", func(p *dhcpv4.DHCPv4) { p.YourIPAddr = []byte{127, 0, 0, 1} }, nil, nil},
-		{"no time", option(optLeaseTime, nil), nil, nil},
-		{"time zero", option(optLeaseTime, u32(0)), nil, nil},
-		{"a lease of one second", option(optLeaseTime, u32(1)), nil, nil},
-		{"somebody's client identifier", option(optClientID, []byte{1, 2, 3}), nil, nil},
-		{"our client identifier", option(optClientID, ourID), nil, func(l *Lease) bool { return l.Seconds == 3600 }},
-		{"relay's option 82", option(82, []byte{1, 3, 'a', 'b', 'c'}), nil, func(l *Lease) bool { return l.Seconds == 3600 }},
-		{"T1 above T2", func(p *dhcpv4.DHCPv4) { p.Options[optT1], p.Options[optT2] = u32(3000), u32(2000) }, nil,
-			func(l *Lease) bool { return l.T1 == 1800 && l.T2 == 2000 }},
-		{"file overloaded", over1, raw1, func(l *Lease) bool { return l.MTU == 1280 && l.Domain == "a.b" }},
-		{"server name overloaded", over2, raw2, func(l *Lease) bool { return l.MTU == 1280 }},
-		{"one option over three fields", over3, raw3, func(l *Lease) bool {
-			return len(l.DNS) == 4 && l.DNS[2] == ip("1.1.1.1") && l.DNS[3] == ip("2.2.2.2")
-		}},
-		{"overload of a wrong kind", over4, raw4, nil},
-		{"overloaded field broken", overBroken, rawBroken, nil},
-		{"option in two parts", option(optClasslessRoutes, long), nil, func(l *Lease) bool { return len(l.Routes) == 40 }},
-		{"mask missing", option(optMask, nil), nil, func(l *Lease) bool { return l.Address.Bits() == 24 }},
-		{"mask with holes", option(optMask, []byte{255, 0, 255, 0}), nil, func(l *Lease) bool { return l.Address.Bits() == 24 }},
-		{"mask of a point-to-point line", option(optMask, []byte{255, 255, 255, 255}), nil, func(l *Lease) bool { return l.Address.Bits() == 32 }},
-		{"MTU below 576", option(optMTU, []byte{2, 0}), nil, func(l *Lease) bool { return l.MTU == 0 }},
-		{"MTU 576", option(optMTU, []byte{2, 64}), nil, func(l *Lease) bool { return l.MTU == 576 }},
-		{"MTU 9000", option(optMTU, []byte{35, 40}), nil, func(l *Lease) bool { return l.MTU == 9000 }},
-		{"servers of five bytes", option(optDNS, []byte{1, 2, 3, 4, 5}), nil, func(l *Lease) bool { return l.DNS == nil }},
-		{"200 name servers", option(optDNS, bytes.Repeat([]byte{9, 9, 9, 9, 8, 8, 8, 8}, 100)), nil, func(l *Lease) bool { return len(l.DNS) == 2 }},
-		{"host name with a shell in it", option(optHostname, []byte("a;reboot")), nil, func(l *Lease) bool { return l.Hostname == "" }},
-		{"host name of no bytes", option(optHostname, []byte{}), nil, func(l *Lease) bool { return l.Hostname == "" }},
-		{"domain ends with zeros", option(optDomain, []byte("lan.example\x00\x00")), nil, func(l *Lease) bool { return l.Domain == "lan.example" }},
-		{"extra far too long", option(optBootFile, bytes.Repeat([]byte{'x'}, 600)), nil, func(l *Lease) bool { return l.Extra == nil }},
-	} {
+	for _, tt := range oddPackets {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSim(t)
 			s.T = t

@@ -40,6 +40,8 @@ type lan struct {
 	mu       sync.Mutex
 	statuses []dhcp4.Status
 	events   []dhcp4.Event
+	told     int // events whose status has not come yet
+	news     chan struct{}
 	asked    []asked
 }
 
@@ -52,7 +54,7 @@ type asked struct {
 }
 
 func newLAN(t *testing.T) *lan {
-	l := &lan{T: t, client: nstest.New(t), server: nstest.New(t), file: filepath.Join(t.TempDir(), "lease.json")}
+	l := &lan{T: t, client: nstest.New(t), server: nstest.New(t), file: filepath.Join(t.TempDir(), "lease.json"), news: make(chan struct{}, 1)}
 	nstest.Veth(t, netns.End{NS: l.client, Name: "c0"},
 		netns.End{NS: l.server, Name: "s0", Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}})
 	nstest.In(t, l.client, func() (err error) {
@@ -111,12 +113,14 @@ func (l *lan) run() (*dhcp4.Client, func()) {
 			l.apply(s.Lease)
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.statuses = append(l.statuses, s)
+			l.statuses, l.told = append(l.statuses, s), 0
+			l.poke()
 		},
 		Event: func(e dhcp4.Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.events = append(l.events, e)
+			l.told++
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -151,18 +155,32 @@ func (l *lan) apply(lease *dhcp4.Lease) {
 	}
 }
 
+// poke wakes until.
+func (l *lan) poke() {
+	select {
+	case l.news <- struct{}{}:
+	default:
+	}
+}
+
 // until waits for an event behind the first skip ones, and returns its number.
 func (l *lan) until(skip int, kind dhcp4.EventKind, limit time.Duration) int {
 	l.Helper()
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for late := time.After(limit); ; {
 		l.mu.Lock()
 		for i, e := range l.events {
-			if i >= skip && e.Kind == kind {
+			if i >= skip && e.Kind == kind && len(l.statuses) > 0 && l.told == 0 {
 				l.mu.Unlock()
 				return i + 1
 			}
 		}
 		l.mu.Unlock()
+		select {
+		case <-l.news:
+			continue
+		case <-late:
+		}
+		break
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -50,6 +50,7 @@ func TestFlapOutcomes(t *testing.T) {
 		{"no answer: the lease goes on", 5 * sec, func(s *sim) { s.tick(); s.tick(); s.tick() }, Bound, true},
 		{"no answer, past T1", 1790 * sec, func(s *sim) { s.tick(); s.tick(); s.tick() }, Renewing, true},
 		{"no answer, past T2", 3145 * sec, func(s *sim) { s.tick(); s.tick(); s.tick() }, Rebinding, true},
+		{"over while asking", 3590 * sec, func(s *sim) { s.tick(); s.tick(); s.tick() }, Init, false},
 		{"over while away", 4000 * sec, func(*sim) {}, Init, false},
 		{"ACK for another address does not count", 5 * sec, func(s *sim) {
 			s.tick()

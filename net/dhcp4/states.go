@@ -88,14 +88,18 @@ func (m *Machine) reboot(now time.Duration) {
 // again asks for the remembered address. Nobody may answer; then the lease is
 // used for as long as it lasts (RFC 2131 3.2).
 func (m *Machine) again(now time.Duration) {
-	if m.tries == rebootTries {
+	end := Never // of a lease that is in use meanwhile
+	if m.lease != nil {
+		end = m.over(m.start, m.lease.Seconds)
+	}
+	if m.tries == rebootTries || now >= end {
 		m.unconfirmed(now)
 		return
 	}
 	r := m.request(now, dhcpv4.MessageTypeRequest)
 	r.wanted = m.want.Address.Addr()
 	m.broadcast(r, netip.Addr{})
-	m.sent, m.deadline = now, now+m.backOff()
+	m.sent, m.deadline = now, min(end, now+m.backOff())
 }
 
 func (m *Machine) unconfirmed(now time.Duration) {
