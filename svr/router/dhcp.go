@@ -43,6 +43,9 @@ type dhcpNews struct {
 	dhcp4.Event
 }
 
+// ethernet is the hardware type that DHCP has a client for (ARPHRD_ETHER).
+const ethernet = 1
+
 // maxNews bounds the events that wait for the reconciler.
 const maxNews = 64
 
@@ -86,7 +89,7 @@ func (d *dhcpClients) follow(v *view) {
 			d.end(f.ID)
 			run = nil
 		}
-		if run == nil && there && l.MAC != [6]byte{} {
+		if run == nil && there && l.Type == ethernet {
 			run = d.start(f, l, v)
 		}
 		if run == nil {

@@ -107,7 +107,7 @@ func (r *Router) adopt(v *view) {
 		}
 		r.alarmInterface(f, s)
 	}
-	r.tellLeases()
+	r.tellLeases(v)
 	r.alarmPaths()
 	if late {
 		r.follow(v)

@@ -14,7 +14,7 @@ import (
 const unresolvedAfter = 10 * time.Second
 
 // tellLeases tells operators of new and changed addresses.
-func (r *Router) tellLeases() {
+func (r *Router) tellLeases(v *view) {
 	for _, n := range r.kernel.dhcp.take() {
 		name := r.tables.Interfaces[n.id].Name
 		if n.Kind == dhcp4.Obtained {
@@ -24,6 +24,11 @@ func (r *Router) tellLeases() {
 			r.journal.tell(event.DHCPChanged(name))
 		}
 		r.leased[n.id] = n.Address
+	}
+	for id, lease := range v.leases { // an earlier process told of those it left
+		if _, ok := r.leased[id]; !ok {
+			r.leased[id] = lease.Address.Addr()
+		}
 	}
 }
 

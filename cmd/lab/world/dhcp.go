@@ -14,7 +14,7 @@ var LTERange = [2]string{"100.64.0.20", "100.64.0.29"}
 // client away.
 func (w *World) ServeLTE() (*Proc, error) {
 	p, err := w.Start(ISPLTE, "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--user=root",
-		"--interface=branch", "--bind-dynamic", "--dhcp-authoritative", "--log-facility=-",
+		"--interface=branch", "--bind-dynamic", "--dhcp-authoritative", "--no-ping", "--log-facility=-",
 		"--dhcp-leasefile="+filepath.Join(w.Dir, "lte-leases"),
 		fmt.Sprintf("--dhcp-range=%s,%s,255.255.255.0,1h", LTERange[0], LTERange[1]),
 		"--dhcp-option=option:dns-server,9.9.9.9", "--dhcp-option=option:mtu,1428")
