@@ -5,8 +5,8 @@ set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # command:package, the command proves that the package is there
-lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping)
-test=("${lab[@]}" tshark:tshark)
+lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping dnsmasq:dnsmasq-base)
+test=("${lab[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
 bench=("${lab[@]}" iperf3:iperf3)
 
 case ${1:-} in

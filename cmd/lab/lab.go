@@ -156,6 +156,7 @@ const worldStep = "world"
 
 var upSteps = []step{
 	{name: worldStep, run: makeWorld},
+	{name: "isp-lte", run: serveLTE},
 	{name: "hub1", run: startHub},
 	{name: "branch1", run: startBranch},
 	{name: "paths", run: pathsUp},
@@ -176,6 +177,15 @@ func makeWorld(_ context.Context, l *lab) (string, error) {
 		}
 	}
 	return fmt.Sprintf("namespaces %s-*, links up", l.w.Name), nil
+}
+
+// serveLTE starts the DHCP server that the branch's LTE port will ask.
+func serveLTE(_ context.Context, l *lab) (string, error) {
+	p, err := l.w.ServeLTE()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("dnsmasq gives out %s to %s, process %d", world.LTERange[0], world.LTERange[1], p.PID()), nil
 }
 
 func startHub(_ context.Context, l *lab) (figure string, err error) {

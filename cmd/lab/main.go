@@ -74,7 +74,7 @@ func (l *lab) command(ctx context.Context, args []string) error {
 
 // options of the lab's world; the router's binary lies beside the lab's.
 func (l *lab) options() (world.Options, error) {
-	o := world.Options{Keep: l.keep}
+	o := world.Options{Keep: l.keep, NoLTE: true} // the lease comes by DHCP
 	if l.keep {
 		o.Name = world.LabName
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // shown are the tables printed behind the steps: arguments of `waymark show`.
-var shown = [][]string{{"peers"}, {"sessions"}, {"waypoints"}, {"capacity"}, {"stats"}}
+var shown = [][]string{{"peers"}, {"dhcp"}, {"sessions"}, {"waypoints"}, {"capacity"}, {"stats"}}
 
 // maxRows bounds a printed table.
 const maxRows = 24

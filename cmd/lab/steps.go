@@ -17,6 +17,7 @@ import (
 const bulk = 1_000_000_000
 
 var mainSteps = []step{
+	{name: "dhcp", run: lteLease},
 	{name: "http", run: webPage("http://10.20.0.5/", openPage, "192.168.1.10")},
 	{name: "udp", run: questions},
 	{name: "ping", run: pings("10.20.0.5")},
@@ -28,6 +29,25 @@ var mainSteps = []step{
 	{name: "breakout", run: breakout},
 	{name: "lanes", run: whichLane},
 	{name: "on the wire", run: onTheWire},
+}
+
+// lteLease looks at the lease of the branch's LTE port and at the path over it.
+func lteLease(_ context.Context, l *lab) (string, error) {
+	var rows []map[string]any
+	if err := l.branch.ShowJSON(&rows, "dhcp", "detail"); err != nil {
+		return "", err
+	}
+	if len(rows) != 1 || rows[0]["dhcp-state"] != "resolved" || rows[0]["server-address"] != "100.64.0.1" {
+		return "", fmt.Errorf("want one lease from 100.64.0.1: %v", rows)
+	}
+	r := rows[0]
+	lease, err := netip.ParseAddr(fmt.Sprint(r["address"]))
+	first, last := netip.MustParseAddr(world.LTERange[0]), netip.MustParseAddr(world.LTERange[1])
+	if err != nil || lease.Less(first) || last.Less(lease) {
+		return "", fmt.Errorf("got address %v, want one of %s to %s", r["address"], first, last)
+	}
+	return fmt.Sprintf("%v leased %v/%v from %v, gateway %v, MTU %v, until %v", r["network-interface"], lease,
+		r["prefix-length"], r["server-address"], r["gateway"], r["learned-mtu"], r["lease-expiration-time"]), nil
 }
 
 // webPage fetches a page and looks at what the server says about the client:

@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -88,7 +89,7 @@ func (c Config) addNetdev(conn *nftables.Conn, name string) error {
 	for _, dev := range c.Devices {
 		chain := conn.AddChain(&nftables.Chain{Name: "ingress-" + dev, Table: t, Type: nftables.ChainTypeFilter,
 			Hooknum: nftables.ChainHookIngress, Priority: nftables.ChainPriorityRef(-500), Device: dev, Policy: &accept})
-		addRules(conn, t, chain, ingress(own4, own6))
+		addRules(conn, t, chain, ingress(own4, own6, slices.Contains(c.Clients, dev)))
 	}
 	return nil
 }

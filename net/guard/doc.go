@@ -6,4 +6,6 @@
 // multicast and ARP pass, everything else is transit and dropped. ETH_P_ALL
 // taps run before netdev ingress, so the lane sees it all. At inet input the
 // guarded ports are dropped again, for what was joined from fragments.
+//
+// UDP port 68 is dropped at netdev ingress of devices without a DHCP client.
 package guard

@@ -175,6 +175,27 @@ func TestFragmentsAreGuarded(t *testing.T) {
 	}
 }
 
+// The port of DHCP clients is open where one runs, and nowhere else; what only
+// looks like that port in a later fragment passes.
+func TestClientPort(t *testing.T) {
+	client, router, cfg := pair(t)
+	serve(t, router, "10.1.0.1:68")
+	serve(t, router, "10.1.0.1:500")
+	for _, tt := range []struct {
+		clients []string
+		want    string
+	}{{nil, "silent"}, {[]string{"wan0"}, "silent"}, {[]string{"lan0"}, "answer"}} {
+		cfg.Clients = tt.clients
+		apply(t, router, cfg)
+		if got := probe(t, client, "10.1.0.1:68", 10); got != tt.want {
+			t.Errorf("clients on %v: got %s, want %s", tt.clients, got, tt.want)
+		}
+		if got := probe(t, client, "10.1.0.1:500", 4000); got != "answer" {
+			t.Errorf("clients on %v: another port: got %s", tt.clients, got)
+		}
+	}
+}
+
 // tap counts the UDP packets to a port that an ETH_P_ALL tap sees.
 func tap(t *testing.T, ns string, port uint16) func() int {
 	t.Helper()

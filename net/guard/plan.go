@@ -23,6 +23,9 @@ type Config struct {
 	Owner   string // makes the table's name: letters, digits, dash, underscore
 	Devices []string
 	Addrs   []Address // of all devices
+	// Clients are the devices on which a DHCP client runs: to no other device's
+	// UDP port 68 the kernel gets anything.
+	Clients []string
 }
 
 // ErrConfig: the configuration cannot be made into rules.
@@ -54,7 +57,7 @@ func (c Config) normal() (Config, error) {
 		k := a.Addr.Unmap().WithZone("")
 		merged[k] = append(merged[k], a.Ports...)
 	}
-	out := Config{Owner: c.Owner, Devices: slices.Compact(slices.Sorted(slices.Values(c.Devices)))}
+	out := Config{Owner: c.Owner, Devices: slices.Compact(slices.Sorted(slices.Values(c.Devices))), Clients: c.Clients}
 	for a, r := range merged {
 		ranges, err := join(r)
 		if err != nil {

@@ -56,12 +56,18 @@ func toLinkLocal() []expr.Any {
 // are let pass before the rules about ports. Without its first fragment, which
 // is dropped, a datagram to a guarded port never gets whole.
 
-func laterFragment4() []expr.Any {
+func laterFragment4() []expr.Any { return fragment4(expr.CmpOpNeq) }
+
+// firstFragment4 matches whole packets too.
+func firstFragment4() []expr.Any { return fragment4(expr.CmpOpEq) }
+
+// fragment4 compares the fragment offset with 0.
+func fragment4(op expr.CmpOp) []expr.Any {
 	none := []byte{0, 0}
 	return []expr.Any{
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 2},
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0x1f, 0xff}, Xor: none},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: none},
+		&expr.Cmp{Op: op, Register: 1, Data: none},
 	}
 }
 
@@ -114,17 +120,23 @@ func guarded(addrs []Address, family func(v6 bool) []expr.Any) [][]expr.Any {
 }
 
 // ingress returns the rules of a device. own4 and own6 hold the own addresses;
-// chain "own" decides about packets to them.
-func ingress(own4, own6 *nftables.Set) [][]expr.Any {
+// chain "own" decides about packets to them. On a device without a DHCP client
+// nothing gets to the client's port, whatever it is sent to.
+func ingress(own4, own6 *nftables.Set, client bool) (rules [][]expr.Any) {
 	host := []byte{unix.PACKET_HOST}
-	return [][]expr.Any{
+	if !client {
+		const dhcp = 68
+		rules = append(rules, join2(etherType(unix.ETH_P_IP), firstFragment4(),
+			port(unix.IPPROTO_UDP, Range{First: dhcp, Last: dhcp}), verdict(expr.VerdictDrop)))
+	}
+	return append(rules, [][]expr.Any{
 		join2(etherType(unix.ETH_P_IP), toSet(own4, false), goTo("own")),
 		join2(etherType(unix.ETH_P_IPV6), toSet(own6, true), goTo("own")),
 		join2(load(expr.MetaKeyPKTTYPE, expr.CmpOpNeq, host), verdict(expr.VerdictAccept)),
 		join2(etherType(unix.ETH_P_IP), verdict(expr.VerdictDrop)),
 		join2(etherType(unix.ETH_P_IPV6), toLinkLocal(), verdict(expr.VerdictAccept)),
 		join2(etherType(unix.ETH_P_IPV6), verdict(expr.VerdictDrop)),
-	}
+	}...)
 }
 
 // input returns the rules of the inet input chain. IPv4 is whole there, IPv6

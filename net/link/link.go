@@ -39,6 +39,7 @@ type Link struct {
 	Up      bool // set up by the administrator
 	Carrier bool
 	Oper    OperState
+	Changes uint32 // how often the carrier came or went: no flap is too short to count
 }
 
 // Usable tells whether the interface can carry packets now: it is up and has
@@ -144,6 +145,8 @@ func (l *Link) attr(typ uint16, data []byte) {
 		copy(l.MAC[:], data)
 	case unix.IFLA_MTU:
 		l.MTU = int(rtnl.U32(data))
+	case unix.IFLA_CARRIER_CHANGES:
+		l.Changes = rtnl.U32(data)
 	case unix.IFLA_OPERSTATE:
 		if len(data) > 0 {
 			l.Oper = OperState(data[0])

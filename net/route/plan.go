@@ -57,7 +57,14 @@ func (r Route) normal() Route {
 	return r
 }
 
+// order puts routes on link first: gateways may be reached by them.
 func order(a, b Route) int {
-	return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()),
+	via := func(r Route) int {
+		if r.Gateway.IsValid() {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(via(a), via(b)), a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()),
 		cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Index, b.Index))
 }

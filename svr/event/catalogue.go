@@ -40,6 +40,30 @@ func InterfaceAdminDown(name string) Alarm {
 	return Alarm{Category: Interface, Severity: Info, Source: name, Message: MsgInterfaceAdmin, Key: key("interface-admin-down", name)}
 }
 
+// DHCPUnresolved is the alarm of an interface that gets no address.
+func DHCPUnresolved(name string) Alarm {
+	return Alarm{
+		Category: GIID, Severity: Major, Source: name,
+		Message: fmt.Sprintf("DHCP address for interface [%s] has not been resolved", name), Key: key("dhcp-unresolved", name),
+	}
+}
+
+// DHCPResolved tells that an interface got an address.
+func DHCPResolved(name string) Event {
+	return Event{
+		Kind: KindSystem, Type: "system.dhcp_resolved", Category: GIID, Severity: Info, Source: name,
+		Message: fmt.Sprintf("DHCP address for interface [%s] has successfully been resolved/renewed", name),
+	}
+}
+
+// DHCPChanged tells that an interface has another address than before.
+func DHCPChanged(name string) Event {
+	return Event{
+		Kind: KindSystem, Type: "system.dhcp_changed", Category: GIID, Severity: Minor, Source: name,
+		Message: fmt.Sprintf("DHCP address for interface [%s] has changed", name),
+	}
+}
+
 // PeerPath names one path to a peer.
 type PeerPath struct {
 	Peer            string

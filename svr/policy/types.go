@@ -40,7 +40,7 @@ type Interface struct {
 	MTU      int    // bytes of IP packet
 
 	Addresses []Address // configured ones; empty with DHCP unless both are
-	DHCP      bool      // addresses are those on the Linux interface
+	DHCP      bool      // addresses come from the network, or are those on the Linux interface
 
 	Tenant     TenantID // tenant of the whole interface, NoTenant without one
 	SourceNAT  bool

@@ -13,59 +13,116 @@ func broken(format string, args ...any) error {
 }
 
 // Check walks index and slots of the table: every entry leads to a live slot
-// whose key may stand there, every live slot has one entry and is found by its
-// key, and the figures of Stats are those of the slots. It allocates a bit per
-// slot and takes time in proportion to the table. Writer only.
+// outside the window of its key, every live slot is found by its key and has its
+// second slot for itself, what is not in use rests or is free, and the figures
+// of Stats are those of the slots. It allocates some bytes per slot and takes
+// time in proportion to the table. Writer only.
 func (t *Table) Check() error {
-	indexed := make([]uint64, t.slots/64+1)
-	entries := 0
-	for b := range t.buckets {
-		for way := range uint32(ways) {
-			e := t.mem.load32(entryOff(b, way))
-			if e == 0 {
-				continue
-			}
-			slot := e & slotMask
-			if !t.sound(slot) || !t.leads(b, e) {
-				return broken("entry %d of bucket %d leads to slot %d, which it does not name", way, b, slot)
-			}
-			if indexed[slot/64]>>(slot%64)&1 != 0 {
-				return broken("slot %d stands in the index twice", slot)
-			}
-			indexed[slot/64] |= 1 << (slot % 64)
-			entries++
+	c := tableCheck{Table: t, use: make([]uint8, t.slots)}
+	for _, step := range []func() error{c.entries, c.directions, c.unused} {
+		if err := step(); err != nil {
+			return err
 		}
 	}
-	return t.checkSlots(indexed, entries)
-}
-
-func (t *Table) checkSlots(indexed []uint64, entries int) (err error) {
-	live, used := 0, 0
-	t.ForEach(func(s uint32) bool {
-		live++
-		used += slotsOf(t.isPair(s))
-		k, _, ok := t.Read(s)
-		if found, there := t.Lookup(&k); !ok || !there || found != s || indexed[s/64]>>(s%64)&1 == 0 {
-			err = broken("slot %d with key %v is found as %d, %t", s, k, found, there)
-		}
-		return err == nil
-	})
-	if err != nil {
-		return err
-	}
-	resting := t.countResting()
-	if s := t.stats; live != entries || live != s.Directions || used != s.Used || resting != s.Resting || used+resting > s.Capacity {
-		return broken("%d live slots, %d entries, %d slots used, %d resting; figures say %+v", live, entries, used, resting, s)
+	if s := t.stats; c.live != s.Directions || c.used != s.Used || c.resting != s.Resting || c.free != t.free.n {
+		return broken("%d directions, %d slots used, %d resting, %d free; figures say %+v", c.live, c.used, c.resting, c.free, s)
 	}
 	return nil
 }
 
-// countResting walks the queue of resting slots.
-func (t *Table) countResting() (n int) {
-	for s := t.free.restHead; s != endOfList && n <= int(t.slots); s = t.side[s].link &^ stateMask {
-		n += slotsOf(t.side[s].link&stateMask == stateRest2)
+// tableCheck is what one Check found so far.
+type tableCheck struct {
+	*Table
+	use                       []uint8 // by slot: bits below
+	live, used, resting, free int
+}
+
+const (
+	useIndexed = 1 << iota // an entry of the overflow index leads there
+	useDirection
+	useSecond
+	useResting
+)
+
+// entries looks at the overflow index.
+func (c *tableCheck) entries() error {
+	for b := range c.buckets {
+		for way := range uint32(ways) {
+			e := c.mem.load32(entryOff(b, way))
+			if e == 0 {
+				continue
+			}
+			slot := e & slotMask
+			if slot >= c.slots || !c.Table.live(slot) || !c.leads(b, e) {
+				return broken("entry %d of bucket %d leads to slot %d, which it does not name", way, b, slot)
+			}
+			if c.use[slot]&useIndexed != 0 {
+				return broken("slot %d stands in the index twice", slot)
+			}
+			c.use[slot] |= useIndexed
+		}
 	}
-	return n
+	return nil
+}
+
+// directions looks at the slots that hold one, and their second slots.
+func (c *tableCheck) directions() (err error) {
+	c.ForEach(func(s uint32) bool {
+		c.live++
+		err = c.direction(s)
+		return err == nil
+	})
+	return err
+}
+
+func (c *tableCheck) direction(s uint32) error {
+	if c.mem.load32(c.off(s)+offGen)&1 != 0 {
+		return broken("slot %d is being written, by nobody", s) // a reader would wait for ever
+	}
+	k, _, ok := c.Read(s)
+	if found, there := c.Lookup(&k); !ok || !there || found != s {
+		return broken("slot %d with key %v is found as %d, %t", s, k, found, there)
+	}
+	if indexed := c.use[s]&useIndexed != 0; indexed == c.direct(c.hashAt(s), s) {
+		return broken("slot %d has an entry and is in its window, or neither", s)
+	}
+	if c.use[s]&useSecond != 0 {
+		return broken("slot %d holds a direction and belongs to another", s)
+	}
+	c.use[s] |= useDirection
+	c.used++
+	pair, second := c.formOf(s)&formPair != 0, c.secondOf(s)
+	if !pair {
+		return nil
+	}
+	if second == none || c.formOf(second) != formSecond || c.use[second]&(useDirection|useSecond) != 0 {
+		return broken("slot %d has no second slot for itself: %d", s, second)
+	}
+	c.use[second] |= useSecond
+	c.used++
+	return nil
+}
+
+// unused looks at the resting and the free slots.
+func (c *tableCheck) unused() error {
+	for s := c.Table.resting.head; s != endOfList && c.resting <= int(c.slots); s = c.side[s].out {
+		c.resting++
+		if c.use[s] != 0 {
+			return broken("slot %d rests and is in use", s)
+		}
+		c.use[s] |= useResting
+	}
+	for s := range c.slots {
+		switch has := c.Table.free.has(s); {
+		case has && c.use[s] != 0:
+			return broken("slot %d is free and in use", s)
+		case has:
+			c.free++
+		case c.use[s] == 0:
+			return broken("slot %d is neither free nor in use", s)
+		}
+	}
+	return nil
 }
 
 // Check walks the nodes of all pathways: every pair is found by its ports, and

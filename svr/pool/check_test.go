@@ -9,9 +9,11 @@ import (
 func TestCheckFindsDamage(t *testing.T) {
 	for name, damage := range map[string]func(t *Table, slot uint32){
 		"none":            func(*Table, uint32) {},
-		"entry lost":      func(t *Table, s uint32) { t.leave(t.hashAt(s), s) },
-		"entry twice":     func(t *Table, s uint32) { t.enter(t.hashAt(s), s) },
-		"slot cleared":    func(t *Table, s uint32) { t.unpublish(s, false) },
+		"entry needless":  func(t *Table, s uint32) { t.enter(t.hashAt(s), s) },
+		"entry astray":    func(t *Table, s uint32) { t.enter(t.hashAt(s)^1<<63, s) },
+		"slot cleared":    func(t *Table, s uint32) { t.unpublish(s) },
+		"slot leaked":     func(t *Table, s uint32) { t.free.take(t.free.near(s)) },
+		"slot free":       func(t *Table, s uint32) { t.free.add(s) },
 		"figure wrong":    func(t *Table, s uint32) { t.stats.Used++ },
 		"rest forgotten":  func(t *Table, s uint32) { t.stats.Resting++ },
 		"key changed":     func(t *Table, s uint32) { t.mem.store32(t.off(s)+offPorts, 77) },

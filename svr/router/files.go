@@ -8,6 +8,7 @@ const (
 	StateFile   = "router.state.json"  // what this router changed in the namespace
 	SysctlFile  = "router.sysctl.json" // kernel parameters as they were before
 	RecordsFile = "router.records"     // sessions of the fast lane, mapped
+	LeasePrefix = "router.lease-"      // begins the file of a DHCP lease, by Linux interface
 	EventsFile  = "events.jsonl"       // newest events
 	EventsOld   = "events.jsonl.1"     // the events before those
 	SocketFile  = ctl.Socket           // control socket

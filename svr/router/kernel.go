@@ -26,6 +26,7 @@ type kernel struct {
 	state  *state
 	sysctl string // its state file
 	log    *slog.Logger
+	dhcp   *dhcpClients
 
 	guarded guard.Config // as applied last
 	devices []link.Link  // that guard and parameters were applied to
@@ -42,7 +43,7 @@ func openKernel(set *Settings, t *policy.Tables) (*kernel, error) {
 		return nil, err
 	}
 	k := &kernel{conn: c, tables: t, state: st, sysctl: filepath.Join(set.RunDir, SysctlFile), log: set.Log,
-		seen: map[int]bool{}}
+		seen: map[int]bool{}, dhcp: newDHCPClients(set, t)}
 	if err := k.forgetNeighbours(); err != nil {
 		c.Close()
 		return nil, err
@@ -70,7 +71,7 @@ func (k *kernel) forgetNeighbours() error {
 // The guard comes before the addresses: with an address but no guard the kernel
 // would answer packets of live sessions with resets.
 func (k *kernel) apply() (*view, error) {
-	v, err := look(k.conn)
+	v, err := k.look()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (k *kernel) apply() (*view, error) {
 		return nil, err
 	}
 	if k.bringUp(v) {
-		if v, err = look(k.conn); err != nil {
+		if v, err = k.look(); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +92,7 @@ func (k *kernel) apply() (*view, error) {
 	}
 	if !plan.Empty() {
 		k.log.Info("addresses changed", "added", len(plan.Add), "removed", len(plan.Remove))
-		if v, err = look(k.conn); err != nil {
+		if v, err = k.look(); err != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +155,7 @@ func (k *kernel) applyGuard(v *view) error {
 }
 
 func sameGuard(a, b guard.Config) bool {
-	return a.Owner == b.Owner && slices.Equal(a.Devices, b.Devices) &&
+	return a.Owner == b.Owner && slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Clients, b.Clients) &&
 		slices.EqualFunc(a.Addrs, b.Addrs, func(x, y guard.Address) bool {
 			return x.Addr == y.Addr && slices.Equal(x.Ports, y.Ports)
 		})
@@ -209,4 +210,7 @@ func (k *kernel) stripTags() error {
 	return errors.Join(errs...)
 }
 
-func (k *kernel) close() error { return k.conn.Close() }
+func (k *kernel) close() error {
+	k.dhcp.close()
+	return k.conn.Close()
+}

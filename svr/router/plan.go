@@ -17,6 +17,8 @@ const (
 	// routeMetric of our default routes: behind one that an administrator set
 	// without metric, before those of DHCP clients.
 	routeMetric = 100
+	// leaseMetric of routes that a DHCP server told, on the first interface.
+	leaseMetric = 200
 )
 
 // Ports of an own address that are the lane's (protocol.md 7).
@@ -30,7 +32,11 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 	for i := range t.Interfaces {
 		f := &t.Interfaces[i]
 		l, ok := v.links[f.Target]
-		if !ok || !f.Enabled || f.VLAN != 0 || f.DHCP {
+		if !ok || !f.Enabled || f.VLAN != 0 {
+			continue
+		}
+		if f.DHCP {
+			list = append(list, v.leases[f.ID].Addresses(l.Index)...)
 			continue
 		}
 		for _, a := range f.Addresses {
@@ -62,6 +68,20 @@ func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
 			list = append(list, route.Route{Dst: any, Gateway: a.Gateway, Index: v.links[f.Target].Index, Metric: routeMetric})
 		}
 	}
+	return append(list, leaseRoutes(t, v)...)
+}
+
+// leaseRoutes are the routes that servers told, each interface behind the ones
+// before it.
+func leaseRoutes(t *policy.Tables, v *view) (list []route.Route) {
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		if lease := v.leases[f.ID]; lease != nil && v.state(f).up {
+			index, metric := v.links[f.Target].Index, uint32(leaseMetric+i)
+			list = append(list, lease.DefaultRoutes(index, metric)...)
+			list = append(list, lease.StaticRoutes(index, metric)...)
+		}
+	}
 	return list
 }
 
@@ -75,6 +95,9 @@ func wantGuard(t *policy.Tables, v *view) guard.Config {
 		f := &t.Interfaces[i]
 		if !f.Enabled || f.VLAN != 0 {
 			continue
+		}
+		if hasClient(f) {
+			c.Clients = append(c.Clients, f.Target)
 		}
 		ports := lanePorts(t, f)
 		for _, a := range v.state(f).addrs {

@@ -61,12 +61,9 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			return
 		case <-changes:
 			r.log.Debug("network changed")
-			view, err := r.kernel.apply()
-			if err != nil {
-				r.log.Warn("cannot follow the network", "error", err)
-				continue
-			}
-			r.adopt(view)
+			r.refresh()
+		case <-r.kernel.dhcp.changed:
+			r.refresh()
 		case <-r.adapter.lost:
 			r.log.Error("another router took the session table")
 			r.robbed = true
@@ -80,6 +77,16 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.probe(ctx)
 		}
 	}
+}
+
+// refresh brings kernel, lane and engine to what the network is like now.
+func (r *Router) refresh() {
+	view, err := r.kernel.apply()
+	if err != nil {
+		r.log.Warn("cannot follow the network", "error", err)
+		return
+	}
+	r.adopt(view)
 }
 
 // adopt opens and closes ports as the devices come and go, and tells engine,
@@ -104,6 +111,7 @@ func (r *Router) adopt(v *view) {
 		}
 		r.alarmInterface(f, s)
 	}
+	r.tellLeases(v)
 	r.alarmPaths()
 	if late {
 		r.follow(v)
@@ -189,6 +197,7 @@ func (r *Router) suspect(id policy.PathID) {
 
 // levels looks at the pools.
 func (r *Router) levels() {
+	r.alarmLeases()
 	var use poolUse
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {
 		return

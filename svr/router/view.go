@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"waymark/net/addr"
+	"waymark/net/dhcp4"
 	"waymark/net/link"
 	"waymark/net/route"
 	"waymark/net/rtnl"
@@ -24,10 +25,12 @@ type view struct {
 	links    map[string]link.Link
 	addrs    map[int][]netip.Prefix
 	defaults []route.Route
+	theirs   map[int][]netip.Prefix       // IPv4 addresses that are not ours
+	leases   map[policy.IfID]*dhcp4.Lease // in use, of our DHCP clients
 }
 
 func look(c *rtnl.Conn) (*view, error) {
-	v := &view{links: map[string]link.Link{}, addrs: map[int][]netip.Prefix{}}
+	v := &view{links: map[string]link.Link{}, addrs: map[int][]netip.Prefix{}, theirs: map[int][]netip.Prefix{}}
 	links, err := link.List(c)
 	if err != nil {
 		return nil, err
@@ -41,6 +44,9 @@ func look(c *rtnl.Conn) (*view, error) {
 	}
 	for _, a := range addrs {
 		v.addrs[a.Index] = append(v.addrs[a.Index], a.Prefix)
+		if !a.Ours && usable4(a.Prefix.Addr()) {
+			v.theirs[a.Index] = append(v.theirs[a.Index], a.Prefix)
+		}
 	}
 	v.defaults, err = route.Defaults(c)
 	return v, err
@@ -65,8 +71,9 @@ func (v *view) state(f *policy.Interface) ifState {
 	if there {
 		s.mtu = min(f.MTU, l.MTU)
 	}
-	if f.DHCP && f.VLAN == 0 && there {
-		s.addrs = v.leased(l.Index)
+	if hasClient(f) && there {
+		s.addrs = v.leased(v.leases[f.ID], l.Index)
+		s.mtu = v.leases[f.ID].LimitMTU(s.mtu)
 	}
 	switch {
 	case !f.Enabled:
@@ -83,17 +90,23 @@ func (v *view) state(f *policy.Interface) ifState {
 	return s
 }
 
-// leased returns the IPv4 addresses that are on an interface, with the gateway
-// of its best default route.
-func (v *view) leased(index int) (list []policy.Address) {
+// leased returns the address of a lease, which may not be on its interface yet,
+// and the IPv4 addresses that somebody else put there, with the gateway of the
+// interface's best default route.
+func (v *view) leased(lease *dhcp4.Lease, index int) (list []policy.Address) {
+	if lease != nil {
+		list = append(list, policy.Address{Prefix: lease.Address, Gateway: lease.Gateway, Waypoint: true})
+	}
 	gw := v.gateway(index)
 	for _, p := range v.addrs[index] {
-		if p.Addr().Is4() && !p.Addr().IsLinkLocalUnicast() {
+		if usable4(p.Addr()) && (lease == nil || p.Addr() != lease.Address.Addr()) {
 			list = append(list, policy.Address{Prefix: p, Gateway: gw, Waypoint: true})
 		}
 	}
 	return list
 }
+
+func usable4(a netip.Addr) bool { return a.Is4() && !a.IsLinkLocalUnicast() }
 
 func (v *view) gateway(index int) (gw netip.Addr) {
 	best := ^uint32(0)

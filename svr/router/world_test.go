@@ -74,7 +74,7 @@ func calm(t *testing.T, w *world.World, ns string) {
 			return false, err
 		}
 		addrs, err = w.Exec(ns, "ip", "-o", "-6", "address", "show", "scope", "link", "-tentative")
-		return !strings.Contains(links, "NO-CARRIER") && strings.Count(addrs, "fe80:") == strings.Count(links, "\n"), err
+		return !strings.Contains(links, "NO-CARRIER") && strings.Count(addrs, "inet6 fe80:") == strings.Count(links, "\n"), err
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s%s", err, links, addrs)
@@ -148,8 +148,13 @@ func only(rows []row, key string, value any) (list []row) {
 // until waits for rows of a table to be as they should.
 func until(t *testing.T, r *world.Router, what string, good func([]row) bool, args ...string) {
 	t.Helper()
+	within(t, patience, r, what, good, args...)
+}
+
+func within(t *testing.T, limit time.Duration, r *world.Router, what string, good func([]row) bool, args ...string) {
+	t.Helper()
 	var rows []row
-	err := world.Until(patience, what, func() (bool, error) {
+	err := world.Until(limit, what, func() (bool, error) {
 		rows = nil
 		return r.ShowJSON(&rows, args...) == nil && good(rows), nil
 	})

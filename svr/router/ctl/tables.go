@@ -13,7 +13,7 @@ var Tables = []Table{
 		{Header: "Resource"}, {Header: "Entries", Kind: Number}, {Header: "Capacity", Kind: Number},
 		{Header: "Usage", Kind: Percent}, {Header: "Highest", Kind: Number}, {Header: "Refused", Kind: Number}}},
 	{What: "device-interface", Layout: Blocks, Columns: deviceColumns},
-	{What: "dhcp", Later: true},
+	{What: "dhcp", Columns: dhcpColumns},
 	{What: "dynamic-peer-update", Later: true},
 	{What: "entitlement", Later: true},
 	{What: "events", Columns: []Column{
@@ -72,6 +72,16 @@ var sessionColumns = []Column{
 	{Header: "Out Dest IP", Extra: true}, {Header: "Out Dest Port", Kind: Number, Extra: true},
 	{Header: "Established", Kind: Bool, Extra: true}, {Header: "Metadata", Kind: Bool, Extra: true},
 	{Header: "Recovered", Kind: Bool, Extra: true},
+}
+
+var dhcpColumns = []Column{
+	{Header: "Router"}, {Header: "Node"}, {Header: "Device Interface"}, {Header: "Network Interface"},
+	{Header: "Dhcp State"}, {Header: "Address"}, {Header: "Prefix Length", Kind: Number}, {Header: "Gateway"},
+	{Header: "State Machine State", Detail: true}, {Header: "Lease Start Time", Kind: Time, Detail: true},
+	{Header: "Lease Renewal Time", Kind: Time, Detail: true}, {Header: "Lease Rebinding Time", Kind: Time, Detail: true},
+	{Header: "Lease Expiration Time", Kind: Time, Detail: true}, {Header: "Learned MTU", Kind: Number, Detail: true},
+	{Header: "Server Address", Detail: true}, {Header: "Dns Server Address", Kind: List, Detail: true},
+	{Header: "Conductor", Kind: List, Detail: true, Extra: true},
 }
 
 var peerColumns = []Column{

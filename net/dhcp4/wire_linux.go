@@ -1,0 +1,181 @@
+package dhcp4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/sys/unix"
+)
+
+// hearing is what a client listens to.
+type hearing uint8
+
+const (
+	deaf     hearing = iota
+	hearARP          // with a lease: others on our address
+	hearAll          // DHCP and ARP, before the kernel's own filters
+	hearBoth         // the same, and UDP to the lease's address
+)
+
+// heard is a frame of the packet socket, or the payload of a datagram.
+type heard struct {
+	data     []byte
+	datagram bool
+}
+
+// wire is how a client sees its link. Sockets belong to the network namespace
+// of the thread that calls listen.
+type wire interface {
+	listen(h hearing, lease netip.Addr) error
+	send(frame []byte) error
+	sendTo(d Datagram) error
+	received() <-chan heard
+	close()
+}
+
+// sockets is the wire of the kernel. The packet socket of ETH_P_ALL sees
+// frames before the kernel's filters and the lane do, so that unicast answers to
+// an address nobody has yet arrive; it is open only while there is no lease or
+// one is to be extended.
+type sockets struct {
+	name  string
+	index int
+	in    chan heard
+	done  chan struct{}
+	read  sync.WaitGroup
+
+	how   hearing
+	bound netip.Addr
+	raw   *packet.Conn
+	udp   net.PacketConn
+}
+
+func newSockets(name string, index int) *sockets {
+	return &sockets{name: name, index: index, in: make(chan heard, 16), done: make(chan struct{})}
+}
+
+func (s *sockets) received() <-chan heard { return s.in }
+
+// listen opens and closes sockets so that h is heard and nothing else.
+func (s *sockets) listen(h hearing, lease netip.Addr) error {
+	if h == s.how && (h != hearBoth || s.udp != nil && s.bound == lease) {
+		return nil
+	}
+	if frames(h) != frames(s.how) {
+		if err := s.openRaw(frames(h)); err != nil {
+			return err
+		}
+	}
+	s.how = h
+	if s.udp != nil {
+		s.udp.Close()
+		s.udp = nil
+	}
+	if h != hearBoth {
+		return nil
+	}
+	return s.openUDP(lease)
+}
+
+// frames is the packet socket's part.
+func frames(h hearing) hearing { return min(h, hearAll) }
+
+func (s *sockets) openRaw(h hearing) error {
+	if s.raw != nil {
+		s.raw.Close()
+		s.raw = nil
+		s.how = deaf
+	}
+	if h == deaf {
+		return nil
+	}
+	proto := unix.ETH_P_ALL
+	if h == hearARP {
+		proto = unix.ETH_P_ARP
+	}
+	ifi := &net.Interface{Index: s.index, Name: s.name, HardwareAddr: make(net.HardwareAddr, 6)}
+	c, err := packet.Listen(ifi, packet.Raw, proto, &packet.Config{Filter: wireFilter})
+	if err != nil {
+		return fmt.Errorf("open packet socket on %s: %w", s.name, err)
+	}
+	s.raw = c
+	s.read.Go(func() { s.drain(c, false) })
+	return nil
+}
+
+func (s *sockets) openUDP(lease netip.Addr) error {
+	lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) (err error) {
+		ctl := rc.Control(func(fd uintptr) {
+			err = errors.Join(unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+				unix.BindToDevice(int(fd), s.name))
+		})
+		return errors.Join(ctl, err)
+	}}
+	c, err := lc.ListenPacket(context.Background(), "udp4", netip.AddrPortFrom(lease, clientPort).String())
+	if err != nil {
+		return fmt.Errorf("open DHCP client port of %s: %w", lease, err)
+	}
+	s.udp, s.bound = c, lease
+	s.read.Go(func() { s.drain(c, true) })
+	return nil
+}
+
+// drain hands on what a socket receives until it is closed. The interface may go
+// down and come back meanwhile.
+func (s *sockets) drain(c net.PacketConn, datagram bool) {
+	b := make([]byte, whole)
+	for {
+		n, _, err := c.ReadFrom(b)
+		switch {
+		case errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ECONNREFUSED):
+			continue
+		case err != nil:
+			return
+		}
+		select {
+		case s.in <- heard{append([]byte(nil), b[:n]...), datagram}:
+		case <-s.done:
+			return
+		default: // a flood: servers repeat what matters
+		}
+	}
+}
+
+func (s *sockets) send(frame []byte) error {
+	if s.raw == nil {
+		return errNoSocket
+	}
+	_, err := s.raw.WriteTo(frame, &packet.Addr{HardwareAddr: broadcastMAC[:]})
+	return err
+}
+
+func (s *sockets) sendTo(d Datagram) error {
+	if s.udp == nil {
+		if err := s.openUDP(d.From); err != nil {
+			return err
+		}
+		defer func() { // a last word: nobody listens for an answer
+			s.udp.Close()
+			s.udp = nil
+		}()
+	}
+	_, err := s.udp.WriteTo(d.Payload, net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.To, serverPort)))
+	return err
+}
+
+var errNoSocket = errors.New("no socket on the link")
+
+func (s *sockets) close() {
+	close(s.done)
+	_ = s.openRaw(deaf) // closing has no error that matters
+	if s.udp != nil {
+		s.udp.Close()
+	}
+	s.read.Wait()
+}
