@@ -164,16 +164,31 @@ func (r *Router) followPort(v *view, name string, p *port) error {
 		return nil
 	}
 	if want.XDP {
-		err := r.kernel.keepTags(name)
+		err := r.attachXDP(name, want)
 		if err == nil {
-			err = r.fast.Attach(want)
-		}
-		if err == nil {
-			r.fast.ports[name] = want
 			return nil
 		}
 		r.log.Info("device takes no XDP program", "device", name, "reason", err)
 		r.fast.devices[name].fit, want.XDP = false, false
+		for i := range r.tables.Interfaces { // XDP frames neither
+			if f := &r.tables.Interfaces[i]; f.Target == name {
+				if err := r.followNetif(v, f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := r.fast.Attach(want); err != nil {
+		return err
+	}
+	r.fast.ports[name] = want
+	return nil
+}
+
+// attachXDP puts both programs on a device.
+func (r *Router) attachXDP(name string, want fast.PortConfig) error {
+	if err := r.kernel.keepTags(name); err != nil {
+		return err
 	}
 	if err := r.fast.Attach(want); err != nil {
 		return err

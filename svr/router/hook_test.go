@@ -60,7 +60,17 @@ func TestXDPWhereItArrives(t *testing.T) {
 	if b["fast/drop-device"]+h["fast/drop-device"] != 0 {
 		t.Errorf("devices dropped %v and %v", b["fast/drop-device"], h["fast/drop-device"])
 	}
+	stripsTags(t, w, "off") // XDP could not see them
 	xdpSurvives(t, w, branch)
+	stripsTags(t, w, "on")
+}
+
+// stripsTags looks whether the branch's fiber device takes VLAN tags off.
+func stripsTags(t *testing.T, w *world.World, want string) {
+	t.Helper()
+	if out, err := w.Exec(world.Branch, "ethtool", "-k", "wan0"); err != nil || !contains(out, "rx-vlan-offload: "+want) {
+		t.Errorf("want %s: %v\n%s", want, err, out)
+	}
 }
 
 // xdpSurvives kills the branch's router and looks that the next one goes on with

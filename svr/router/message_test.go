@@ -212,7 +212,7 @@ func TestMessagesOnFastSessions(t *testing.T) {
 // deliver sends the message and looks for its effect.
 func (m *message) deliver(t *testing.T, w *world.World, branch, hub, to *world.Router, key *secure.Policy, proto string, port float64) {
 	f := waitFlow(t, branch, hub, proto, port)
-	inKernel(t, to)
+	inKernel(t, to, 100)
 	outer := f.outer
 	if m.to == "branch1" {
 		outer = outer.Reverse()
@@ -237,12 +237,12 @@ func (m *message) deliver(t *testing.T, w *world.World, branch, hub, to *world.R
 	}
 }
 
-// inKernel waits until the kernel's lane forwards again.
-func inKernel(t *testing.T, r *world.Router) {
+// inKernel waits until the kernel's lane forwards n packets more.
+func inKernel(t *testing.T, r *world.Router, n float64) {
 	t.Helper()
 	before := stats(t, r)["fast/forwarded-tc"]
 	err := world.Until(patience, "packets in the kernel's lane", func() (bool, error) {
-		return stats(t, r)["fast/forwarded-tc"] > before+100, nil
+		return stats(t, r)["fast/forwarded-tc"] > before+n, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -274,11 +274,11 @@ func TestForgedResetOnFastSession(t *testing.T) {
 	var got traffic.Transfer
 	go func() {
 		var err error
-		got, err = traffic.PutPaced(ctx, w, world.Client, "10.20.0.5:5001", 2_500_000, 4)
+		got, err = traffic.PutPaced(ctx, w, world.Client, "10.20.0.5:5001", 5_000_000, 8)
 		done <- err
 	}()
 	f := waitFlow(t, branch, hub, "tcp", 5001)
-	inKernel(t, branch)
+	inKernel(t, branch, 5) // of 64 KB
 	before := stats(t, branch)
 	var p packet.Packet
 	p.Reset(make([]byte, 4096), 512, 512, 0)
@@ -292,7 +292,7 @@ func TestForgedResetOnFastSession(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	inKernel(t, branch)
+	inKernel(t, branch, 5) // of 64 KB
 	if err := <-done; err != nil || got.Sent != got.Arrived {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -36,7 +36,7 @@ func TestProfile(t *testing.T) {
 		lanes, profile, want string
 	}{
 		{"auto", "cpe", "cpe"}, {"bpf", "cpe", "cpe"}, {"go", "hub", "hub"}, {"", "tiny", "tiny"},
-		{"fast", "cpe", ""}, {"auto", "huge", ""},
+		{"fast", "cpe", ""}, {"auto", "huge", ""}, {"bpf,xdp", "cpe", "cpe"}, {"bpf,tc", "cpe", "cpe"}, {"go,xdp", "cpe", ""},
 	} {
 		s := Settings{Lanes: row.lanes, Profile: row.profile}
 		p, err := s.profile()
