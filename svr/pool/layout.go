@@ -48,11 +48,11 @@ const (
 // its eighth word at offDst; IPv6 addresses of the action the same at offNewSrc
 // and offNewDst.
 const (
-	offNew6  = 8
-	offKey6  = 36
-	six      = 7 // words of two IPv6 addresses that are in the second slot
-	offEnd6  = offKey6 + 4*six
-	offGone  = offSrc // cleared slot: tick of the removal, 0 never used
+	offNew6 = 8
+	offKey6 = 36
+	six     = 7 // words of two IPv6 addresses that are in the second slot
+	offEnd6 = offKey6 + 4*six
+	offGone = offSrc // cleared slot: tick of the removal, 0 never used
 )
 
 // Form bits of a slot (the byte behind the protocol).
