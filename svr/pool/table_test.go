@@ -358,34 +358,43 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestChurnAtNinety lets sessions of both families come and go at 90 % load.
-func TestChurnAtNinety(t *testing.T) {
-	const slots = 1 << 14
-	for mix := range uint32(4) { // of 4 keys so many are IPv6
-		tab, rnd, now := newTestTable(t, slots), newRand(uint64(mix)), second
-		var live []uint32
-		for n := uint32(0); n < 10*slots; n++ {
-			for tab.Stats().Used > slots*9/10-2 {
-				i := rnd.IntN(len(live))
-				tab.Remove(live[i], now)
-				live[i] = live[len(live)-1]
-				live = live[:len(live)-1]
-			}
-			now += second / 100
-			tab.Advance(now)
-			k := key4(n)
-			if n%4 < mix {
-				k = key6(n)
-			}
-			s, err := tab.Insert(k, action(k, n, false), n)
-			if err != nil {
-				t.Fatalf("%d of 4 IPv6, direction %d: %v, %+v", mix, n, err, tab.Stats())
-			}
-			live = append(live, s)
+// TestChurn lets sessions of both families come and go for long at loads of 60
+// and 90 %: no insert is refused.
+func TestChurn(t *testing.T) {
+	for _, load := range []int{60, 90} {
+		for mix := range uint32(4) { // of 4 keys so many are IPv6
+			tab := newTestTable(t, 1<<14)
+			live := churnAt(t, tab, load, mix)
+			checkTable(t, tab)
+			t.Logf("%d %%, %d of 4 IPv6: %d directions, %d in the overflow index", load, mix, live, len(checkIndex(t, tab)))
 		}
-		checkTable(t, tab)
-		t.Logf("%d of 4 IPv6: %d directions, %d in the overflow index", mix, len(live), len(checkIndex(t, tab)))
 	}
+}
+
+func churnAt(t *testing.T, tab *Table, load int, mix uint32) int {
+	t.Helper()
+	rnd, now := newRand(uint64(mix)), second
+	var live []uint32
+	for n := uint32(0); n < 10*tab.slots; n++ {
+		for tab.Stats().Used > int(tab.slots)*load/100-2 {
+			i := rnd.IntN(len(live))
+			tab.Remove(live[i], now)
+			live[i] = live[len(live)-1]
+			live = live[:len(live)-1]
+		}
+		now += second / 100
+		tab.Advance(now)
+		k := key4(n)
+		if n%4 < mix {
+			k = key6(n)
+		}
+		s, err := tab.Insert(k, action(k, n, false), n)
+		if err != nil {
+			t.Fatalf("%d %%, %d of 4 IPv6, direction %d: %v, %+v", load, mix, n, err, tab.Stats())
+		}
+		live = append(live, s)
+	}
+	return len(live)
 }
 
 // TestMovesAreCounted: whenever a key comes to another bucket or slot, the

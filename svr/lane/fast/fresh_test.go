@@ -53,7 +53,7 @@ func TestFresh(t *testing.T) {
 		t.Fatalf("build: %v: %s", err, out)
 	}
 	for object, name := range map[string]string{"bpf/lane_bpfel.o": "lane_bpfel.o", "bpf/lane_bpfeb.o": "lane_bpfeb.o",
-		"fasttest/bpf/gen_bpfel.o": "gen_bpfel.o"} {
+		"fasttest/bpf/gen_bpfel.o": "gen_bpfel.o", "fasttest/bpf/hash_bpfel.o": "hash_bpfel.o"} {
 		a, err := os.ReadFile(object)
 		if err != nil {
 			t.Fatal(err)

@@ -18,4 +18,5 @@ compile() { # target, source, object
 compile bpfel lane.c "$out/lane_bpfel.o"
 compile bpfeb lane.c "$out/lane_bpfeb.o"
 compile bpfel ../fasttest/bpf/gen.c "$tests/gen_bpfel.o"
+compile bpfel ../fasttest/bpf/hash.c "$tests/hash_bpfel.o"
 cat ./*.h ./*.c ../fasttest/bpf/*.c build.sh | sha256sum | cut -d' ' -f1 >"$out/lane.sha256"

@@ -1,7 +1,7 @@
 // The in-kernel fast lane: forwards packets of established sessions, punts
 // everything else of the transit traffic to a TAP, leaves the host its own.
 // Order of steps per packet: parse, look up, rules of refusal, rewrite, account,
-// redirect. See docs/fastlane.md.
+// redirect. See docs/table.md for the table.
 #include "steer.h"
 #include "tc.h"
 #include "xdp.h"

@@ -78,13 +78,61 @@ INLINE int drop_xdp(struct counts *n)
 	return XDP_DROP;
 }
 
-// forward_xdp handles a packet of one family whose IP header is l2 bytes behind
-// the start of the frame.
-INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
+// hit_xdp forwards a packet of one family that a session decides about; its IP
+// header is l2 bytes behind the start of the frame.
+INLINE int hit_xdp(struct xdp_md *ctx, const int v6, __u32 l2, struct view *v, const struct act *a,
+		   const struct six *six, struct slot *s)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	void *ip = data + l2;
 	const __u32 hl = v6 ? 40 : 20;
+	int by = growth(v6, a);
+	struct hop h = {};
+	if (ip + hl + 8 > end)
+		return XDP_PASS;
+	int why = refuse(v, a, v->len + by);
+	if (!why)
+		why = find_hop(a, &h);
+	if (why)
+		return up(ctx, (__u32)why << 24 | v->hash);
+	if (v->len >= v->data + 8) {
+		__u32 *w = ip + v->data;
+		if ((void *)(w + 2) > end)
+			return XDP_PASS;
+		if (is_cookie(w))
+			return up(ctx, PUNT_CONTROL << 24 | v->hash);
+	}
+	if (!(h.out->flags & NETIF_XDP))
+		return up(ctx, NOTE_HIT | a->slot);
+	__u8 *l4 = ip + hl;
+	if (by && v->proto == IPPROTO_UDP && !*(__u16 *)(l4 + 6))
+		return up(ctx, PUNT_CSUM << 24 | v->hash);
+	struct counts *n = counters();
+	if (!n || (v->proto == IPPROTO_TCP && (void *)l4 + 20 > end))
+		return XDP_PASS;
+	__u32 vlan = h.out->vlan;
+	struct carried c = {};
+	l4_xdp(l4, v, a);
+	if (by)
+		carry(v6, ip, v, &c);
+	else
+		rewrite_ip(v6, ip, a, six);
+	if (by || vlan || l2 != 14) {
+		if (!reshape(ctx, v6, l2, &c, a, six, &h, vlan))
+			return drop_xdp(n);
+	} else {
+		put_macs(data, &h);
+	}
+	account(s, v, 1);
+	n->fwd_xdp++;
+	return bpf_redirect_map(&wm_devs, h.netif, 0);
+}
+
+// forward_xdp looks a packet of one family up.
+INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	void *ip = data + l2;
 	struct view v = {};
 	if (parse(v6, ip, end, end - ip, &v))
 		return XDP_PASS; // TC finds out why
@@ -97,44 +145,7 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 	int why = look_up(v6, &k, &v, &a, &six, &s);
 	if (why)
 		return up(ctx, (__u32)why << 24 | v.hash);
-	int by = growth(v6, &a);
-	struct hop h = {};
-	why = refuse(&v, &a, v.len + by);
-	if (!why)
-		why = find_hop(&a, &h);
-	if (why)
-		return up(ctx, (__u32)why << 24 | v.hash);
-	if (v.len >= v.data + 8) {
-		__u32 *w = ip + v.data;
-		if ((void *)(w + 2) > end)
-			return XDP_PASS;
-		if (is_cookie(w))
-			return up(ctx, PUNT_CONTROL << 24 | v.hash);
-	}
-	if (!(h.out->flags & NETIF_XDP))
-		return up(ctx, NOTE_HIT | a.slot);
-	__u8 *l4 = ip + hl;
-	if (by && v.proto == IPPROTO_UDP && !*(__u16 *)(l4 + 6))
-		return up(ctx, PUNT_CSUM << 24 | v.hash);
-	struct counts *n = counters();
-	if (!n || (v.proto == IPPROTO_TCP && (void *)l4 + 20 > end))
-		return XDP_PASS;
-	__u32 vlan = h.out->vlan;
-	struct carried c = {};
-	l4_xdp(l4, &v, &a);
-	if (by)
-		carry(v6, ip, &v, &c);
-	else
-		rewrite_ip(v6, ip, &a, &six);
-	if (by || vlan || l2 != 14) {
-		if (!reshape(ctx, v6, l2, &c, &a, &six, &h, vlan))
-			return drop_xdp(n);
-	} else {
-		put_macs(data, &h);
-	}
-	account(s, &v, 1);
-	n->fwd_xdp++;
-	return bpf_redirect_map(&wm_devs, h.netif, 0);
+	return hit_xdp(ctx, v6, l2, &v, &a, &six, s);
 }
 
 SEC("xdp")

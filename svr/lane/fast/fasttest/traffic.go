@@ -19,6 +19,11 @@ import (
 //go:embed bpf/gen_bpfel.o
 var object []byte
 
+// HashObject holds program hash: the lane over a BPF hash map (bpf/hash.c).
+//
+//go:embed bpf/hash_bpfel.o
+var HashObject []byte
+
 // Flows describes what a generator sends: 60-byte UDP frames.
 type Flows struct {
 	Count  int  // a power of two
