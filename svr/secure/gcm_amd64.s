@@ -324,7 +324,6 @@ part:
 	TAILMASK
 	MOVOU (DI), X14     // reaches into the room of the tag, which is written last
 	MOVOU (R12), X6
-	PAND X5, X6
 	PXOR X6, X14
 	MOVOU X14, (DI)
 	PAND X5, X14

@@ -329,7 +329,6 @@ part:
 	TAILMASK
 	FMOVQ (R2), F14  // reaches into the room of the tag, which is written last
 	FMOVQ (R12), F6
-	VAND V5.B16, V6.B16, V6.B16
 	VEOR V6.B16, V14.B16, V14.B16
 	FMOVQ F14, (R2)
 	VAND V5.B16, V14.B16, V14.B16
