@@ -215,7 +215,7 @@ func (c *Client) hearing(lease *Lease) (hearing, netip.Addr) {
 	case Down, Released:
 		return deaf, netip.Addr{}
 	case Bound:
-		return hearARP, netip.Addr{}
+		return hearARP, lease.Address.Addr()
 	case Renewing, Rebinding:
 		return hearBoth, lease.Address.Addr()
 	}

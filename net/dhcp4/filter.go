@@ -1,6 +1,11 @@
 package dhcp4
 
-import "golang.org/x/net/bpf"
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"golang.org/x/net/bpf"
+)
 
 // whole is how many bytes of a frame a filter lets through.
 const whole = 4096
@@ -23,6 +28,18 @@ var wireFilter = assemble(
 	bpf.RetConstant{Val: whole},
 	bpf.RetConstant{Val: 0},
 )
+
+// claimFilter lets ARP pass whose sender says that it has address a: on a busy
+// segment all other questions would wake us for nothing.
+func claimFilter(a netip.Addr) []bpf.RawInstruction {
+	b := a.As4()
+	return assemble(
+		bpf.LoadAbsolute{Off: etherLen + 14, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(b[:]), SkipTrue: 1},
+		bpf.RetConstant{Val: whole},
+		bpf.RetConstant{Val: 0},
+	)
+}
 
 // assemble makes a filter of constant instructions; a wrong one is a bug.
 func assemble(list ...bpf.Instruction) []bpf.RawInstruction {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"golang.org/x/net/bpf"
 )
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -275,6 +276,51 @@ func TestOddFrames(t *testing.T) {
 		b, err := udpPayload(tt.raw(bytes.Clone(f)))
 		if (err == nil) != tt.want || tt.want && string(b) != "hello" {
 			t.Errorf("%s: got %q, %v", tt.name, b, err)
+		}
+	}
+}
+
+// What the filters of the packet socket let through. The first two instructions
+// ask the kernel for a VLAN tag, which the machine here cannot.
+func TestFilters(t *testing.T) {
+	run := func(filter []bpf.RawInstruction, frame []byte) bool {
+		t.Helper()
+		list, ok := bpf.Disassemble(filter)
+		vm, err := bpf.NewVM(list)
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		n, err := vm.Run(frame)
+		return err == nil && n > 0
+	}
+	toUs := udpFrame(hisMAC, server1, make([]byte, 300))
+	copy(toUs[etherLen+ipLen:], []byte{0, 67, 0, 68})
+	with := func(i int, v byte) []byte { b := bytes.Clone(toUs); b[i] = v; return b }
+	options := append(bytes.Clone(toUs[:etherLen+ipLen]), append(make([]byte, 4), toUs[etherLen+ipLen:]...)...)
+	options[etherLen] = 0x46
+	for _, tt := range []struct {
+		name       string
+		frame      []byte
+		wire, mine bool
+	}{
+		{"DHCP", toUs, true, false},
+		{"DHCP behind IP options", options, true, false},
+		{"to the server", udpFrame(ourMAC, server1, make([]byte, 300)), false, false},
+		{"TCP", with(etherLen+9, 6), false, false},
+		{"first fragment, for the parser to refuse", with(etherLen+6, 0x20), true, false},
+		{"later fragment", with(etherLen+7, 3), false, false},
+		{"IPv6", with(12, 0x86), false, false},
+		{"claim of our address", announce(hisMAC, address), true, true},
+		{"question for our address", arpFrame(hisMAC, server1, address), true, false},
+		{"probe", probe(hisMAC, address), true, false},
+		{"short", toUs[:20], false, false},
+	} {
+		if got := run(wireFilter[2:], tt.frame); got != tt.wire {
+			t.Errorf("%s: wire filter lets it pass: %t", tt.name, got)
+		}
+		arpOnly := tt.frame[12] == 8 && tt.frame[13] == 6 // the kernel's part
+		if got := arpOnly && run(claimFilter(address), tt.frame); got != tt.mine {
+			t.Errorf("%s: claim filter lets it pass: %t", tt.name, got)
 		}
 	}
 }

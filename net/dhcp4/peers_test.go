@@ -217,13 +217,10 @@ func (l *lan) has(a string) bool {
 	return false
 }
 
-// server starts a program in the server's namespace and waits for a word of it.
+// serve starts a program in the server's namespace and waits for a word of it.
 func (l *lan) serve(word string, env []string, argv ...string) (stop func()) {
 	l.Helper()
-	if _, err := exec.LookPath(argv[0]); err != nil {
-		l.Fatalf("%v: scripts/install.sh test installs it", err)
-	}
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.Command(nstest.Program(l, argv[0]), argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w

@@ -51,7 +51,7 @@ type sockets struct {
 	read  sync.WaitGroup
 
 	how   hearing
-	bound netip.Addr
+	lease netip.Addr // what how is about
 	raw   *packet.Conn
 	udp   net.PacketConn
 }
@@ -64,15 +64,15 @@ func (s *sockets) received() <-chan heard { return s.in }
 
 // listen opens and closes sockets so that h is heard and nothing else.
 func (s *sockets) listen(h hearing, lease netip.Addr) error {
-	if h == s.how && (h != hearBoth || s.udp != nil && s.bound == lease) {
+	if h == s.how && lease == s.lease && (h != hearBoth || s.udp != nil) {
 		return nil
 	}
-	if frames(h) != frames(s.how) {
-		if err := s.openRaw(frames(h)); err != nil {
+	if frames(h) != frames(s.how) || h == hearARP && lease != s.lease {
+		if err := s.openRaw(frames(h), lease); err != nil {
 			return err
 		}
 	}
-	s.how = h
+	s.how, s.lease = h, lease
 	if s.udp != nil {
 		s.udp.Close()
 		s.udp = nil
@@ -86,7 +86,7 @@ func (s *sockets) listen(h hearing, lease netip.Addr) error {
 // frames is the packet socket's part.
 func frames(h hearing) hearing { return min(h, hearAll) }
 
-func (s *sockets) openRaw(h hearing) error {
+func (s *sockets) openRaw(h hearing, lease netip.Addr) error {
 	if s.raw != nil {
 		s.raw.Close()
 		s.raw = nil
@@ -95,12 +95,12 @@ func (s *sockets) openRaw(h hearing) error {
 	if h == deaf {
 		return nil
 	}
-	proto := unix.ETH_P_ALL
+	proto, filter := unix.ETH_P_ALL, wireFilter
 	if h == hearARP {
-		proto = unix.ETH_P_ARP
+		proto, filter = unix.ETH_P_ARP, claimFilter(lease)
 	}
 	ifi := &net.Interface{Index: s.index, Name: s.name, HardwareAddr: make(net.HardwareAddr, 6)}
-	c, err := packet.Listen(ifi, packet.Raw, proto, &packet.Config{Filter: wireFilter})
+	c, err := packet.Listen(ifi, packet.Raw, proto, &packet.Config{Filter: filter})
 	if err != nil {
 		return fmt.Errorf("open packet socket on %s: %w", s.name, err)
 	}
@@ -121,7 +121,7 @@ func (s *sockets) openUDP(lease netip.Addr) error {
 	if err != nil {
 		return fmt.Errorf("open DHCP client port of %s: %w", lease, err)
 	}
-	s.udp, s.bound = c, lease
+	s.udp = c
 	s.read.Go(func() { s.drain(c, true) })
 	return nil
 }
@@ -173,7 +173,7 @@ var errNoSocket = errors.New("no socket on the link")
 
 func (s *sockets) close() {
 	close(s.done)
-	_ = s.openRaw(deaf) // closing has no error that matters
+	_ = s.openRaw(deaf, netip.Addr{}) // closing has no error that matters
 	if s.udp != nil {
 		s.udp.Close()
 	}

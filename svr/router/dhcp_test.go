@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"waymark/cmd/lab/world"
+	"waymark/net/netns/nstest"
 	"waymark/svr/router"
 )
 
@@ -24,7 +25,8 @@ const keaConfig = `{"Dhcp4": {"interfaces-config": {"interfaces": ["branch"], "d
 func kea(t *testing.T, w *world.World, address string) *world.Proc {
 	t.Helper()
 	file := writeConfig(t, w, "kea.json", fmt.Appendf(nil, keaConfig, address))
-	p, err := w.Start(world.ISPLTE, "env", "KEA_PIDFILE_DIR="+w.Dir, "KEA_LOCKFILE_DIR=none", "kea-dhcp4", "-c", file)
+	p, err := w.Start(world.ISPLTE, "env", "KEA_PIDFILE_DIR="+w.Dir, "KEA_LOCKFILE_DIR=none",
+		nstest.Program(t, "kea-dhcp4"), "-c", file)
 	if err != nil {
 		t.Fatal(err)
 	}

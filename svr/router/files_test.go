@@ -20,7 +20,8 @@ func TestRunFilesAreListed(t *testing.T) {
 		listed = append(listed, string(m[1]))
 	}
 	slices.Sort(listed)
-	want := []string{router.EventsFile, router.EventsOld, router.LockFile, router.RecordsFile, router.SocketFile, router.StateFile, router.SysctlFile}
+	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.LockFile, router.RecordsFile,
+		router.SocketFile, router.StateFile, router.SysctlFile}
 	slices.Sort(want)
 	if !slices.Equal(listed, want) {
 		t.Errorf("docs/run-files.md lists %q, the router makes %q", listed, want)
