@@ -1,40 +1,44 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
+	"waymark/bench/probe"
 	"waymark/bench/report"
 	"waymark/bench/stats"
 )
 
-// rounds measures every wanted contestant once per round. The order is turned
-// by one from round to round, so that nobody always follows the same neighbour.
-// A failed measurement leaves a gap and an error.
-func (b *bench) rounds(ctx context.Context, n int, wanted func(string) bool) (map[string][]float64, error) {
+// run measures every wanted contestant once per round. The order is turned by
+// one from round to round, so that nobody always follows the same neighbour. A
+// failed measurement leaves a gap and an error.
+func (b *bench) run() (map[string][]float64, error) {
 	values := map[string][]float64{}
 	var list []contestant
 	for _, c := range b.contestants {
-		if wanted(c.name) {
+		if b.wanted(c.name) {
 			list = append(list, c)
 		}
 	}
 	var errs []error
-	for round := range n {
-		fmt.Printf("round %d of %d\n", round+1, n)
+	for round := range b.rounds {
+		if len(list) > 0 {
+			fmt.Printf("round %d of %d\n", round+1, b.rounds)
+		}
 		for i := range list {
 			c := list[(i+round)%len(list)]
-			if ctx.Err() != nil {
-				return values, ctx.Err()
+			if b.ctx.Err() != nil {
+				return values, b.ctx.Err()
 			}
 			v, err := c.measure()
 			if err != nil {
 				errs = append(errs, fmt.Errorf("round %d: %s: %w", round+1, c.name, err))
-				fmt.Printf("  %-52s failed: %v\n", c.name, err)
+				fmt.Printf("  %-60s failed: %v\n", c.name, err)
 				v = stats.Missing
 			} else {
-				fmt.Printf("  %-52s %8.3f %s\n", c.name, v/c.unit.per(), c.unit)
+				fmt.Printf("  %-60s %8.3f %s\n", c.name, v/c.unit.per(), c.unit)
 			}
 			values[c.name] = append(values[c.name], v)
 		}
@@ -43,22 +47,59 @@ func (b *bench) rounds(ctx context.Context, n int, wanted func(string) bool) (ma
 }
 
 // report computes figures and absolute values.
-func (b *bench) report(machine report.Machine, values map[string][]float64) *report.Report {
-	r := &report.Report{Machine: machine, Span: b.span}
-	for _, f := range figures {
-		over, under := values[f.over], values[f.under]
-		if over == nil || under == nil {
-			continue
+func (b *bench) report(machine report.Machine, list []figure, values map[string][]float64) *report.Report {
+	r := &report.Report{Machine: machine, Span: b.span, Transfer: b.pace.transfer}
+	for _, f := range list {
+		if v := f.values(values); v != nil {
+			r.Figures = append(r.Figures, report.NewFigure(f.id, f.name, stats.Of(v), f.goal.value, f.goal.most))
 		}
-		r.Figures = append(r.Figures, report.NewFigure(f.id, f.name, stats.Of(stats.Ratio(over, under)), f.goal))
+	}
+	absolute := func(name string, u unit, v []float64) {
+		if v == nil {
+			return
+		}
+		s, p := stats.Of(v), u.per()
+		r.Absolute = append(r.Absolute, report.Absolute{Name: name, Unit: string(u),
+			Median: s.Median / p, Min: s.Min / p, Max: s.Max / p, Rounds: s.Rounds})
 	}
 	for _, c := range b.contestants {
-		if v := values[c.name]; v != nil {
-			s := stats.Of(v)
-			p := c.unit.per()
-			r.Absolute = append(r.Absolute, report.Absolute{Name: c.name, Unit: string(c.unit),
-				Median: s.Median / p, Min: s.Min / p, Max: s.Max / p, Rounds: s.Rounds})
+		if c.unit != share {
+			absolute(c.name, c.unit, values[c.name])
 		}
 	}
+	for _, name := range []string{sweepLane, sweepTC, sweepXDP} {
+		offered, peak := ends(b.curves[name])
+		what := strings.TrimPrefix(name, "goodput at overload, ")
+		absolute("offered at overload, "+what, packets, offered)
+		absolute("peak goodput, "+what, packets, peak)
+	}
+	absolute(newSessions, perCore, values[newSessions])
+	absolute(memoryCPE, megabyte, values[memoryCPE])
+	absolute(memoryHub, megabyte, values[memoryHub])
 	return r
+}
+
+// ends are, by round, the highest load of sweeps and their best goodput.
+func ends(curves [][]probe.Rates) (offered, peak []float64) {
+	for _, list := range curves {
+		best := 0.0
+		for _, r := range list {
+			best = max(best, r.Delivered)
+		}
+		offered, peak = append(offered, list[len(list)-1].Offered), append(peak, best)
+	}
+	return offered, peak
+}
+
+// draw makes the drawings beside the page.
+func (b *bench) draw(page string, r *report.Report, values map[string][]float64) error {
+	stem := strings.TrimSuffix(page, filepath.Ext(page))
+	for _, d := range []drawing{b.overSessions(values), b.overLoad()} {
+		file := stem + "-" + d.name + ".svg"
+		if err := d.save(file); err != nil {
+			return err
+		}
+		r.Drawings = append(r.Drawings, report.Drawing{File: filepath.Base(file), Title: d.title})
+	}
+	return nil
 }
