@@ -8,11 +8,11 @@ import (
 type object = map[string]any
 type list = []any
 
-// config is an authority of the two routers of a line: everything towards the
+// authority is the configuration of the two routers of a line: everything towards the
 // server is service clear, one port of it service sealed (AES-128-CBC and
 // HMAC-SHA256-128), one service gcm (AES-256-GCM). The path holds a million
 // wayports; with transform it carries TCP in UDP.
-func config(west, east string, transform bool) ([]byte, error) {
+func authority(west, east string, transform bool) ([]byte, error) {
 	keys := func(name, cipher, key string) object {
 		return object{"name": name, "encrypt": true, "encryption-cipher": cipher, "encryption-key": key,
 			"hmac-mode": "regular", "hmac-cipher": "sha256-128",
@@ -28,6 +28,7 @@ func config(west, east string, transform bool) ([]byte, error) {
 				"encryption-key": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"},
 			object{"name": "clear", "encrypt": false, "hmac-mode": "disabled"},
 		},
+		"service-class": list{object{"name": "standard"}},
 		// Sessions stay as long as a run may take.
 		"session-type": list{object{"name": "UDP", "service-class": "standard", "timeout": 3600000,
 			"transport": list{object{"protocol": "udp"}}}},

@@ -34,7 +34,7 @@ type Routers struct{ West, East *world.Router }
 // Start runs both routers, named after their namespaces, and waits until their
 // path is up. how starts their processes: field.RealTime, or bound to a CPU.
 func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, error) {
-	c, err := config(l.West, l.East, o.Transform)
+	c, err := authority(l.West, l.East, o.Transform)
 	if err != nil {
 		return nil, err
 	}
