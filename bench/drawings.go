@@ -1,8 +1,9 @@
 package main
 
 import (
+	"slices"
+
 	"waymark/bench/chart"
-	"waymark/bench/probe"
 	"waymark/bench/stats"
 )
 
@@ -45,27 +46,28 @@ func (b *bench) overSessions(values map[string][]float64) drawing {
 func (b *bench) overLoad() drawing {
 	d := drawing{"load", "Goodput over offered load", "Mpps offered", "Mpps delivered", nil}
 	for _, c := range []struct{ name, title string }{
-		{sweepXDP, "Waymark XDP"}, {sweepTC, "Waymark TC"}, {sweepLane, "Waymark service lane, AES-256-GCM"},
+		{sweepBare, "bare XDP redirect"}, {sweepXDP, "Waymark XDP"}, {sweepTC, "Waymark TC"}, {sweepLane, "Waymark service lane, AES-256-GCM"},
 	} {
 		d.series = append(d.series, chart.Series{Name: c.title, Points: middle(b.curves[c.name])})
 	}
 	return d
 }
 
-// middle is the curve of the medians of several: step by step, counted from the
-// end, which all of them have.
-func middle(curves [][]probe.Rates) (points [][2]float64) {
-	for k := 1; ; k++ {
+// middle is the curve of the medians of several, of the steps that most of them
+// have.
+func middle(curves []curve) (points [][2]float64) {
+	for _, s := range append(slices.Clone(steps), full) {
 		var x, y []float64
 		for _, c := range curves {
-			if len(c) >= k {
-				x, y = append(x, c[len(c)-k].Offered), append(y, c[len(c)-k].Delivered)
+			for _, l := range c {
+				if l.step == s {
+					x, y = append(x, l.Offered), append(y, l.Delivered)
+				}
 			}
 		}
-		if len(x) == 0 || 2*len(x) < len(curves) {
-			break
+		if 2*len(x) > len(curves) {
+			points = append(points, [2]float64{stats.Of(x).Median / packets.per(), stats.Of(y).Median / packets.per()})
 		}
-		points = append([][2]float64{{stats.Of(x).Median / packets.per(), stats.Of(y).Median / packets.per()}}, points...)
 	}
 	return points
 }

@@ -40,16 +40,19 @@ const (
 	overLane = "64 bytes overloaded, Waymark service lane"
 	overGCM  = "64 bytes overloaded, Waymark service lane, AES-256-GCM"
 
-	sweepLane = "goodput at overload, Waymark service lane"
-	sweepTC   = "goodput at overload, Waymark TC lane"
-	sweepXDP  = "goodput at overload, Waymark XDP lane"
+	sweepLane  = "goodput at overload, Waymark service lane"
+	sweepFront = "goodput at overload, Waymark service lane, received on CPU 0"
+	sweepTC    = "goodput at overload, Waymark TC lane"
+	sweepXDP   = "goodput at overload, Waymark XDP lane"
+	sweepBare  = "goodput at overload, bare XDP redirect"
 
 	delayNone   = "delay p99, no router"
 	delayKernel = "delay p99, kernel forwarding"
 	delayTC     = "delay p99, Waymark TC lane"
 	delayXDP    = "delay p99, Waymark XDP lane"
 
-	newSessions = "new sessions, both routers"
+	newSessions = "new sessions, profile cpe"
+	newMany     = "new sessions, profile hub"
 	memoryCPE   = "memory, profile cpe, 90 % of 65,536 sessions"
 	memoryHub   = "memory, profile hub, 90 % of 1 M sessions"
 )
@@ -138,6 +141,9 @@ var figures = []figure{
 	{"ref-8", "64 bytes, bare XDP redirect, 1 M flows in random order / 1,024 flows", ratio(ppsXDPM, ppsXDP), reference},
 	{"ref-9", "64 bytes, TC, 1 router / kernel forwarding", ratio(ppsTC, ppsKernel), reference},
 	{"ref-10", "Added latency per router, p99, XDP / kernel forwarding", added(delayXDP, delayKernel, delayNone), reference},
+	{"ref-11", "New sessions per second and core, thousands, up to 1 M", alone(newMany, 1e3), reference},
+	{"ref-12", "Goodput at overload / peak goodput, bare XDP redirect", alone(sweepBare, 1), reference},
+	{"ref-13", "Goodput at overload / peak goodput, service lane, received on the generator's CPU", alone(sweepFront, 1), reference},
 }
 
 // choose returns the figures of a comma-separated list of ids, all without one,

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"waymark/bench/host"
-	"waymark/bench/probe"
 	"waymark/bench/report"
 	"waymark/bench/rival"
 	"waymark/cmd/lab/world"
@@ -125,7 +124,7 @@ func measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{pace: o.pace, ctx: ctx, w: w, wanted: wanted, curves: map[string][][]probe.Rates{}}
+	b := &bench{pace: o.pace, ctx: ctx, w: w, wanted: wanted, curves: map[string][]curve{}}
 	defer func() { err = errors.Join(err, b.close(), w.Close()) }()
 	machine := report.ThisMachine()
 	fmt.Println(machine)

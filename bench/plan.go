@@ -24,7 +24,6 @@ type unit string
 const (
 	packets  unit = "Mpps"
 	bits     unit = "Gbit/s"
-	share    unit = "of peak"
 	micros   unit = "µs"
 	perCore  unit = "1/s and core"
 	megabyte unit = "MB"
@@ -70,7 +69,7 @@ type bench struct {
 	w           *world.World
 	wanted      func(string) bool
 	contestants []contestant
-	curves      map[string][][]probe.Rates // of sweeps, by round
+	curves      map[string][]curve // of sweeps, by round
 	closers     []func() error
 }
 

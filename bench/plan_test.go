@@ -15,7 +15,7 @@ import (
 func TestFigures(t *testing.T) {
 	rows := []string{"1", "2", "3", "4a", "4b", "5", "6", "7a", "7b", "8", "9a", "9b", "9c", "10a", "10b", "10c",
 		"11", "12a", "12b", "13", "14", "2-13a", "2-13b", "2-13c"}
-	known := map[string]bool{newSessions: true, memoryCPE: true, memoryHub: true}
+	known := map[string]bool{newSessions: true, newMany: true, memoryCPE: true, memoryHub: true}
 	for _, p := range (&bench{}).parts() {
 		for _, n := range p.names {
 			if known[n] {
@@ -74,31 +74,60 @@ func TestFormulas(t *testing.T) {
 	}
 }
 
-func TestSweep(t *testing.T) {
-	full := probe.Rates{Offered: 2.6, Delivered: 1}
-	if got, want := rates(full, 0), []float64{0.5, 0.8, 0.95, 1.1, 1.25, 1.5, 2}; !slices.Equal(got, want) {
-		t.Errorf("rates: got %v, want %v", got, want)
+// sweepOf makes a curve of pairs of step and goodput.
+func sweepOf(pairs ...float64) (c curve) {
+	for i := 0; i < len(pairs); i += 2 {
+		c = append(c, load{pairs[i], probe.Rates{Offered: pairs[i] * 1e6, Delivered: pairs[i+1] * 1e6}})
 	}
-	full.Offered = 100
-	if got := rates(full, serviceOverload); got[len(got)-1] != serviceOverload {
-		t.Errorf("rates to %d times saturation: got %v", serviceOverload, got)
-	}
-	if got, err := kept([]probe.Rates{{Delivered: 0.5}, {Delivered: 1}, {Delivered: 0.8}}); got != 0.8 || err != nil {
-		t.Errorf("kept: got %v %v, want 0.8", got, err)
-	}
-	if _, err := kept([]probe.Rates{{}}); err == nil {
-		t.Error("kept: nothing delivered is no error")
+	return c
+}
+
+func TestPlan(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		all        probe.Rates
+		end        float64
+		first      float64
+		count      int
+		last, rate float64
+	}{
+		{"all that there is", probe.Rates{Offered: 2.6, Delivered: 1}, 0, 0.5, 8, full, 0},
+		{"less than the end", probe.Rates{Offered: 2.6, Delivered: 1}, serviceOverload, 0.5, 8, full, 0},
+		{"the end", probe.Rates{Offered: 100, Delivered: 2}, serviceOverload, 0.5, 10, serviceOverload, 20},
+		{"no less than saturation", probe.Rates{Offered: 1, Delivered: 4}, 0, full, 1, full, 0},
+	} {
+		got := plan(c.all, c.end)
+		if len(got) != c.count || got[0].step != c.first || got.end().step != c.last || got.end().Offered != c.rate {
+			t.Errorf("%s: got %v", c.name, got)
+		}
 	}
 }
 
-// TestMiddle: curves of unequal length are laid together at their ends.
+func TestKept(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		rounds []curve
+		want   []float64
+	}{
+		{"flat", []curve{sweepOf(0.5, 1, 1.1, 2, full, 2)}, []float64{1}},
+		{"collapse", []curve{sweepOf(0.5, 1, 1.1, 4, full, 2)}, []float64{0.5}},
+		{"the best in the median, not in each round", []curve{
+			sweepOf(0.5, 1, 1.1, 4, 2, 2, full, 2), sweepOf(0.5, 1, 1.1, 4, 2, 8, full, 2), sweepOf(0.5, 1, 1.1, 4, 2, 2, full, 3),
+		}, []float64{0.5, 0.5, 0.75}},
+		{"a step that one round lacks does not count", []curve{
+			sweepOf(1.1, 2, 2, 4, full, 1), sweepOf(1.1, 2, full, 1),
+		}, []float64{0.5, 0.5}},
+	} {
+		if got := kept(c.rounds); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestMiddle: medians of the steps that most curves have.
 func TestMiddle(t *testing.T) {
-	got := middle([][]probe.Rates{
-		{{Offered: 1e6, Delivered: 1e6}, {Offered: 2e6, Delivered: 2e6}, {Offered: 4e6, Delivered: 3e6}},
-		{{Offered: 2e6, Delivered: 2e6}, {Offered: 4e6, Delivered: 3e6}},
-		{{Offered: 2e6, Delivered: 2e6}, {Offered: 6e6, Delivered: 1e6}},
-	})
-	if want := [][2]float64{{2, 2}, {4, 3}}; !slices.Equal(got, want) {
+	got := middle([]curve{sweepOf(0.5, 1, 2, 2, 3, 9), sweepOf(0.5, 3, 2, 2), sweepOf(0.5, 2, 2, 5)})
+	if want := [][2]float64{{0.5, 2}, {2, 2}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

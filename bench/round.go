@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"waymark/bench/probe"
 	"waymark/bench/report"
 	"waymark/bench/stats"
 )
@@ -43,12 +42,15 @@ func (b *bench) run() (map[string][]float64, error) {
 			values[c.name] = append(values[c.name], v)
 		}
 	}
+	for name, rounds := range b.curves {
+		values[name] = kept(rounds)
+	}
 	return values, errors.Join(errs...)
 }
 
 // report computes figures and absolute values.
 func (b *bench) report(machine report.Machine, list []figure, values map[string][]float64) *report.Report {
-	r := &report.Report{Machine: machine, Span: b.span, Transfer: b.pace.transfer}
+	r := &report.Report{Machine: machine, Span: b.span, Transfer: b.pace.transfer, Lines: b.lines(values)}
 	for _, f := range list {
 		if v := f.values(values); v != nil {
 			r.Figures = append(r.Figures, report.NewFigure(f.id, f.name, stats.Of(v), f.goal.value, f.goal.most))
@@ -63,32 +65,38 @@ func (b *bench) report(machine report.Machine, list []figure, values map[string]
 			Median: s.Median / p, Min: s.Min / p, Max: s.Max / p, Rounds: s.Rounds})
 	}
 	for _, c := range b.contestants {
-		if c.unit != share {
+		if b.curves[c.name] == nil {
 			absolute(c.name, c.unit, values[c.name])
 		}
 	}
-	for _, name := range []string{sweepLane, sweepTC, sweepXDP} {
-		offered, peak := ends(b.curves[name])
+	for _, name := range []string{sweepLane, sweepFront, sweepTC, sweepXDP, sweepBare} {
+		var offered, delivered []float64
+		for _, c := range b.curves[name] {
+			offered, delivered = append(offered, c.end().Offered), append(delivered, c.end().Delivered)
+		}
 		what := strings.TrimPrefix(name, "goodput at overload, ")
 		absolute("offered at overload, "+what, packets, offered)
-		absolute("peak goodput, "+what, packets, peak)
+		absolute("delivered at overload, "+what, packets, delivered)
 	}
 	absolute(newSessions, perCore, values[newSessions])
+	absolute(newMany, perCore, values[newMany])
 	absolute(memoryCPE, megabyte, values[memoryCPE])
 	absolute(memoryHub, megabyte, values[memoryHub])
 	return r
 }
 
-// ends are, by round, the highest load of sweeps and their best goodput.
-func ends(curves [][]probe.Rates) (offered, peak []float64) {
-	for _, list := range curves {
-		best := 0.0
-		for _, r := range list {
-			best = max(best, r.Delivered)
+// lines are the drawings' data, for machines.
+func (b *bench) lines(values map[string][]float64) map[string]map[string][][2]float64 {
+	out := map[string]map[string][][2]float64{}
+	for _, d := range []drawing{b.overSessions(values), b.overLoad()} {
+		out[d.name] = map[string][][2]float64{}
+		for _, s := range d.series {
+			if len(s.Points) > 0 {
+				out[d.name][s.Name] = s.Points
+			}
 		}
-		offered, peak = append(offered, list[len(list)-1].Offered), append(peak, best)
 	}
-	return offered, peak
+	return out
 }
 
 // draw makes the drawings beside the page.

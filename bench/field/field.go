@@ -92,11 +92,11 @@ func (l *Line) hosts() error {
 
 // Six gives client and server IPv6 addresses and default routes, too.
 func (l *Line) Six() error {
-	err := l.World.IP(l.Client, "-6 address add fd00:1::2/64 dev eth0 nodad", "-6 route add default via fd00:1::1")
+	err := l.World.IP(l.Client, "address add fd00:1::2/64 dev eth0 nodad", "route add default via fd00:1::1")
 	if err != nil {
 		return err
 	}
-	return l.World.IP(l.Server, "-6 address add fd00:2::2/64 dev eth0 nodad", "-6 route add default via fd00:2::1")
+	return l.World.IP(l.Server, "address add fd00:2::2/64 dev eth0 nodad", "route add default via fd00:2::1")
 }
 
 // In runs fn on a thread in a namespace of the line.

@@ -10,6 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nice puts receivers on a level with the bench's own session, which has the
+// highest priority, too.
+const nice = -20
+
 // Threaded makes an interface receive in a kernel thread of its own, bound to
 // one CPU, instead of in soft interrupts of whoever sends to it. The interface
 // must receive by NAPI already.
@@ -28,6 +32,9 @@ func (l *Line) Threaded(ns, dev string, cpu int) error {
 		found = true
 		if err := unix.SchedSetaffinity(pid, &one); err != nil {
 			return fmt.Errorf("bind receiver of %s to CPU %d: %w", ns, cpu, err)
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, pid, nice); err != nil {
+			return fmt.Errorf("raise receiver of %s: %w", ns, err)
 		}
 	}
 	if !found {

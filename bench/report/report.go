@@ -49,8 +49,10 @@ type Report struct {
 	Span     time.Duration `json:"-"` // of a measurement of packets
 	Transfer time.Duration `json:"-"` // of a TCP transfer
 	Drawings []Drawing     `json:"-"`
-	Figures  []Figure      `json:"figures"`
-	Absolute []Absolute    `json:"absolute"`
+	// Lines are the points of each drawing's series.
+	Lines    map[string]map[string][][2]float64 `json:"lines,omitempty"`
+	Figures  []Figure                           `json:"figures"`
+	Absolute []Absolute                         `json:"absolute"`
 }
 
 // verdict says how a figure stands to its goal.
