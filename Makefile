@@ -13,6 +13,7 @@ export GOFLAGS     := $(GOFLAGS) -buildvcs=false
 BIN      := $(CURDIR)/out/bin
 FUZZTIME ?= 60s
 SOAK     ?= 1h
+BENCH    ?=
 STATICCHECK := go tool -modfile=scripts/tools/go.mod staticcheck
 
 .PHONY: build test fmt vet staticcheck unit netns lab lab-up lab-down bench soak fuzz deps ratchet clean help
@@ -57,10 +58,10 @@ lab-down: ## remove what lab-up left
 	@[ -x $(BIN)/lab ] || $(MAKE) build
 	@$(BIN)/lab down
 
-bench: ## figures of this machine: bench.json and docs/performance.md
+bench: ## figures of this machine: bench.json and docs/performance.md; QUICK=1, BENCH='-only 1,4a -rounds 3'
 	@scripts/install.sh bench
 	@$(MAKE) build
-	cd bench && WAYMARK_BIN=$(BIN)/waymark go run . -json ../bench.json -page ../docs/performance.md
+	cd bench && WAYMARK_BIN=$(BIN)/waymark go run . -json ../bench.json -page ../docs/performance.md $(BENCH)
 
 soak: ## the long forms of the timed tests (SOAK=1h), figures in docs/soak.md
 	@scripts/install.sh test

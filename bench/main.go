@@ -12,8 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"regexp"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -50,9 +48,9 @@ func start(args []string) error {
 	return run(args)
 }
 
-// receive reads PORT WARM SPAN.
+// receive reads ADDRESS WARM SPAN.
 func receive(args []string) error {
-	port, err := strconv.ParseUint(args[0], 10, 16)
+	at, err := netip.ParseAddrPort(args[0])
 	if err != nil {
 		return err
 	}
@@ -64,35 +62,46 @@ func receive(args []string) error {
 	if err != nil {
 		return err
 	}
-	return host.Receive(uint16(port), warm, span)
+	return host.Receive(at, warm, span)
 }
 
 // options are the command line.
 type options struct {
 	json, page string
-	rounds     int
-	span       time.Duration
+	pace       pace
 	only       string
 	verbose    bool
 }
 
+// Paces of a whole run and of a quick one.
+var (
+	wholePace = pace{rounds: 7, span: 500 * time.Millisecond, transfer: 1500 * time.Millisecond, warm: 700 * time.Millisecond,
+		settle: 100 * time.Millisecond, step: 200 * time.Millisecond}
+	quickPace = pace{rounds: 2, span: 200 * time.Millisecond, transfer: 400 * time.Millisecond, warm: 700 * time.Millisecond,
+		settle: 60 * time.Millisecond, step: 100 * time.Millisecond, quick: true}
+)
+
 func run(args []string) error {
-	quick := os.Getenv("QUICK") != "" && os.Getenv("QUICK") != "0"
-	o := options{rounds: 7, span: 2 * time.Second}
-	if quick {
-		o.rounds, o.span = 5, 500*time.Millisecond
+	o := options{pace: wholePace}
+	if q := os.Getenv("QUICK"); q != "" && q != "0" {
+		o.pace = quickPace
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.json, "json", "", "write the figures to this `file`")
-	f.StringVar(&o.page, "page", "", "render the figures into this `file`; not with QUICK=1")
-	f.IntVar(&o.rounds, "rounds", o.rounds, "rounds; every contestant runs once in each")
-	f.DurationVar(&o.span, "span", o.span, "length of one measurement")
-	f.StringVar(&o.only, "only", "", "only contestants whose name matches this `pattern`")
+	f.StringVar(&o.page, "page", "", "render the figures into this `file`; not with QUICK=1 or -only")
+	f.IntVar(&o.pace.rounds, "rounds", o.pace.rounds, "rounds; every contestant runs once in each")
+	f.DurationVar(&o.pace.span, "span", o.pace.span, "length of a measurement of packets")
+	f.DurationVar(&o.pace.transfer, "transfer", o.pace.transfer, "length of a TCP transfer")
+	f.DurationVar(&o.pace.step, "step", o.pace.step, "length of one offered load")
+	f.StringVar(&o.only, "only", "", "only the figures of these `ids`, with commas between them")
 	f.BoolVar(&o.verbose, "v", false, "print the commands")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if quick {
+	if o.pace.rounds < 1 {
+		return errors.New("at least one round is needed")
+	}
+	if o.pace.quick || o.only != "" {
 		o.page = ""
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -102,9 +111,9 @@ func run(args []string) error {
 
 // measure builds the world, runs the rounds and reports.
 func measure(ctx context.Context, o options) (err error) {
-	only, err := regexp.Compile(o.only)
+	list, wanted, err := choose(o.only)
 	if err != nil {
-		return fmt.Errorf("read pattern: %w", err)
+		return err
 	}
 	wo := world.Options{Bare: true}
 	if o.verbose {
@@ -115,24 +124,28 @@ func measure(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{w: w, span: o.span, warm: 700 * time.Millisecond}
+	b := &bench{pace: o.pace, ctx: ctx, w: w, wanted: wanted, curves: map[string][]curve{}}
 	defer func() { err = errors.Join(err, b.close(), w.Close()) }()
 	machine := report.ThisMachine()
 	fmt.Println(machine)
-	if err := b.setUp(only.MatchString); err != nil {
+	start := time.Now()
+	if err := b.setUp(); err != nil {
 		return err
 	}
-	values, failed := b.rounds(ctx, o.rounds, only.MatchString)
+	fmt.Printf("set up in %.0f s\n", time.Since(start).Seconds())
+	values, failed := b.run()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	r := b.report(machine, values)
+	failed = errors.Join(failed, b.sessions(values))
+	r := b.report(machine, list, values)
 	r.Print(os.Stdout)
-	return errors.Join(failed, compare(o, r), write(o, r))
+	fmt.Printf("\ntook %.0f s\n", time.Since(start).Seconds())
+	return errors.Join(failed, compare(o, r), b.write(o, r, values))
 }
 
 // compare holds the figures against the page as it is committed, or as it lies
-// there. A quick run is too short to judge.
+// there. A run that renders no page is too short to judge.
 func compare(o options, r *report.Report) error {
 	if o.page == "" {
 		return nil
@@ -151,13 +164,13 @@ func compare(o options, r *report.Report) error {
 }
 
 // write leaves the report where the options say.
-func write(o options, r *report.Report) error {
+func (b *bench) write(o options, r *report.Report, values map[string][]float64) error {
 	var errs []error
 	if o.json != "" {
 		errs = append(errs, r.WriteJSON(o.json))
 	}
 	if o.page != "" {
-		errs = append(errs, r.WritePage(o.page))
+		errs = append(errs, b.draw(o.page, r, values), r.WritePage(o.page))
 	}
 	return errors.Join(errs...)
 }

@@ -20,9 +20,10 @@ const (
 
 // Addresses of every line.
 var (
-	ClientAddr = netip.MustParseAddr("10.1.0.2") // in 10.1.0.0/16
-	ServerAddr = netip.MustParseAddr("10.2.0.2") // in 10.2.0.0/16
-	WestWAN    = netip.MustParseAddr("10.3.0.1") // in 10.3.0.0/24, two routers
+	ClientAddr = netip.MustParseAddr("10.1.0.2")  // in 10.1.0.0/16
+	ServerAddr = netip.MustParseAddr("10.2.0.2")  // in 10.2.0.0/16
+	ServerSix  = netip.MustParseAddr("fd00:2::2") // in fd00:2::/64, after Six
+	WestWAN    = netip.MustParseAddr("10.3.0.1")  // in 10.3.0.0/24, two routers
 	EastWAN    = netip.MustParseAddr("10.3.0.2")
 )
 
@@ -89,22 +90,46 @@ func (l *Line) hosts() error {
 	return l.World.IP(l.Server, "address add 10.2.0.2/16 dev eth0", "route add default via 10.2.0.1")
 }
 
+// Six gives client and server IPv6 addresses and default routes, too.
+func (l *Line) Six() error {
+	err := l.World.IP(l.Client, "address add fd00:1::2/64 dev eth0 nodad", "route add default via fd00:1::1")
+	if err != nil {
+		return err
+	}
+	return l.World.IP(l.Server, "address add fd00:2::2/64 dev eth0 nodad", "route add default via fd00:2::1")
+}
+
 // In runs fn on a thread in a namespace of the line.
 func (l *Line) In(ns string, fn func() error) error { return netns.Do(l.World.NS(ns), fn) }
 
-// MAC returns an interface's address.
-func (l *Line) MAC(ns, dev string) (mac [6]byte, err error) {
+// Device returns an interface's number and link address.
+func (l *Line) Device(ns, dev string) (index int, mac [6]byte, err error) {
 	err = l.In(ns, func() error {
 		i, err := net.InterfaceByName(dev)
 		if err == nil {
+			index = i.Index
 			copy(mac[:], i.HardwareAddr)
 		}
 		return err
 	})
 	if err != nil {
-		return mac, fmt.Errorf("read address of %s %s: %w", ns, dev, err)
+		return 0, mac, fmt.Errorf("read address of %s %s: %w", ns, dev, err)
 	}
-	return mac, nil
+	return index, mac, nil
+}
+
+// MAC returns an interface's link address.
+func (l *Line) MAC(ns, dev string) ([6]byte, error) {
+	_, mac, err := l.Device(ns, dev)
+	return mac, err
+}
+
+// First returns where frames of the client arrive.
+func (l *Line) First() (ns, dev string) {
+	if l.West == "" {
+		return l.Server, Eth
+	}
+	return l.West, LAN
 }
 
 // NAPI makes an interface receive by NAPI, so that XDP frames can be redirected

@@ -31,19 +31,28 @@ func (r Result) Rate() float64 { return float64(r.Bytes) * 8e9 / float64(max(r.E
 // Ready is what a receiver prints when it listens.
 const Ready = "listening"
 
-// Receive accepts one connection on port of every address, lets warm pass,
-// counts what arrives during span and prints a Result.
-func Receive(port uint16, warm, span time.Duration) error {
+// address returns family and address of a socket.
+func address(a netip.AddrPort) (int, unix.Sockaddr) {
+	if a.Addr().Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+}
+
+// Receive accepts one connection on at, lets warm pass, counts what arrives
+// during span and prints a Result.
+func Receive(at netip.AddrPort, warm, span time.Duration) error {
 	runtime.LockOSThread()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	family, local := address(at)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("make socket: %w", err)
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return fmt.Errorf("set option: %w", err)
 	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(port)}); err != nil {
-		return fmt.Errorf("bind port %d: %w", port, err)
+	if err := unix.Bind(fd, local); err != nil {
+		return fmt.Errorf("bind %v: %w", at, err)
 	}
 	if err := unix.Listen(fd, 1); err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -94,11 +103,12 @@ func drain(fd int, b []byte, span time.Duration) (r Result, err error) {
 // Send connects to addr and writes until the receiver has had enough.
 func Send(addr netip.AddrPort) error {
 	runtime.LockOSThread()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	family, remote := address(addr)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("make socket: %w", err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())}); err != nil {
+	if err := unix.Connect(fd, remote); err != nil {
 		return fmt.Errorf("connect to %v: %w", addr, err)
 	}
 	b := make([]byte, block)

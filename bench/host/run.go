@@ -17,14 +17,14 @@ import (
 // handshake, and the end.
 const grace = 10 * time.Second
 
-// Transfer runs a receiver at the line's server and a sender at its client, and
-// returns bits per second over span, counted after warm.
-func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, error) {
+// Transfer runs a receiver at an address of the line's server and a sender at its
+// client, and returns bits per second over span, counted after warm.
+func Transfer(l *field.Line, at netip.AddrPort, warm, span time.Duration) (float64, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, fmt.Errorf("find own binary: %w", err)
 	}
-	recv, err := start(l.World, l.Server, self, "receive", fmt.Sprint(port), warm.String(), span.String())
+	recv, err := start(l.World, l.Server, self, "receive", at.String(), warm.String(), span.String())
 	if err != nil {
 		return 0, err
 	}
@@ -32,7 +32,7 @@ func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, er
 	if err := recv.WaitOutput(Ready, grace); err != nil {
 		return 0, fmt.Errorf("start receiver: %w", err)
 	}
-	send, err := start(l.World, l.Client, self, "send", netip.AddrPortFrom(field.ServerAddr, port).String())
+	send, err := start(l.World, l.Client, self, "send", at.String())
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +40,7 @@ func Transfer(l *field.Line, port uint16, warm, span time.Duration) (float64, er
 	select {
 	case <-recv.Done():
 	case <-time.After(warm + span + grace):
-		return 0, fmt.Errorf("transfer to port %d: no end; sender: %s", port, send.Output())
+		return 0, fmt.Errorf("transfer to %v: no end; sender: %s", at, send.Output())
 	}
 	return result(recv.Output(), send.Output())
 }

@@ -1,6 +1,9 @@
 package probe
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // FrameSize is the length of a generated Ethernet frame without the four bytes
 // of its check sequence: what is called a 64-byte packet.
@@ -14,6 +17,7 @@ const (
 	offSource  = 28 // the last two bytes of the source address
 	offPort    = 34 // UDP source port
 	offData    = 42
+	offStamp   = 46 // when Flows.Stamp: low half of the clock, and its complement
 	protoUDP   = 17
 	flowBits   = 14 // flows that differ by source port; more of them change the address
 	firstPort  = 10000
@@ -29,6 +33,14 @@ type Flows struct {
 	Port           uint16 // UDP destination port
 	Count          uint32 // number of flows, a power of two, at most 4 M
 	Random         bool   // order of flows: pseudo-random instead of round robin
+	Stamp          bool   // each frame tells when it was made
+	Batch          uint32 // frames that are handed on together; 0: the kernel's 64
+}
+
+// Flow returns source address and port of flow i.
+func (f *Flows) Flow(i int) netip.AddrPort {
+	a := netip.AddrFrom4([4]byte{f.From[0], f.From[1], byte(i >> flowBits), hostNumber})
+	return netip.AddrPortFrom(a, uint16(firstPort+i&(1<<flowBits-1)))
 }
 
 // frame builds the frame of flow 0. Words that differ from flow to flow are

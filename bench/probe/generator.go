@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync/atomic"
 	"time"
@@ -28,13 +29,14 @@ const generatorNice = -10
 type Generator struct {
 	ns    string
 	cpu   int
+	batch uint32
 	prog  *ebpf.Program
 	state *ebpf.Map
 }
 
 // NewGenerator prepares to send f out of dev of namespace ns from one CPU.
 func NewGenerator(ns, dev string, cpu int, f *Flows) (*Generator, error) {
-	g := &Generator{ns: ns, cpu: cpu}
+	g := &Generator{ns: ns, cpu: cpu, batch: f.Batch}
 	var err error
 	if g.state, err = arrayMap("generator", stateSize); err != nil {
 		return nil, err
@@ -56,57 +58,80 @@ func NewGenerator(ns, dev string, cpu int, f *Flows) (*Generator, error) {
 // Close unloads the program.
 func (g *Generator) Close() error { return errors.Join(g.prog.Close(), g.state.Close()) }
 
-// Sent returns the frames sent so far at the present pace.
+// Sent returns the frames sent so far, and the number of the first flow.
 func (g *Generator) Sent() (uint64, error) {
-	s, err := g.read()
-	return s[0] >> s[2], err
-}
-
-func (g *Generator) read() (s [3]uint64, err error) {
+	var s [4]uint64
 	if err := g.state.Lookup(uint32(0), &s); err != nil {
-		return s, fmt.Errorf("read generator: %w", err)
+		return 0, fmt.Errorf("read generator: %w", err)
 	}
-	return s, nil
+	return s[0], nil
 }
 
-// pace makes one of 2^shift runs of the program send a frame, and begins with
-// the first flow again.
-func (g *Generator) pace(shift uint64) error {
-	if err := g.state.Put(uint32(0), [3]uint64{0, 1<<shift - 1, shift}); err != nil {
+// pace makes the program send flows first to last-1 at rate frames per second;
+// 0: as fast as it can.
+func (g *Generator) pace(first, last uint64, rate float64) error {
+	gap := uint64(0)
+	if rate > 0 {
+		gap = uint64(1e9/rate + 0.5)
+	}
+	if err := g.state.Put(uint32(0), [4]uint64{first, last, gap, 0}); err != nil {
 		return fmt.Errorf("pace generator: %w", err)
 	}
 	return nil
 }
 
-// send hands n frames to the kernel; the calling thread is in g.ns.
+// send runs the program n times; the calling thread is in g.ns.
 func (g *Generator) send(n int) error {
-	_, err := g.prog.Run(&ebpf.RunOptions{Data: make([]byte, FrameSize), Repeat: uint32(n), Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES})
+	_, err := g.prog.Run(&ebpf.RunOptions{Data: make([]byte, FrameSize), Repeat: uint32(n), BatchSize: g.batch,
+		Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES})
 	if err != nil {
 		return fmt.Errorf("run generator: %w", err)
 	}
 	return nil
 }
 
-// slowShift paces Slowly: some 20,000 frames per second.
-const slowShift = 10
+// slowRate is a pace that sessions can be made at one by one, in frames per
+// second; runRate about how often the program runs per second.
+const (
+	slowRate = 20e3
+	runRate  = 12e6
+)
 
-// Slowly sends n frames, the first flow's first, at a pace that sessions can be
-// made at. One system call does it all: each ends with a wait for the kernel.
-func (g *Generator) Slowly(n int) error {
-	if err := g.pace(slowShift); err != nil {
+// Slowly sends n frames, the first flow's first, at slowRate.
+func (g *Generator) Slowly(n int) error { return g.Each(0, n, slowRate) }
+
+// Each sends one frame of each of n flows, first on, at rate frames per second.
+// One system call does nearly all: each ends with a wait for the kernel.
+func (g *Generator) Each(first uint64, n int, rate float64) error {
+	if err := g.pace(first, first+uint64(n), rate); err != nil {
 		return err
 	}
-	return g.on(func() error { return g.send(n << slowShift) })
+	return g.on(func() error {
+		for {
+			sent, err := g.Sent()
+			if left := int(first) + n - int(sent); err != nil || left <= 0 {
+				return err
+			} else if rate > 0 {
+				left = max(int(float64(left)/rate*runRate), 64)
+				err = g.send(left)
+			} else {
+				err = g.send(left)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
 }
 
-// Full sends as fast as the CPU can until stop is set. It returns the CPU time
-// that sending took: of its threads and of the CPU's softirq daemon, so that in
-// a pipeline on one CPU nothing is left out.
+// Run sends at rate frames per second, 0: as fast as the CPU can, until stop is
+// set. It returns the CPU time that sending took: of its threads and of the
+// CPU's softirq daemon, so that in a pipeline on one CPU nothing is left out.
 //
 // The kernel waits for an RCU grace period at the end of each system call, which
 // may take 20 ms: two threads take turns.
-func (g *Generator) Full(stop *atomic.Bool) (cpu time.Duration, err error) {
-	if err := g.pace(0); err != nil {
+func (g *Generator) Run(rate float64, stop *atomic.Bool) (cpu time.Duration, err error) {
+	if err := g.Pace(rate); err != nil {
 		return 0, err
 	}
 	daemon := softirqd(g.cpu)
@@ -129,6 +154,9 @@ func (g *Generator) Full(stop *atomic.Bool) (cpu time.Duration, err error) {
 	}
 	return cpu + ran(daemon) - start, err
 }
+
+// Pace changes the rate of a generator that runs.
+func (g *Generator) Pace(rate float64) error { return g.pace(0, math.MaxUint64, rate) }
 
 // flood sends on the calling thread and returns the CPU time that took.
 func (g *Generator) flood(stop *atomic.Bool) (cpu time.Duration, err error) {

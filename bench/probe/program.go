@@ -31,35 +31,23 @@ const (
 
 // Words of the generator's state.
 const (
-	stateRuns  = 0  // how often the program ran
-	stateThin  = 8  // it drops its frame unless these bits of runs are 0
-	stateShift = 16 // runs shifted right so far is the number of the flow
-	stateSize  = 24
+	stateSent  = 0  // number of the next flow
+	stateLimit = 8  // where sent stops
+	stateGap   = 16 // nanoseconds between frames, 0: none
+	stateNext  = 24 // when the next frame is due
+	stateSize  = 32
 )
+
+// slack is how far behind its pace a generator may be and catch up, in
+// nanoseconds: little, so that an interruption makes no burst.
+const slack = 200_000
 
 // generatorProgram writes the next flow's frame and redirects it out of ifindex.
 // The page of a live frame is used again as it came back, so every byte that a
 // router may have changed is written.
 func generatorProgram(state *ebpf.Map, ifindex int, f *Flows) (*ebpf.Program, error) {
 	frame := f.frame()
-	p := asm.Instructions{
-		asm.LoadMem(asm.R7, asm.R1, xdpData, asm.Word),
-		asm.LoadMem(asm.R8, asm.R1, xdpDataEnd, asm.Word),
-		asm.Mov.Reg(asm.R2, asm.R7),
-		asm.Add.Imm(asm.R2, FrameSize),
-		asm.JGT.Reg(asm.R2, asm.R8, "drop"),
-		asm.LoadMapValue(asm.R1, state.FD(), 0),
-		asm.LoadMem(asm.R9, asm.R1, stateRuns, asm.DWord),
-		asm.Mov.Reg(asm.R2, asm.R9),
-		asm.Add.Imm(asm.R2, 1),
-		asm.StoreMem(asm.R1, stateRuns, asm.R2, asm.DWord),
-		asm.LoadMem(asm.R2, asm.R1, stateThin, asm.DWord),
-		asm.And.Reg(asm.R2, asm.R9),
-		asm.JNE.Imm(asm.R2, 0, "drop"),
-		asm.LoadMem(asm.R2, asm.R1, stateShift, asm.DWord),
-		asm.And.Imm(asm.R2, 63),
-		asm.RSh.Reg(asm.R9, asm.R2),
-	}
+	p := turn(state)
 	if f.Random {
 		p = append(p, scatter(asm.R9, asm.R1)...)
 	}
@@ -70,6 +58,9 @@ func generatorProgram(state *ebpf.Map, ifindex int, f *Flows) (*ebpf.Program, er
 	}
 	p = append(p, asm.StoreImm(asm.R7, FrameSize-4, int64(int32(binary.NativeEndian.Uint32(frame[FrameSize-4:]))), asm.Word))
 	p = append(p, flowWords()...)
+	if f.Stamp {
+		p = append(p, stamp()...)
+	}
 	p = append(p,
 		asm.Mov.Imm(asm.R1, int32(ifindex)),
 		asm.Mov.Imm(asm.R2, 0),
@@ -78,6 +69,46 @@ func generatorProgram(state *ebpf.Map, ifindex int, f *Flows) (*ebpf.Program, er
 		asm.Mov.Imm(asm.R0, xdpDrop).WithSymbol("drop"),
 		asm.Return())
 	return load("generator", ebpf.XDP, p)
+}
+
+// turn drops the frame unless it is time for one more. It leaves the start of
+// the frame in R7 and the number of the flow in R9.
+func turn(state *ebpf.Map) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R7, asm.R1, xdpData, asm.Word),
+		asm.LoadMem(asm.R8, asm.R1, xdpDataEnd, asm.Word),
+		asm.Mov.Reg(asm.R2, asm.R7),
+		asm.Add.Imm(asm.R2, FrameSize),
+		asm.JGT.Reg(asm.R2, asm.R8, "drop"),
+		asm.LoadMapValue(asm.R6, state.FD(), 0),
+		asm.LoadMem(asm.R9, asm.R6, stateSent, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R6, stateLimit, asm.DWord),
+		asm.JGE.Reg(asm.R9, asm.R2, "drop"),
+		asm.LoadMem(asm.R8, asm.R6, stateGap, asm.DWord),
+		asm.JEq.Imm(asm.R8, 0, "go"),
+		asm.FnKtimeGetNs.Call(),
+		asm.LoadMem(asm.R1, asm.R6, stateNext, asm.DWord),
+		asm.JGT.Reg(asm.R1, asm.R0, "drop"),
+		asm.Sub.Imm(asm.R0, slack),
+		asm.JGE.Reg(asm.R1, asm.R0, "due"),
+		asm.Mov.Reg(asm.R1, asm.R0),
+		asm.Add.Reg(asm.R1, asm.R8).WithSymbol("due"),
+		asm.StoreMem(asm.R6, stateNext, asm.R1, asm.DWord),
+		asm.Mov.Reg(asm.R2, asm.R9).WithSymbol("go"),
+		asm.Add.Imm(asm.R2, 1),
+		asm.StoreMem(asm.R6, stateSent, asm.R2, asm.DWord),
+	}
+}
+
+// stamp writes the low half of the kernel's monotonic clock into the frame at
+// R7, and its complement behind it.
+func stamp() asm.Instructions {
+	return asm.Instructions{
+		asm.FnKtimeGetNs.Call(),
+		asm.StoreMem(asm.R7, offStamp, asm.R0, asm.Word),
+		asm.Xor.Imm(asm.R0, -1),
+		asm.StoreMem(asm.R7, offStamp+4, asm.R0, asm.Word),
+	}
 }
 
 // scatter replaces the counter in r by a hash of it (a round of MurmurHash3's
@@ -179,24 +210,87 @@ func sinkTC(m *ebpf.Map, size int) (*ebpf.Program, error) {
 	return load("sink", ebpf.SchedCLS, append(p, verdict(tcPass, "pass")...))
 }
 
-// cableTC hands every frame to the interface peer. While the first value of
-// armed is not 0 it counts and drops UDP frames of size bytes instead.
-func cableTC(m, armed *ebpf.Map, peer, size int) (*ebpf.Program, error) {
-	p := asm.Instructions{
-		asm.LoadMapValue(asm.R2, armed.FD(), 0),
-		asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
-		asm.JEq.Imm(asm.R2, 0, "forward"),
-		asm.LoadMem(asm.R6, asm.R1, skbLen, asm.Word),
-		asm.JNE.Imm(asm.R6, int32(size), "forward"),
+// cableTC hands every frame to the interface peer. With a map armed, UDP frames
+// as long as its first value are counted and dropped instead.
+func cableTC(m, armed *ebpf.Map, peer int) (*ebpf.Program, error) {
+	var p asm.Instructions
+	if armed != nil {
+		p = append(p,
+			asm.LoadMapValue(asm.R2, armed.FD(), 0),
+			asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
+			asm.LoadMem(asm.R6, asm.R1, skbLen, asm.Word),
+			asm.JNE.Reg(asm.R6, asm.R2, "forward"))
+		p = append(p, match(skbData, skbDataEnd, "forward")...)
+		p = append(p, count(m, "forward")...)
+		p = append(p, verdict(tcDrop, "")...)
 	}
-	p = append(p, match(skbData, skbDataEnd, "forward")...)
-	p = append(p, count(m, "forward")...)
-	p = append(p, verdict(tcDrop, "")...)
 	return load("cable", ebpf.SchedCLS, append(p,
 		asm.Mov.Imm(asm.R1, int32(peer)).WithSymbol("forward"),
 		asm.Mov.Imm(asm.R2, 0),
 		asm.FnRedirect.Call(),
 		asm.Return()))
+}
+
+// whole jumps to miss unless FrameSize bytes from R7 on can be read.
+func whole(miss string) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R2, asm.R7),
+		asm.Add.Imm(asm.R2, FrameSize),
+		asm.JGT.Reg(asm.R2, asm.R8, miss),
+	}
+}
+
+// delayTC is sinkTC with a histogram: it counts by how long ago a frame was
+// stamped, in steps of delayStep.
+func delayTC(m *ebpf.Map) (*ebpf.Program, error) {
+	p := asm.Instructions{
+		asm.LoadMem(asm.R6, asm.R1, skbLen, asm.Word),
+		asm.JNE.Imm(asm.R6, FrameSize, "pass"),
+	}
+	p = append(p, match(skbData, skbDataEnd, "pass")...)
+	p = append(p, whole("pass")...)
+	p = append(p,
+		asm.LoadMem(asm.R6, asm.R7, offStamp, asm.Word),
+		asm.FnKtimeGetNs.Call(),
+		asm.Sub.Reg32(asm.R0, asm.R6),
+		asm.RSh.Imm(asm.R0, delayShift),
+		asm.JLT.Imm(asm.R0, delaySteps-1, "in"),
+		asm.Mov.Imm(asm.R0, delaySteps-1),
+		asm.StoreMem(asm.R10, -4, asm.R0, asm.Word).WithSymbol("in"))
+	p = append(p, count(m, "pass")[1:]...)
+	p = append(p, verdict(tcDrop, "")...)
+	return load("delay", ebpf.SchedCLS, append(p, verdict(tcPass, "pass")...))
+}
+
+// echoTC sends UDP frames of FrameSize bytes back out of the interface they came
+// in by, source and destination exchanged; the checksums stay right.
+func echoTC(ifindex int) (*ebpf.Program, error) {
+	p := asm.Instructions{
+		asm.LoadMem(asm.R6, asm.R1, skbLen, asm.Word),
+		asm.JNE.Imm(asm.R6, FrameSize, "pass"),
+	}
+	p = append(p, match(skbData, skbDataEnd, "pass")...)
+	p = append(p, whole("pass")...)
+	p = append(p, // link addresses
+		asm.LoadMem(asm.R1, asm.R7, 0, asm.Word), asm.LoadMem(asm.R2, asm.R7, 4, asm.Half),
+		asm.LoadMem(asm.R3, asm.R7, 6, asm.Half), asm.LoadMem(asm.R4, asm.R7, 8, asm.Word),
+		asm.StoreMem(asm.R7, 0, asm.R3, asm.Half), asm.StoreMem(asm.R7, 2, asm.R4, asm.Word),
+		asm.StoreMem(asm.R7, 6, asm.R1, asm.Word), asm.StoreMem(asm.R7, 10, asm.R2, asm.Half))
+	for _, w := range []struct {
+		at   int16
+		size asm.Size
+		by   int16
+	}{{offSource - 2, asm.Word, 4}, {offPort, asm.Half, 2}} {
+		p = append(p,
+			asm.LoadMem(asm.R1, asm.R7, w.at, w.size), asm.LoadMem(asm.R2, asm.R7, w.at+w.by, w.size),
+			asm.StoreMem(asm.R7, w.at, asm.R2, w.size), asm.StoreMem(asm.R7, w.at+w.by, asm.R1, w.size))
+	}
+	p = append(p,
+		asm.Mov.Imm(asm.R1, int32(ifindex)),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.FnRedirect.Call(),
+		asm.Return())
+	return load("echo", ebpf.SchedCLS, append(p, verdict(tcPass, "pass")...))
 }
 
 // redirectXDP hands every UDP frame to the interface in slot 0 of a devmap.

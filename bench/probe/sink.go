@@ -67,32 +67,44 @@ func Redirect(dev, out string) (*Sink, error) {
 }
 
 // Cable joins two interfaces of the calling thread's network namespace like a
-// wire. Armed, it is a sink for frames of size bytes that come in by a.
-func Cable(a, b string, size int) (*Sink, error) {
+// wire. Armed, it is a sink for what comes in by a.
+func Cable(a, b string) (*Sink, error) {
 	return newSink(func(s *Sink) error {
 		var err error
 		if s.armed, err = arrayMap("armed", 8); err != nil {
 			return err
 		}
 		s.held = append(s.held, s.armed)
-		for _, d := range [][2]string{{a, b}, {b, a}} {
-			to, err := net.InterfaceByName(d[1])
-			if err != nil {
-				return fmt.Errorf("find %s: %w", d[1], err)
-			}
-			never := size
-			if d[0] == b {
-				never = 1 // no frame is that short
-			}
-			p, err := cableTC(s.counter, s.armed, to.Index, never)
-			if err != nil {
-				return err
-			}
-			if err := s.attach(p, d[0], 0); err != nil {
-				return err
-			}
+		return errors.Join(s.wire(a, b, s.armed), s.wire(b, a, nil))
+	})
+}
+
+// wire makes what comes in by one interface leave by another.
+func (s *Sink) wire(from, to string, armed *ebpf.Map) error {
+	out, err := net.InterfaceByName(to)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", to, err)
+	}
+	p, err := cableTC(s.counter, armed, out.Index)
+	if err != nil {
+		return err
+	}
+	return s.attach(p, from, 0)
+}
+
+// Echo makes an interface of the calling thread's network namespace answer the
+// generator's frames. Its count stays 0.
+func Echo(dev string) (*Sink, error) {
+	return newSink(func(s *Sink) error {
+		i, err := net.InterfaceByName(dev)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", dev, err)
 		}
-		return nil
+		p, err := echoTC(i.Index)
+		if err != nil {
+			return err
+		}
+		return s.attach(p, dev, 0)
 	})
 }
 
@@ -137,13 +149,12 @@ func (s *Sink) attach(p *ebpf.Program, dev string, flags link.XDPAttachFlags) er
 	return nil
 }
 
-// Arm makes a cable's tap swallow frames, or pass them again.
-func (s *Sink) Arm(on bool) error {
-	v := uint64(0)
-	if on {
-		v = 1
+// Arm makes a cable's tap swallow frames of size bytes; 0: none.
+func (s *Sink) Arm(size int) error {
+	if err := s.armed.Put(uint32(0), uint64(size)); err != nil {
+		return fmt.Errorf("arm tap: %w", err)
 	}
-	return s.armed.Put(uint32(0), v)
+	return nil
 }
 
 // Count returns the frames swallowed so far.

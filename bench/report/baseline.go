@@ -54,8 +54,8 @@ func readRow(line string) (f Figure, ok bool) {
 	return f, true
 }
 
-// Fallen lists the figures whose median lies below everything that the baseline
-// saw in its rounds. A page from another kind of machine proves nothing.
+// Fallen lists the figures whose median is worse than everything that the
+// baseline saw in its rounds. A page from another kind of machine proves nothing.
 func (r *Report) Fallen(b Baseline) []string {
 	if b.Machine != r.Machine.kind() {
 		return nil
@@ -67,9 +67,20 @@ func (r *Report) Fallen(b Baseline) []string {
 	var list []string
 	for _, f := range r.Figures {
 		o, known := old[f.ID]
-		if known && f.Goal != 0 && f.Median < o.Min {
+		if known && f.Goal != 0 && f.worse(o) {
 			list = append(list, fmt.Sprintf("%s fell to %.2f; committed: %.2f %s", f.ID, f.Median, o.Median, spread(o.Min, o.Max)))
 		}
 	}
 	return list
+}
+
+// worse tells whether the median lies on the wrong side of an older spread.
+func (f Figure) worse(old Figure) bool {
+	if f.Rounds == 0 {
+		return true
+	}
+	if f.Most {
+		return f.Median > old.Max
+	}
+	return f.Median < old.Min
 }

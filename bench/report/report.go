@@ -12,7 +12,8 @@ import (
 	"waymark/bench/stats"
 )
 
-// Figure is a paired ratio and its goal; 0: for reference only.
+// Figure is a number, most often a paired ratio, and its goal; 0: for reference
+// only. The goal is what it should be at least, or at most.
 type Figure struct {
 	ID     string  `json:"id"`
 	Name   string  `json:"name"`
@@ -21,12 +22,16 @@ type Figure struct {
 	Max    float64 `json:"max"`
 	Rounds int     `json:"rounds"`
 	Goal   float64 `json:"goal"`
+	Most   bool    `json:"at-most,omitempty"`
 }
 
 // NewFigure names a spread.
-func NewFigure(id, name string, s stats.Spread, goal float64) Figure {
-	return Figure{id, name, s.Median, s.Min, s.Max, s.Rounds, goal}
+func NewFigure(id, name string, s stats.Spread, goal float64, most bool) Figure {
+	return Figure{id, name, s.Median, s.Min, s.Max, s.Rounds, goal, most}
 }
+
+// Drawing is a picture beside the page.
+type Drawing struct{ File, Title string }
 
 // Absolute is what one contestant did by itself.
 type Absolute struct {
@@ -41,9 +46,13 @@ type Absolute struct {
 // Report is a whole run.
 type Report struct {
 	Machine  Machine       `json:"machine"`
-	Span     time.Duration `json:"-"` // of one measurement
-	Figures  []Figure      `json:"figures"`
-	Absolute []Absolute    `json:"absolute"`
+	Span     time.Duration `json:"-"` // of a measurement of packets
+	Transfer time.Duration `json:"-"` // of a TCP transfer
+	Drawings []Drawing     `json:"-"`
+	// Lines are the points of each drawing's series.
+	Lines    map[string]map[string][][2]float64 `json:"lines,omitempty"`
+	Figures  []Figure                           `json:"figures"`
+	Absolute []Absolute                         `json:"absolute"`
 }
 
 // verdict says how a figure stands to its goal.
@@ -53,7 +62,7 @@ func (f Figure) verdict() string {
 		return "failed"
 	case f.Goal == 0:
 		return ""
-	case f.Median >= f.Goal:
+	case f.Most && f.Median <= f.Goal, !f.Most && f.Median >= f.Goal:
 		return "reached"
 	}
 	return "missed"
@@ -62,6 +71,9 @@ func (f Figure) verdict() string {
 func (f Figure) goal() string {
 	if f.Goal == 0 {
 		return ""
+	}
+	if f.Most {
+		return fmt.Sprintf("≤ %g", f.Goal)
 	}
 	return fmt.Sprintf("≥ %g", f.Goal)
 }
@@ -92,10 +104,13 @@ func (r *Report) WriteJSON(file string) error {
 // WritePage renders the figures as Markdown.
 func (r *Report) WritePage(file string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, pageHead, r.Machine, r.Span)
+	fmt.Fprintf(&b, pageHead, r.Machine, r.Span, r.Transfer)
 	b.WriteString("| id | figure | median | spread | rounds | goal | |\n|---|---|---|---|---|---|---|\n")
 	for _, f := range r.Figures {
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %s | %d | %s | %s |\n", f.ID, f.Name, f.Median, spread(f.Min, f.Max), f.Rounds, f.goal(), f.verdict())
+	}
+	for _, d := range r.Drawings {
+		fmt.Fprintf(&b, "\n![%s](%s)\n", d.Title, d.File)
 	}
 	b.WriteString("\n## By themselves\n\nAbsolute rates move by a third with what else the machine does; trust the ratios.\n\n")
 	b.WriteString("| contestant | median | spread | unit |\n|---|---|---|---|\n")

@@ -44,3 +44,12 @@ func Ratio(over, under []float64) []float64 {
 	}
 	return r
 }
+
+// Less subtracts round by round.
+func Less(a, b []float64) []float64 {
+	r := make([]float64, min(len(a), len(b)))
+	for i := range r {
+		r[i] = a[i] - b[i]
+	}
+	return r
+}

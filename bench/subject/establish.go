@@ -13,18 +13,18 @@ const (
 )
 
 // Establish sends every flow through the handshake, slowly, and leaves the tap
-// armed once frames of all flows arrive there without metadata.
-func Establish(g *probe.Generator, tap *probe.Sink, flows int) error {
+// armed once frames of all flows arrive there without metadata: size bytes long.
+func Establish(g *probe.Generator, tap *probe.Sink, size, flows int) error {
 	var got uint64
 	for range sweepTries {
-		if err := tap.Arm(false); err != nil {
+		if err := tap.Arm(0); err != nil {
 			return err
 		}
 		if err := g.Slowly(flows); err != nil {
 			return err
 		}
 		time.Sleep(sweepSettle)
-		n, err := bare(g, tap, flows)
+		n, err := bare(g, tap, size, flows)
 		if err != nil {
 			return err
 		}
@@ -37,9 +37,9 @@ func Establish(g *probe.Generator, tap *probe.Sink, flows int) error {
 }
 
 // bare sends every flow once into the armed tap and counts frames of exactly
-// their own size: a packet with metadata is longer.
-func bare(g *probe.Generator, tap *probe.Sink, flows int) (uint64, error) {
-	if err := tap.Arm(true); err != nil {
+// size bytes: a packet with metadata is longer.
+func bare(g *probe.Generator, tap *probe.Sink, size, flows int) (uint64, error) {
+	if err := tap.Arm(size); err != nil {
 		return 0, err
 	}
 	before, err := tap.Count()

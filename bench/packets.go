@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+
+	"waymark/bench/field"
+	"waymark/bench/probe"
+	"waymark/bench/rival"
+	"waymark/bench/subject"
+)
+
+// port of the server that frames of 64 bytes go to.
+const port = 5001
+
+// leastArrived is the share of frames that a pipeline must deliver: it has no
+// place to lose any, so that more is missing only where something is wrong.
+const leastArrived = 0.98
+
+// contender sets up what stands in a line between client and server.
+type contender func(l *field.Line, f probe.Flows) error
+
+func (b *bench) packetParts() []part {
+	none := func(*field.Line, probe.Flows) error { return nil }
+	kernel := func(l *field.Line, _ probe.Flows) error { return rival.Kernel(l) }
+	nat := func(l *field.Line, _ probe.Flows) error { return rival.NAT(l) }
+	return []part{
+		b.pipe(ppsDrop, "xd", 0, flows1k, true, none),
+		b.pipe(ppsDropM, "xm", 0, flows1M, true, none),
+		b.pipe(ppsXDP, "xr", 1, flows1k, true, b.redirect),
+		b.pipe(ppsXDP64k, "xs", 1, flows64k, true, b.redirect),
+		b.pipe(ppsXDPM, "xt", 1, flows1M, true, b.redirect),
+		b.pipe(ppsKernel, "kp", 1, flows1k, false, kernel),
+		b.pipe(ppsKernel2, "kq", 2, flows1k, false, kernel),
+		b.pipe(ppsNAT, "np", 1, flows1k, false, nat),
+		b.pipe(ppsTC, "ft", 1, flows1k, false, b.lane(false)),
+		b.pipe(ppsLane, "fa", 1, flows1k, true, b.lane(true)),
+		b.pipe(ppsLane2, "fb", 2, flows1k, true, b.lane(true)),
+		b.pipe(ppsLane8k, "fc", 1, flows8k, true, b.lane(true)),
+		b.pipe(ppsLane64k, "fd", 1, flows64k, true, b.lane(true)),
+		b.pipe(ppsLane256, "fe", 1, flows256, true, b.lane(true)),
+		b.pipe(ppsLaneM, "fm", 1, flows1M, true, b.lane(true)),
+	}
+}
+
+// pipe is a contestant whose generator, routers and sink share CPU 0.
+func (b *bench) pipe(name, tag string, routers int, flows uint32, xdp bool, set contender) part {
+	return part{[]string{name}, func() error {
+		g, s, err := b.chain(tag, routers, flows, xdp, set)
+		if err != nil {
+			return err
+		}
+		b.add(name, packets, func() (float64, error) {
+			r, err := probe.Overload(g, s, b.span)
+			if err == nil && r.Arrived < leastArrived {
+				err = fmt.Errorf("%.2f %% of the frames arrived", 100*r.Arrived)
+			}
+			return r.PerCPU, err
+		})
+		return nil
+	}}
+}
+
+// chain makes a line with a contender, a generator and a sink.
+func (b *bench) chain(tag string, routers int, flows uint32, xdp bool, set contender) (*probe.Generator, *probe.Sink, error) {
+	l, err := field.New(b.w, tag, routers, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := b.flows(l, flows, port)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := set(l, f); err != nil {
+		return nil, nil, err
+	}
+	s, err := b.sink(l, xdp)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := b.generator(l, f)
+	return g, s, err
+}
+
+// redirect is a bare XDP redirect.
+func (b *bench) redirect(l *field.Line, _ probe.Flows) error {
+	r, err := rival.Redirect(l)
+	if err == nil {
+		b.closers = append(b.closers, r.Close)
+	}
+	return err
+}
+
+// lane is the in-kernel lane with a session for each flow, by XDP or TC alone.
+func (b *bench) lane(xdp bool) contender {
+	return func(l *field.Line, f probe.Flows) error {
+		s, err := subject.StartLanes(l, f, xdp)
+		if err == nil {
+			b.closers = append(b.closers, s.Close)
+		}
+		return err
+	}
+}
