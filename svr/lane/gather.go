@@ -15,15 +15,16 @@ const (
 	gatherLen   = 65000
 )
 
-// gather merges small TCP segments of one flow, sent in one batch, into one
-// super-packet without copying: the message's iovec grows by the payloads of
-// the segments, which lie where they were received. The kernel joins them while
-// it copies. Packets keep the place of their first segment in the queue, and a
-// packet of the same flow that cannot be merged ends the super-packet, so that
-// the order within a flow is kept.
+// gather merges TCP segments or UDP datagrams of one flow, sent in one batch,
+// into one super-packet without copying: the message's iovec grows by the
+// payloads of the segments, which lie where they were received. The kernel
+// joins them while it copies. Packets keep the place of their first segment in
+// the queue, and a packet of the same flow that cannot be merged ends the
+// super-packet, so that the order within a flow is kept.
 type gather struct {
 	flows []gatherFlow
-	used  int // flows of this batch; messages point into them until the flush
+	used  int                 // flows of this batch; messages point into them until the flush
+	tags  [gatherFlows]uint32 // of the flows in use: most packets belong to none
 }
 
 // gatherFlow is one growing super-packet.
@@ -33,7 +34,7 @@ type gatherFlow struct {
 	link    *iface
 	hop     uint16
 	count   int    // segments
-	next    uint32 // sequence number that continues it
+	next    uint32 // TCP: sequence number that continues it; UDP over IPv4: identification
 	length  int    // IP length with all segments
 	flags   uint8  // PSH and FIN of the last segment
 	trusted bool   // checksum of the first segment is known to be right
@@ -46,9 +47,10 @@ func (g *gather) init() { g.flows = make([]gatherFlow, gatherFlows) }
 // add merges k into the open super-packet of its flow. If it cannot, the
 // super-packet is complete and the caller queues k by itself.
 func (g *gather) add(k *packet.Packet, it *iface, hop uint16) (merged bool) {
+	t := tag(k)
 	for i := range g.used {
 		f := &g.flows[i]
-		if !f.open || f.first.T != k.T {
+		if g.tags[i] != t || !f.open || f.first.T != k.T {
 			continue
 		}
 		if f.link == it && f.hop == hop && f.accepts(k) {
@@ -69,10 +71,11 @@ func (g *gather) start(k *packet.Packet, it *iface, hop uint16, msg int) {
 		return
 	}
 	f := &g.flows[g.used]
+	g.tags[g.used] = tag(k)
 	g.used++
 	f.first, f.msg, f.link, f.hop = *k, msg, it, hop
 	f.count, f.length, f.flags, f.trusted, f.open = 1, k.Len(), 0, false, true
-	f.next = seq(k) + uint32(k.End-k.Data)
+	f.next = follower(k)
 }
 
 // finish completes all super-packets: the queue may be sent.
@@ -87,56 +90,6 @@ func (g *gather) finish() {
 // reset forgets all super-packets after the queue was sent.
 func (g *gather) reset() { g.used = 0 }
 
-// mergeable tells whether a packet is plain TCP data: no IP options or
-// extension headers, no flags but ACK, PSH, FIN.
-func mergeable(k *packet.Packet) bool {
-	const allowed = packet.FlagACK | packet.FlagPSH | packet.FlagFIN
-	if k.Kind != packet.KindTCP || k.GSO != packet.GSONone || k.TCPFlags&^allowed != 0 ||
-		k.TCPFlags&packet.FlagACK == 0 || k.End == k.Data {
-		return false
-	}
-	if k.V6() {
-		return k.L4-k.Off == packet.IPv6Size
-	}
-	return k.L4-k.Off == packet.IPv4Size
-}
-
-func seq(k *packet.Packet) uint32 { return binary.BigEndian.Uint32(k.Buf[k.L4+4:]) }
-
-func (f *gatherFlow) size() int { return f.first.End - f.first.Data }
-
-// accepts tells whether k continues the super-packet as GRO would have it: same
-// headers but for length, identification, checksums, PSH and FIN.
-func (f *gatherFlow) accepts(k *packet.Packet) bool {
-	a := &f.first
-	n := k.End - k.Data
-	if !mergeable(k) || f.count == gatherMost || n > f.size() || f.length+n > gatherLen ||
-		seq(k) != f.next || k.Data-k.L4 != a.Data-a.L4 || !sameIP(a, k) || !sameTCP(a, k) {
-		return false
-	}
-	if !f.trusted {
-		f.trusted = trusted(a)
-	}
-	return f.trusted && trusted(k)
-}
-
-// trusted: merging recomputes checksums, so a wrong one must not be merged.
-func trusted(k *packet.Packet) bool { return k.Csum != packet.CsumUnknown || k.VerifyL4() }
-
-func sameIP(a, b *packet.Packet) bool {
-	if a.TTL() != b.TTL() || a.TOS() != b.TOS() || a.DF() != b.DF() {
-		return false
-	}
-	return !a.V6() || string(a.Buf[a.Off+1:a.Off+4]) == string(b.Buf[b.Off+1:b.Off+4])
-}
-
-// sameTCP compares acknowledgement, window and options.
-func sameTCP(a, b *packet.Packet) bool {
-	x, y := a.Buf[a.L4:a.Data], b.Buf[b.L4:b.Data]
-	return string(x[8:12]) == string(y[8:12]) && string(x[14:16]) == string(y[14:16]) &&
-		string(x[20:]) == string(y[20:])
-}
-
 // append adds the payload of k.
 func (f *gatherFlow) append(k *packet.Packet) {
 	b := k.Buf[k.Data:k.End]
@@ -145,7 +98,7 @@ func (f *gatherFlow) append(k *packet.Packet) {
 	v.SetLen(len(b))
 	f.count++
 	f.length += len(b)
-	f.next += uint32(len(b))
+	f.next = follower(k)
 	f.flags = k.TCPFlags & (packet.FlagPSH | packet.FlagFIN)
 	f.link.port.counters.TxCoalesced++
 }
@@ -158,20 +111,8 @@ func (f *gatherFlow) finish() {
 	}
 	q := &f.link.port.tx
 	k := &f.first
-	b := k.Buf
-	if k.V6() {
-		binary.BigEndian.PutUint16(b[k.Off+4:], uint16(f.length-packet.IPv6Size))
-	} else {
-		binary.BigEndian.PutUint16(b[k.Off+2:], uint16(f.length))
-		b[k.Off+10], b[k.Off+11] = 0, 0
-		binary.BigEndian.PutUint16(b[k.Off+10:], packet.Checksum(b[k.Off:k.L4]))
-	}
-	b[k.L4+13] |= f.flags
-	binary.BigEndian.PutUint16(b[k.L4+csumTCP:], pseudoSum(k, f.length-(k.L4-k.Off)))
-	k.Csum, k.GSO, k.GSOSize = packet.CsumPartial, packet.GSOTCP4, uint16(f.size())
-	if k.V6() {
-		k.GSO = packet.GSOTCP6
-	}
+	f.lengths(k)
+	k.Csum, k.GSO, k.GSOSize = packet.CsumPartial, superKind(k), uint16(f.size())
 	h, m := &q.heads[f.msg], &q.hdrs[f.msg]
 	payload := k.End
 	k.End = k.Off + f.length // for writeVnet only: the bytes are not contiguous
@@ -183,9 +124,28 @@ func (f *gatherFlow) finish() {
 	m.hdr.SetIovlen(f.count + 1)
 }
 
-// pseudoSum is the folded sum of the pseudo-header for n bytes of TCP.
+// lengths writes what k's headers must say of the whole super-packet.
+func (f *gatherFlow) lengths(k *packet.Packet) {
+	b, n := k.Buf, f.length-(k.L4-k.Off)
+	if k.V6() {
+		binary.BigEndian.PutUint16(b[k.Off+4:], uint16(f.length-packet.IPv6Size))
+	} else {
+		binary.BigEndian.PutUint16(b[k.Off+2:], uint16(f.length))
+		b[k.Off+10], b[k.Off+11] = 0, 0
+		binary.BigEndian.PutUint16(b[k.Off+10:], packet.Checksum(b[k.Off:k.L4]))
+	}
+	if k.Kind == packet.KindUDP {
+		binary.BigEndian.PutUint16(b[k.L4+4:], uint16(n))
+		binary.BigEndian.PutUint16(b[k.L4+csumUDP:], pseudoSum(k, n))
+		return
+	}
+	b[k.L4+13] |= f.flags
+	binary.BigEndian.PutUint16(b[k.L4+csumTCP:], pseudoSum(k, n))
+}
+
+// pseudoSum is the folded sum of the pseudo-header for n bytes of L4.
 func pseudoSum(k *packet.Packet, n int) uint16 {
-	s := uint32(packet.ProtoTCP) + uint32(n)
+	s := uint32(k.T.Proto) + uint32(n)
 	addrs := k.Buf[k.Off+12 : k.Off+20]
 	if k.V6() {
 		addrs = k.Buf[k.Off+8 : k.Off+40]

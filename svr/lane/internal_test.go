@@ -191,6 +191,12 @@ func TestZeroAllocations(t *testing.T) {
 	}{
 		{"udp v4", nil, func(b *bench2) [][]byte { return b.many(t, batch, false, packet.ProtoUDP, 18) }, nil},
 		{"udp v6", nil, func(b *bench2) [][]byte { return b.many(t, batch, true, packet.ProtoUDP, 18) }, nil},
+		{"udp merged v4", func(in, out *PortConfig) { out.Interfaces[0].CoalesceUDP = true },
+			func(b *bench2) [][]byte { return b.many(t, batch, false, packet.ProtoUDP, 1400) },
+			func(c PortCounters) bool { return c.TxCoalesced > 0 }},
+		{"udp merged v6", func(in, out *PortConfig) { out.Interfaces[0].CoalesceUDP = true },
+			func(b *bench2) [][]byte { return b.many(t, batch, true, packet.ProtoUDP, 1400) },
+			func(c PortCounters) bool { return c.TxCoalesced > 0 }},
 		{"tcp merged v4", func(in, out *PortConfig) { out.Interfaces[0].Coalesce = true },
 			func(b *bench2) [][]byte { return b.many(t, batch, false, packet.ProtoTCP, 1400) },
 			func(c PortCounters) bool { return c.TxCoalesced > 0 }},

@@ -41,6 +41,10 @@ type Interface struct {
 	// on untagged ones the Linux kernel does.
 	Addrs    []netip.Prefix
 	Coalesce bool // merge small TCP segments sent here (LAN side, never a WAN)
+	// CoalesceUDP makes datagrams of one flow and length one super-packet of the
+	// kernel's (UDP_SEGMENT): it or the device cuts them again, so that nothing
+	// differs on the wire.
+	CoalesceUDP bool
 }
 
 // PortConfig says how to open a port.

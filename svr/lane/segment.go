@@ -29,14 +29,18 @@ func (q *txQueue) refused(i int, e unix.Errno) {
 }
 
 // view makes a Packet of a queued super-packet. One that was gathered from
-// several buffers cannot be viewed: TCP sends it again.
+// several buffers is joined: it allocates, a few times until the offload goes.
 func (q *txQueue) view(i int, k *packet.Packet) bool {
 	m := &q.hdrs[i]
-	if m.hdr.Iov != &q.iovs[i][0] {
-		return false
-	}
 	h := &q.heads[i]
-	b := unsafe.Slice(q.iovs[i][1].Base, int(h.ip))
+	iov := unsafe.Slice(m.hdr.Iov, int(m.hdr.Iovlen))[1:]
+	b := unsafe.Slice(iov[0].Base, int(iov[0].Len))
+	if len(iov) > 1 {
+		b = make([]byte, 0, h.ip)
+		for _, v := range iov {
+			b = append(b, unsafe.Slice(v.Base, int(v.Len))...)
+		}
+	}
 	k.Reset(b, 0, len(b), 0)
 	if !readVnet(h.b[:vnetLen], k) || k.Parse() != nil {
 		return false

@@ -33,7 +33,8 @@ func (l *Lane) Send(p *packet.Packet, ifc, hop uint16) {
 // send queues p towards mac.
 func (port *Port) send(p *packet.Packet, it *iface, mac [6]byte, hop uint16) {
 	q := &port.tx
-	if it.Coalesce && p.Kind == packet.KindTCP && port.gather.add(p, it, hop) {
+	merges := it.merges(p.Kind)
+	if merges && port.gather.add(p, it, hop) {
 		return
 	}
 	if q.full() {
@@ -49,9 +50,14 @@ func (port *Port) send(p *packet.Packet, it *iface, mac [6]byte, hop uint16) {
 		p.CompleteCsum()
 	}
 	i := q.add(p, mac, port.link.MAC, it.VLAN, port.l3)
-	if it.Coalesce && q.offloads&(OffloadTCP4|OffloadTCP6) == OffloadTCP4|OffloadTCP6 {
+	if merges && q.offloads&offloadOf(superKind(p)) != 0 {
 		port.gather.start(p, it, hop, i)
 	}
+}
+
+// merges tells whether packets of a kind are gathered on their way out.
+func (it *iface) merges(k packet.Kind) bool {
+	return it.Coalesce && k == packet.KindTCP || it.CoalesceUDP && k == packet.KindUDP
 }
 
 // completable tells whether the device or the kernel will complete the

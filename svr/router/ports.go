@@ -93,6 +93,7 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 		}
 		list = append(list, lane.Interface{
 			ID: laneID(uint16(f.ID)), VLAN: f.VLAN, Addrs: addrs, Coalesce: r.isLAN(f),
+			CoalesceUDP: r.hasPeers(f),
 		})
 	}
 	return list
@@ -101,13 +102,15 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 // isLAN tells an interface with hosts behind it from one with an ISP, where
 // packets must keep their sizes.
 func (r *Router) isLAN(f *policy.Interface) bool {
-	if f.SourceNAT || f.RecvPolicy != policy.NoSecurity {
-		return false
-	}
+	return !f.SourceNAT && f.RecvPolicy == policy.NoSecurity && !r.hasPeers(f)
+}
+
+// hasPeers tells an interface that paths begin on.
+func (r *Router) hasPeers(f *policy.Interface) bool {
 	for i := range r.tables.Paths {
 		if r.tables.Paths[i].If == f.ID {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }

@@ -50,7 +50,6 @@ func (e *Engine) decodeSegments(p *packet.Packet, i uint32, d int) {
 		if !e.recs[i].used {
 			return
 		}
-		b.CompleteCsum()
 		e.decode(b, i, d, false)
 	}
 }
