@@ -48,9 +48,8 @@ type lan struct {
 // asked is a message of the client on the wire.
 type asked struct {
 	*dhcpv4.DHCPv4
-	to     net.HardwareAddr
-	dst    netip.Addr
-	client *lan
+	to  net.HardwareAddr
+	dst netip.Addr
 }
 
 func newLAN(t *testing.T) *lan {

@@ -33,8 +33,8 @@ func TestLookup(t *testing.T) {
 			return err
 		}
 		want := link.Link{Index: l.Index, Name: "v0", Kind: "veth", Type: 1, MAC: [6]byte{2, 1, 2, 3, 4, 5}, MTU: 1400,
-			Up: true, Carrier: true, Oper: link.OperUp}
-		if l != want || !l.Usable() {
+			Up: true, Carrier: true, Oper: link.OperUp, Changes: l.Changes}
+		if l != want || !l.Usable() || l.Changes == 0 {
 			return fmt.Errorf("by name: got %+v, want %+v", l, want)
 		}
 		if l, err = link.ByIndex(c, want.Index); err != nil || l != want {
