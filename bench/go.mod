@@ -6,7 +6,7 @@ require (
 	github.com/cilium/ebpf v0.22.0
 	golang.org/x/sys v0.49.0
 	golang.zx2c4.com/wireguard v0.0.0-20260522210424-ecfc5a8d5446
-	gonum.org/v1/plot v0.17.0
+	gonum.org/v1/plot v0.17.0 // draws the curves of docs/performance.md as SVG; nothing of it reaches a box
 	waymark v0.0.0
 )
 
