@@ -13,7 +13,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"entry twice":     func(t *Table, s uint32) { t.enter(t.hashAt(s), s) },
 		"slot cleared":    func(t *Table, s uint32) { t.unpublish(s, false) },
 		"figure wrong":    func(t *Table, s uint32) { t.stats.Used++ },
-		"rest forgotten":  func(t *Table, s uint32) { t.stats.Resting++ },
+		"rest too large":  func(t *Table, s uint32) { t.stats.Resting = 64 },
 		"key changed":     func(t *Table, s uint32) { t.mem.store32(t.off(s)+offPorts, 77) },
 		"generation odd":  func(t *Table, s uint32) { t.mem.store32(t.off(s)+offGen, t.mem.load32(t.off(s)+offGen)+1) },
 		"direction extra": func(t *Table, s uint32) { t.stats.Directions++ },
