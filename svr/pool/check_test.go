@@ -15,7 +15,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"slot leaked":     func(t *Table, s uint32) { t.free.take(t.free.near(s)) },
 		"slot free":       func(t *Table, s uint32) { t.free.add(s) },
 		"figure wrong":    func(t *Table, s uint32) { t.stats.Used++ },
-		"rest forgotten":  func(t *Table, s uint32) { t.stats.Resting++ },
+		"rest too large":  func(t *Table, s uint32) { t.stats.Resting = 64 },
 		"key changed":     func(t *Table, s uint32) { t.mem.store32(t.off(s)+offPorts, 77) },
 		"generation odd":  func(t *Table, s uint32) { t.mem.store32(t.off(s)+offGen, t.mem.load32(t.off(s)+offGen)+1) },
 		"direction extra": func(t *Table, s uint32) { t.stats.Directions++ },
