@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"waymark/svr/packet"
+	"waymark/svr/wire"
 )
 
 // datagram is one that a host sends: flow, length, and what is special.
@@ -29,6 +30,16 @@ func noDF(id uint16) func([]byte) {
 
 func noChecksum(ip []byte)    { ip[26], ip[27] = 0, 0 }
 func wrongChecksum(ip []byte) { ip[len(ip)-1] ^= 0x55 }
+
+func metadata(ip []byte) {
+	binary.BigEndian.PutUint64(ip[28:], wire.Cookie)
+	ip[26], ip[27] = 0, 0
+	var p packet.Packet
+	p.Reset(ip, 0, len(ip), 0)
+	if p.Parse() == nil {
+		p.FinishFull()
+	}
+}
 
 // repeat is count plain datagrams of a flow.
 func repeat(count int, port uint16, n int) (list []datagram) {
@@ -59,6 +70,7 @@ func TestDatagramsMerge(t *testing.T) {
 		{"counted identifications", false, 0, []datagram{{1000, 300, noDF(65534)}, {1000, 300, noDF(65535)}, {1000, 300, noDF(0)}}, []int{3}},
 		{"other identifications", false, 0, []datagram{{1000, 300, noDF(7)}, {1000, 300, noDF(7)}, {1000, 300, noDF(9)}}, []int{1, 1, 1}},
 		{"without checksum", false, 0, []datagram{{1000, 300, noChecksum}, {1000, 300, noChecksum}}, []int{1, 1}},
+		{"metadata travels alone", false, 0, []datagram{{1000, 300, metadata}, {1000, 300, metadata}, {1000, 300, nil}, {1000, 300, nil}}, []int{1, 1, 2}},
 		{"a wrong checksum stays wrong", false, 0, []datagram{{1000, 300, nil}, {1000, 300, wrongChecksum}, {1000, 300, nil}}, []int{1, 1, 1}},
 		{"without offload", false, OffloadUDP, repeat(3, 1000, 1200), []int{1, 1, 1}},
 	} {

@@ -4,13 +4,15 @@ import (
 	"encoding/binary"
 
 	"waymark/svr/packet"
+	"waymark/svr/wire"
 )
 
 // What may become one super-packet: what a receiver cannot tell from the
 // packets that were sent, once the kernel or a device has cut it again.
 
 // mergeable tells whether a packet is plain TCP data or a plain UDP datagram:
-// no IP options or extension headers, no TCP flags but ACK, PSH, FIN.
+// no IP options or extension headers, no TCP flags but ACK, PSH, FIN, and no
+// metadata in front of a datagram, which its receiver must see packet by packet.
 func mergeable(k *packet.Packet) bool {
 	if k.GSO != packet.GSONone || k.End == k.Data {
 		return false
@@ -23,6 +25,9 @@ func mergeable(k *packet.Packet) bool {
 		}
 	case packet.KindUDP: // a zero checksum says that there is none: cutting would add one
 		if k.Csum != packet.CsumPartial && k.Buf[k.L4+csumUDP] == 0 && k.Buf[k.L4+csumUDP+1] == 0 {
+			return false
+		}
+		if wire.HasCookie(k.Buf[k.Data:k.End]) {
 			return false
 		}
 	default:

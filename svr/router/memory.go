@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,37 +47,66 @@ func tableMemory(prof Profile) ([]byte, error) {
 }
 
 // usedMemory is design 4's memory of this process in bytes: RssAnon and the
-// file- and shmem-backed pages other than the binary's text. Maps that are not
-// mapped do not exist before the fast lane does.
+// file- and shmem-backed pages other than the binary's text. The sums are the
+// kernel's own; of the list of mappings only the text is taken, because mappings
+// that come and go while it is read may stand there twice. The lane's BPF maps
+// that are not mapped come to some kilobytes and are left out.
 func usedMemory() (int, error) {
-	f, err := os.Open("/proc/self/smaps")
+	all, err := scanFile("/proc/self/status", sumStatus)
 	if err != nil {
 		return 0, fmt.Errorf("read memory: %w", err)
 	}
-	defer f.Close()
-	return sumMemory(bufio.NewScanner(f))
+	text, err := scanFile("/proc/self/smaps", sumText)
+	if err != nil {
+		return 0, fmt.Errorf("read memory: %w", err)
+	}
+	return all - text, nil
 }
 
-// sumMemory adds the resident pages of all mappings of an smaps file but those
-// of the binary's text.
-func sumMemory(s *bufio.Scanner) (total int, err error) {
+func scanFile(name string, sum func(*bufio.Scanner) (int, error)) (int, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return sum(bufio.NewScanner(f))
+}
+
+// sumStatus adds the resident pages of all kinds in a status file of proc.
+func sumStatus(s *bufio.Scanner) (total int, err error) {
+	for s.Scan() {
+		f := strings.Fields(s.Text())
+		if len(f) != 3 || !slices.Contains([]string{"RssAnon:", "RssFile:", "RssShmem:"}, f[0]) {
+			continue
+		}
+		kb, err := strconv.Atoi(f[1])
+		if err != nil {
+			return 0, err
+		}
+		total += kb << 10
+	}
+	return total, s.Err()
+}
+
+// sumText adds the resident file pages of mappings of executable files in a
+// smaps file: pages that every process of that binary shares.
+func sumText(s *bufio.Scanner) (total int, err error) {
 	text := false
 	for s.Scan() {
 		f := strings.Fields(s.Text())
 		switch {
 		case len(f) >= 5 && strings.Contains(f[0], "-"):
-			text = isText(f)
-		case len(f) == 3 && f[0] == "Rss:" && !text:
+			text = len(f) >= 6 && strings.HasPrefix(f[1], "r-x") && strings.HasPrefix(f[5], "/")
+		case text && len(f) == 3 && (f[0] == "Rss:" || f[0] == "Anonymous:"):
 			kb, err := strconv.Atoi(f[1])
 			if err != nil {
-				return 0, fmt.Errorf("read memory: %w", err)
+				return 0, err
+			}
+			if f[0] == "Anonymous:" {
+				kb = -kb
 			}
 			total += kb << 10
 		}
 	}
 	return total, s.Err()
 }
-
-// isText tells whether a mapping is executable code of a file (or the kernel's
-// own vdso): pages that every process of that binary shares.
-func isText(f []string) bool { return strings.HasPrefix(f[1], "r-x") && len(f) >= 6 }

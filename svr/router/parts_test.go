@@ -53,6 +53,7 @@ const smaps = `00400000-00695000 r-xp 00000000 fe:00 9988021                    
 Size:               2644 kB
 Rss:                2600 kB
 Pss:                2600 kB
+Anonymous:             8 kB
 00695000-00952000 r--p 00295000 fe:00 9988021                            /usr/bin/waymark
 Size:               2740 kB
 Rss:                2500 kB
@@ -65,12 +66,23 @@ Rss:                1024 kB
 Rss:                   4 kB
 `
 
+const status = `Name:	waymark
+VmRSS:	   26124 kB
+RssAnon:	   20008 kB
+RssFile:	    5092 kB
+RssShmem:	    1024 kB
+Threads:	7
+`
+
 func TestSumMemory(t *testing.T) {
-	got, err := sumMemory(bufio.NewScanner(strings.NewReader(smaps)))
-	if want := (2500 + 20000 + 1024) << 10; err != nil || got != want {
-		t.Errorf("got %d, %v, want %d", got, err, want)
+	scan := func(text string) *bufio.Scanner { return bufio.NewScanner(strings.NewReader(text)) }
+	if got, err := sumText(scan(smaps)); err != nil || got != 2592<<10 {
+		t.Errorf("text: got %d, %v", got, err)
 	}
-	if got, err = usedMemory(); err != nil || got < 1<<20 {
+	if got, err := sumStatus(scan(status)); err != nil || got != (20008+5092+1024)<<10 {
+		t.Errorf("all: got %d, %v", got, err)
+	}
+	if got, err := usedMemory(); err != nil || got < 1<<20 {
 		t.Errorf("this process: got %d, %v", got, err)
 	}
 }

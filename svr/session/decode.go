@@ -36,6 +36,18 @@ func (e *Engine) passesWhole(p *packet.Packet, i uint32, d int) bool {
 }
 
 func (e *Engine) decodeSegments(p *packet.Packet, i uint32, d int) {
+	e.eachSegment(p, func(b *packet.Packet) bool {
+		used := e.recs[i].used
+		if used {
+			e.decode(b, i, d, false)
+		}
+		return used
+	})
+}
+
+// eachSegment hands the packets that p is on the wire to take, until that says
+// no.
+func (e *Engine) eachSegment(p *packet.Packet, take func(b *packet.Packet) bool) {
 	var cut packet.Segmenter
 	cut.Init(p, int(p.GSOSize))
 	for {
@@ -44,13 +56,9 @@ func (e *Engine) decodeSegments(p *packet.Packet, i uint32, d int) {
 			e.stats.Add(DropBuffer, 1)
 			return
 		}
-		if !cut.Next(b) {
+		if !cut.Next(b) || !take(b) {
 			return
 		}
-		if !e.recs[i].used {
-			return
-		}
-		e.decode(b, i, d, false)
 	}
 }
 

@@ -44,6 +44,10 @@ func (e *Engine) receiveOwn(p *packet.Packet) {
 	echo := p.Kind == packet.KindEcho
 	switch port := p.T.DstPort; {
 	case !echo && e.isWayport(p.If, port):
+		if p.GSO != packet.GSONone {
+			e.arriveSegments(p)
+			return
+		}
 		if b := p.Payload(); wire.HasCookie(b) && !wire.FalsePositive(b) {
 			e.arrive(p)
 			return
@@ -54,6 +58,12 @@ func (e *Engine) receiveOwn(p *packet.Packet) {
 	default:
 		e.stats.Add(ForHost, 1)
 	}
+}
+
+// arriveSegments takes a super-packet apart: each segment may bring metadata of
+// its own, and the first may make the session that the next belong to.
+func (e *Engine) arriveSegments(p *packet.Packet) {
+	e.eachSegment(p, func(b *packet.Packet) bool { e.receiveFlow(b); return true })
 }
 
 // established forwards a packet of direction d of a known session.
