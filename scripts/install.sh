@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # install.sh SET: install by package name what the machine misses for SET
-# (lab, test or bench). Prints what it installs and nothing when all is there.
+# (lab, test, bench, or bpf to compile the programs). Prints what it installs and nothing when all is there.
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -8,13 +8,15 @@ export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping dnsmasq:dnsmasq-base)
 test=("${lab[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
 bench=("${lab[@]}" iperf3:iperf3)
+bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 
 case ${1:-} in
 lab) want=("${lab[@]}") ;;
 test) want=("${test[@]}") ;;
 bench) want=("${bench[@]}") ;;
+bpf) want=("${bpf[@]}") ;;
 *)
-	echo "usage: install.sh lab|test|bench" >&2
+	echo "usage: install.sh lab|test|bench|bpf" >&2
 	exit 2
 	;;
 esac
@@ -25,6 +27,7 @@ missing=()
 for pair in "${want[@]}"; do
 	command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+[ "${1:-}" != bpf ] || [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 # Go fetches modules over TLS: a bare machine may have no root certificates.
 [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || missing+=(ca-certificates)
 [ ${#missing[@]} -gt 0 ] || exit 0

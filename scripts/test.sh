@@ -51,6 +51,11 @@ part_unit() {
 	section 'unit and architecture tests'
 	go test -timeout 8m $(packages plain)
 }
+# The bench is a module of its own: its tests measure nothing.
+part_bench() {
+	section 'tests of the bench'
+	(cd bench && go vet ./... && go test ./...)
+}
 part_netns() {
 	section 'namespace tests'
 	local list
@@ -87,7 +92,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build layouts unit netns leftovers)
+[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build layouts unit bench netns leftovers)
 before=$(host_state)
 namespaces=$(namespaces)
 for p in "${parts[@]}"; do
