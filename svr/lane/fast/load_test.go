@@ -1,6 +1,8 @@
 package fast_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,4 +33,27 @@ func TestLoad(t *testing.T) {
 			t.Logf("%s: verified %d instructions in %v, %d bytes of machine code", name, insns, time.Since(start), size)
 		}
 	}
+}
+
+// TestMappedOnce: however many programs are loaded, the session table stands in
+// the process' memory once. (The loader of the BPF library maps what it takes
+// for variables.)
+func TestMappedOnce(t *testing.T) {
+	w := newWorld(t, fast.Config{})
+	before := bpfMappings(t)
+	for range 3 {
+		w.load(fast.ProgTC, fast.PortConfig{Index: 1, Untagged: 1})
+	}
+	if now := bpfMappings(t); now > before {
+		t.Errorf("%d BPF maps stand in memory, %d before programs were loaded", now, before)
+	}
+}
+
+func bpfMappings(t *testing.T) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(maps), "bpf-map")
 }

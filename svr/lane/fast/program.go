@@ -33,6 +33,7 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 			return nil, fmt.Errorf("set constant %s: %w", n, err)
 		}
 	}
+	l.forgetVariables(spec)
 	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: use})
 	if err != nil {
 		return nil, fmt.Errorf("load program %s: %w", name, refused(err))
@@ -40,6 +41,17 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 	defer c.Close()
 	prog := c.DetachProgram(name)
 	return prog, l.bind(prog)
+}
+
+// forgetVariables takes the variables that stand for the lane's maps out of a
+// spec: the loader would map each of them into memory once more, the session
+// table with it, until some later collection of garbage.
+func (l *Lane) forgetVariables(spec *ebpf.CollectionSpec) {
+	for name, v := range spec.Variables {
+		if _, shared := l.maps[v.SectionName]; shared {
+			delete(spec.Variables, name)
+		}
+	}
 }
 
 // bind makes a program hold every map of the lane, so that a lane without XDP
