@@ -27,15 +27,8 @@ func (b *bench) delayParts() []part {
 // buffer.
 func (b *bench) delay(name, tag string, routers int, rate *float64, set contender) part {
 	return part{[]string{name}, func() error {
-		l, err := field.New(b.w, tag, routers, false)
+		l, f, err := b.contend(tag, routers, flows1k, port, set)
 		if err != nil {
-			return err
-		}
-		f, err := b.flows(l, flows1k, port)
-		if err != nil {
-			return err
-		}
-		if err := set(l, f); err != nil {
 			return err
 		}
 		if err := l.NAPI(l.Server, field.Eth); err != nil {

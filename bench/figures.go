@@ -157,7 +157,7 @@ func choose(only string) (list []figure, wanted func(string) bool, err error) {
 	for _, id := range strings.Split(only, ",") {
 		i := slices.IndexFunc(figures, func(f figure) bool { return f.id == id })
 		if i < 0 {
-			return nil, nil, fmt.Errorf("no figure has id %q", id)
+			return nil, nil, fmt.Errorf("no figure has id %q; there are %s", id, strings.Join(ids(), ", "))
 		}
 		list = append(list, figures[i])
 		for _, n := range figures[i].from.needs {
@@ -165,6 +165,14 @@ func choose(only string) (list []figure, wanted func(string) bool, err error) {
 		}
 	}
 	return list, func(n string) bool { return names[n] }, nil
+}
+
+// ids are those of all figures, in the order of the page.
+func ids() (list []string) {
+	for i := range figures {
+		list = append(list, figures[i].id)
+	}
+	return list
 }
 
 // values are a figure's, round by round; nil when a contestant did not run.

@@ -99,7 +99,7 @@ func run(args []string) error {
 		return err
 	}
 	if o.pace.rounds < 1 {
-		return errors.New("at least one round is needed")
+		return fmt.Errorf("-rounds %d: at least 1 is needed", o.pace.rounds)
 	}
 	if o.pace.quick || o.only != "" {
 		o.page = ""

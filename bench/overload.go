@@ -142,15 +142,8 @@ func (b *bench) splitService() error {
 // that thread: in one of its own it would wait for its turn while its ring runs
 // over.
 func (b *bench) split(name, tag string, xdp bool, set contender) error {
-	l, err := field.New(b.w, tag, 1, false)
+	l, f, err := b.contend(tag, 1, flows1k, port, set)
 	if err != nil {
-		return err
-	}
-	f, err := b.flows(l, flows1k, port)
-	if err != nil {
-		return err
-	}
-	if err := set(l, f); err != nil {
 		return err
 	}
 	s, err := b.sink(l, xdp)

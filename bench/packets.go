@@ -19,6 +19,18 @@ const leastArrived = 0.98
 // contender sets up what stands in a line between client and server.
 type contender func(l *field.Line, f probe.Flows) error
 
+// contend makes a line of so many routers, and set sets up what stands in it for
+// n flows to a port.
+func (b *bench) contend(tag string, routers int, n uint32, port uint16, set contender) (l *field.Line, f probe.Flows, err error) {
+	if l, err = field.New(b.w, tag, routers, false); err != nil {
+		return l, f, err
+	}
+	if f, err = b.flows(l, n, port); err != nil {
+		return l, f, err
+	}
+	return l, f, set(l, f)
+}
+
 func (b *bench) packetParts() []part {
 	none := func(*field.Line, probe.Flows) error { return nil }
 	kernel := func(l *field.Line, _ probe.Flows) error { return rival.Kernel(l) }
@@ -62,15 +74,8 @@ func (b *bench) pipe(name, tag string, routers int, flows uint32, xdp bool, set 
 
 // chain makes a line with a contender, a generator and a sink.
 func (b *bench) chain(tag string, routers int, flows uint32, xdp bool, set contender) (*probe.Generator, *probe.Sink, error) {
-	l, err := field.New(b.w, tag, routers, false)
+	l, f, err := b.contend(tag, routers, flows, port, set)
 	if err != nil {
-		return nil, nil, err
-	}
-	f, err := b.flows(l, flows, port)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := set(l, f); err != nil {
 		return nil, nil, err
 	}
 	s, err := b.sink(l, xdp)

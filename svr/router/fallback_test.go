@@ -74,17 +74,25 @@ func ifindex(dev string) (int, error) {
 	return int(ifr.Uint32()), err
 }
 
-// A router that cannot have the kernel's lane takes away what an earlier one
-// left before it serves alone, or it does not serve: two lanes on one device
-// would send everything twice.
-func TestFallbackLeavesNoPrograms(t *testing.T) {
+// killedBranch returns a world whose branch has just been killed behind a page
+// that passed: what it had in the kernel is still there.
+func killedBranch(t *testing.T) *world.World {
+	t.Helper()
 	lanes = router.LanesBPF
-	defer func() { lanes = router.LanesBPF }()
+	t.Cleanup(func() { lanes = router.LanesBPF })
 	w := newWorld(t, world.Options{})
 	branch, _ := pair(t, w)
 	serve(t, w, world.Server, "-web", "10.20.0.5:80")
 	page(t, w)
 	kill(t, branch)
+	return w
+}
+
+// A router that cannot have the kernel's lane takes away what an earlier one
+// left before it serves alone, or it does not serve: two lanes on one device
+// would send everything twice.
+func TestFallbackLeavesNoPrograms(t *testing.T) {
+	w := killedBranch(t)
 	if got := ingress(t, w, world.Branch, "lan0"); len(got) != 1 {
 		t.Fatalf("programs behind the kill: %v", got)
 	}
@@ -101,13 +109,7 @@ func TestFallbackLeavesNoPrograms(t *testing.T) {
 // Another kernel error than refusal falls back, too, and cleans up: here the
 // TAP's name is taken by something else.
 func TestFallbackRemovesPrograms(t *testing.T) {
-	lanes = router.LanesBPF
-	defer func() { lanes = router.LanesBPF }()
-	w := newWorld(t, world.Options{})
-	branch, _ := pair(t, w)
-	serve(t, w, world.Server, "-web", "10.20.0.5:80")
-	page(t, w)
-	kill(t, branch)
+	w := killedBranch(t)
 	if err := w.IP(world.Branch, "link del waymark0", "link add waymark0 type veth peer name elsewhere"); err != nil {
 		t.Fatal(err)
 	}

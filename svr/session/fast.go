@@ -20,8 +20,9 @@ const (
 // followed after an ICMP error about it.
 const watchPasses = 2
 
-// setSimple says whether session r may go the short way, and publishes it to
-// the lane in the kernel: the only place that does.
+// setSimple says whether session r may go the short way: the only place that
+// does. What may not is taken back from the lane in the kernel at once; what may
+// is offered to it (Lend).
 func (e *Engine) setSimple(r *record, on bool) {
 	if r.simple == on {
 		return
