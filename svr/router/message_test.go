@@ -193,7 +193,11 @@ func TestMessagesOnFastSessions(t *testing.T) {
 		done <- struct{}{}
 	}()
 	go func() { _, _ = traffic.PutPaced(ctx, w, world.Client, "10.20.0.5:5001", 1e9, 4); done <- struct{}{} }()
-	for proto, port := range map[string]float64{"udp": 5000, "tcp": 5001} {
+	flows := map[string]float64{"udp": 5000, "tcp": 5001}
+	for proto, port := range flows { // both, before a session that begins counts as one begun anew
+		waitFlow(t, branch, hub, proto, port)
+	}
+	for proto, port := range flows {
 		for i := range messages {
 			m := &messages[i]
 			t.Run(proto+" "+m.name+" to "+m.to, func(t *testing.T) {
