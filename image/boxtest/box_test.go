@@ -155,5 +155,4 @@ func (s *site) startsBecause(t *testing.T, reason, detail string) {
 	if state := s.readFile(t, "init.json"); !strings.Contains(state, `"why": "`+reason+`"`) {
 		t.Errorf("state of init:\n%s", state)
 	}
-	s.await(t, "started")
 }
