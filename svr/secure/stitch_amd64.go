@@ -1,6 +1,7 @@
 package secure
 
-// The functions below are in stitch_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
+// The functions below are in stitch_amd64.s and, those that end in 2, in
+// pair_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
 // SSSE3 and AVX, see haveStitch. Lengths are not checked.
 
 // cbcEncrypt encrypts whole 16-byte blocks in place. chain is the IV and, on
@@ -25,6 +26,17 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 //
 //go:noescape
 func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int)
+
+// shaBlocks2 is shaBlocks for two states and two messages of the same number of
+// blocks.
+//
+//go:noescape
+func shaBlocks2(state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int)
+
+// cbcEncryptHash2 is cbcEncryptHash for two messages.
+//
+//go:noescape
+func cbcEncryptHash2(keys *byte, rounds int, chain *[2][16]byte, state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int)
 
 // subWord is SubWord of FIPS 197, in constant time.
 func subWord(w uint32) uint32

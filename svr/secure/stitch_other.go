@@ -15,4 +15,10 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 	panic("secure: amd64")
 }
 func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int) { panic("secure: amd64") }
-func inverseKey(key *byte)                                              { panic("secure: amd64") }
+func shaBlocks2(state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int) {
+	panic("secure: amd64")
+}
+func cbcEncryptHash2(keys *byte, rounds int, chain *[2][16]byte, state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int) {
+	panic("secure: amd64")
+}
+func inverseKey(key *byte) { panic("secure: amd64") }
