@@ -53,8 +53,9 @@ type Lane struct {
 	cfg      Config
 	small    pool
 	large    pool
-	longs    int // large buffers the batch took for receiving
-	rx       packet.Packet
+	longs    int              // large buffers the batch took for receiving
+	rx       [2]packet.Packet // of frames in rings
+	first    *packet.Packet   // waits for a second one; nil between batches
 	held     holder
 	neigh    *kernelNeigh
 	mail     mailbox

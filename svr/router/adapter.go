@@ -58,6 +58,14 @@ func (a *adapter) Receive(p *packet.Packet, now int64) {
 	a.engine.Receive(p)
 }
 
+// Pair implements lane.Handler.
+func (a *adapter) Pair(p, q *packet.Packet, now int64) {
+	a.begin(now)
+	p.If--
+	q.If--
+	a.engine.Pair(p, q)
+}
+
 // Tick implements lane.Handler.
 func (a *adapter) Tick(now int64) int64 {
 	a.begin(now)

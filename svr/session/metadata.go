@@ -14,6 +14,7 @@ type metaScratch struct {
 	inH  wire.Header
 	inP  wire.Payload
 	iv   [16]byte
+	ivs  [2][16]byte // of a pair
 	buf  [wire.MaxSessionMetadata + 2*secure.CBCOverhead]byte
 	// nonceIn is what a challenge is made of, with room for the digest.
 	nonceIn [128]byte
@@ -159,7 +160,7 @@ func (e *Engine) openMetadata(p *packet.Packet, joined bool) (m receivedMeta, ok
 		e.stats.Add(DropSecurityMismatch, 1)
 		return m, false
 	}
-	if !joined && !e.checkDigest(p, pol) {
+	if !joined && !e.checkDigest(p, pol, false) {
 		return m, false
 	}
 	b := p.Payload()
@@ -196,8 +197,9 @@ func (e *Engine) openPayload(section []byte, pol *secure.Policy) bool {
 	return true
 }
 
-// checkDigest verifies the digest at the end of p and cuts it off.
-func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy) bool {
+// checkDigest verifies the digest at the end of p and cuts it off. bare: without
+// metadata, of a payload policy.
+func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy, bare bool) bool {
 	n := pol.DigestSize()
 	b := p.Payload()
 	if n == 0 {
@@ -207,7 +209,13 @@ func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy) bool {
 		e.stats.Add(DropDigestMissing, 1)
 		return false
 	}
-	switch pol.Verify(b[:len(b)-n], b[len(b)-n:], e.unix) {
+	var v secure.Verdict
+	if bare {
+		v = e.verify(p, pol, n)
+	} else {
+		v = pol.Verify(b[:len(b)-n], b[len(b)-n:], e.unix)
+	}
+	switch v {
 	case secure.Good:
 		p.Trim(n)
 		return true

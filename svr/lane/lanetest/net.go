@@ -53,6 +53,12 @@ func (f *Forwarder) Receive(p *packet.Packet, now int64) {
 	f.Missed++
 }
 
+// Pair implements lane.Handler.
+func (f *Forwarder) Pair(a, b *packet.Packet, now int64) {
+	f.Receive(a, now)
+	f.Receive(b, now)
+}
+
 // Tick implements lane.Handler.
 func (f *Forwarder) Tick(now int64) int64 { return 0 }
 
