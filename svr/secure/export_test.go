@@ -21,3 +21,6 @@ func OwnForTest(key []byte) *GCM {
 
 // HaveGCM tells whether OwnForTest is anything else than StandardForTest.
 func HaveGCM() bool { return haveGCM }
+
+// HaveManyForTest tells whether policies over SHA-256 take many packets at once.
+func HaveManyForTest() bool { return haveMany }
