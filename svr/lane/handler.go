@@ -12,10 +12,10 @@ type Handler interface {
 	// now is monotonic time in nanoseconds as Config.Clock counts it.
 	Receive(p *packet.Packet, now int64)
 
-	// Pair handles two packets that arrived one after the other, on whatever
-	// interfaces, as Receive(a) and then Receive(b) would. While it handles a it
-	// may look at b already: work that two packets share is cheaper together.
-	Pair(a, b *packet.Packet, now int64)
+	// Batch handles packets that arrived one after the other, as Receive of each
+	// in turn would. While it handles one it may look at those behind: some work
+	// is cheaper for several packets together.
+	Batch(list []*packet.Packet, now int64)
 
 	// Tick does timed work and returns when it wants to be called again (same
 	// clock as now; 0: no wish). While packets flow it is called at least every

@@ -53,9 +53,10 @@ type Lane struct {
 	cfg      Config
 	small    pool
 	large    pool
-	longs    int              // large buffers the batch took for receiving
-	rx       [2]packet.Packet // of frames in rings
-	first    *packet.Packet   // waits for a second one; nil between batches
+	longs    int                      // large buffers the batch took for receiving
+	rx       [handBatch]packet.Packet // of frames in rings
+	wait     [handBatch]*packet.Packet
+	waiting  int // of wait; 0 between batches
 	held     holder
 	neigh    *kernelNeigh
 	mail     mailbox

@@ -58,12 +58,13 @@ func (a *adapter) Receive(p *packet.Packet, now int64) {
 	a.engine.Receive(p)
 }
 
-// Pair implements lane.Handler.
-func (a *adapter) Pair(p, q *packet.Packet, now int64) {
+// Batch implements lane.Handler.
+func (a *adapter) Batch(list []*packet.Packet, now int64) {
 	a.begin(now)
-	p.If--
-	q.If--
-	a.engine.Pair(p, q)
+	for _, p := range list {
+		p.If--
+	}
+	a.engine.ReceiveBatch(list)
 }
 
 // Tick implements lane.Handler.

@@ -14,7 +14,6 @@ type metaScratch struct {
 	inH  wire.Header
 	inP  wire.Payload
 	iv   [16]byte
-	ivs  [2][16]byte // of a pair
 	buf  [wire.MaxSessionMetadata + 2*secure.CBCOverhead]byte
 	// nonceIn is what a challenge is made of, with room for the digest.
 	nonceIn [128]byte
@@ -211,7 +210,7 @@ func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy, bare bool) bo
 	}
 	var v secure.Verdict
 	if bare {
-		v = e.verify(p, pol, n)
+		v = e.verify(p, pol)
 	} else {
 		v = pol.Verify(b[:len(b)-n], b[len(b)-n:], e.unix)
 	}

@@ -131,21 +131,12 @@ func (e *Engine) segmentToPeer(p *packet.Packet, o *outgoing, room int) {
 	}
 	var cut packet.Segmenter // not shared: sending a segment may cut it again
 	cut.Init(p, room)
-	for {
-		a := e.nextSegment(&cut)
-		if a == nil {
-			return
-		}
-		if !e.sealsPairs(o) {
-			e.sendToPeer(a, o)
-			continue
-		}
-		b := e.nextSegment(&cut)
-		if b == nil {
-			e.sendToPeer(a, o)
-			return
-		}
-		e.pairToPeer(a, b, o)
+	if e.sealsTogether(o) {
+		e.sealSegments(&cut, o)
+		return
+	}
+	for b := e.nextSegment(&cut); b != nil; b = e.nextSegment(&cut) {
+		e.sendToPeer(b, o)
 	}
 }
 

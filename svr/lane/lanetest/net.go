@@ -53,10 +53,11 @@ func (f *Forwarder) Receive(p *packet.Packet, now int64) {
 	f.Missed++
 }
 
-// Pair implements lane.Handler.
-func (f *Forwarder) Pair(a, b *packet.Packet, now int64) {
-	f.Receive(a, now)
-	f.Receive(b, now)
+// Batch implements lane.Handler.
+func (f *Forwarder) Batch(list []*packet.Packet, now int64) {
+	for _, p := range list {
+		f.Receive(p, now)
+	}
 }
 
 // Tick implements lane.Handler.
