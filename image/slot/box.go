@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"waymark/image/build"
 	"waymark/image/bundle"
-	"waymark/image/release"
 )
 
 // Opener opens the EFI system partition for one operation. While it is open
@@ -21,7 +21,7 @@ type Box struct {
 	Open    Opener
 	Store   Store
 	Running Name // without counter, the zero Name if it is not known
-	Release *release.Release
+	Info    *build.Info
 	Log     *slog.Logger
 }
 
@@ -51,7 +51,7 @@ func (b *Box) Begin() (d Decision, err error) {
 			return err
 		}
 		s, whole := b.load()
-		if d = Settle(b.Running, names, s, b.Release); d.Changed || !whole {
+		if d = Settle(b.Running, names, s, b.Info); d.Changed || !whole {
 			if err := b.Store.Save(d.State); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (b *Box) Begin() (d Decision, err error) {
 // Update writes a bundle and activates it, as Updater.Update.
 func (b *Box) Update(in io.Reader, w Wanted) (m *bundle.Manifest, err error) {
 	err = b.with(func(e *ESP) error {
-		u := Updater{ESP: e, Store: b.Store, Running: b.Running, Release: b.Release}
+		u := Updater{ESP: e, Store: b.Store, Running: b.Running, Info: b.Info}
 		m, err = u.Update(in, w)
 		return err
 	})
@@ -127,7 +127,7 @@ func (b *Box) Commit() error {
 			return err
 		}
 		s, _ := b.load()
-		d := Settle(b.Running, []Name{b.Running}, s, b.Release)
+		d := Settle(b.Running, []Name{b.Running}, s, b.Info)
 		return b.Store.Save(d.State)
 	})
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"waymark/image/build"
 	"waymark/image/bundle"
 	"waymark/image/cut"
 	"waymark/image/fat"
-	"waymark/image/release"
 )
 
 const espSize = 34 << 20
@@ -68,9 +68,9 @@ func software(version string) []byte {
 // counters are those of the versions that tests know.
 var counters = map[string]uint64{"1.0": 7, "2.0": 8, "3.0": 9, "4.0": 10}
 
-func about(version string) *release.Release {
-	return &release.Release{Board: "b", Version: version, Counter: counters[version], TrialSeconds: 10,
-		Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}}
+func about(version string) *build.Info {
+	return &build.Info{Board: "b", Version: version, Counter: counters[version], TrialSeconds: 10,
+		UpdateKeys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}}
 }
 
 func pack(t testing.TB, version string) []byte {
@@ -166,7 +166,7 @@ func (m *machine) load() *Box {
 	}
 	m.Box = &Box{
 		Open:  func() (Disk, io.Closer, error) { return disk{m.disk}, io.NopCloser(nil), nil },
-		Store: m.store, Running: n.Committed(), Release: about(m.version), Log: slog.New(slog.DiscardHandler),
+		Store: m.store, Running: n.Committed(), Info: about(m.version), Log: slog.New(slog.DiscardHandler),
 	}
 	return m.Box
 }

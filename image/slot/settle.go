@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"waymark/image/release"
+	"waymark/image/build"
 )
 
 // Decision is what a boot means.
@@ -19,7 +19,7 @@ type Decision struct {
 
 // Settle decides at boot what happened to an update. running is the slot that
 // was started, names are all there are.
-func Settle(running Name, names []Name, s State, r *release.Release) Decision {
+func Settle(running Name, names []Name, s State, r *build.Info) Decision {
 	d := Decision{State: s, Why: s.Leaving}
 	if s.Leaving != "" {
 		d.State.Leaving, d.Changed = "", true
@@ -60,7 +60,7 @@ func single(names []Name) (kept, doubles []Name) {
 
 // begin: the running slot is on trial. If the state was lost, the image itself
 // knows what is needed, except which WANs had addresses.
-func (d *Decision) begin(running Name, r *release.Release) {
+func (d *Decision) begin(running Name, r *build.Info) {
 	d.Trial, d.Changed = true, true
 	p := Pending{Slot: running.Committed().String(), Version: r.Version, Counter: r.Counter, TrialSeconds: r.TrialSeconds}
 	if old := d.State.Pending; old != nil && old.Slot == p.Slot {

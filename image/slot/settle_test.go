@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"waymark/image/release"
+	"waymark/image/build"
 )
 
-func rel(version string, counter uint64) *release.Release {
-	return &release.Release{Board: "b", Version: version, Counter: counter, TrialSeconds: 60}
+func rel(version string, counter uint64) *build.Info {
+	return &build.Info{Board: "b", Version: version, Counter: counter, TrialSeconds: 60}
 }
 
 func pending(note string, boots int) *Pending {
@@ -24,7 +24,7 @@ func TestSettle(t *testing.T) {
 		running string
 		files   string
 		state   State
-		release *release.Release
+		release *build.Info
 		want    Decision
 		remove  string
 	}{

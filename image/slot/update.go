@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	"waymark/image/build"
 	"waymark/image/bundle"
-	"waymark/image/release"
 )
 
 // File is the file of a bundle that becomes a slot on boxes with EFI.
@@ -28,7 +28,7 @@ type Updater struct {
 	ESP     *ESP
 	Store   Store
 	Running Name // without counter
-	Release *release.Release
+	Info    *build.Info
 }
 
 // Update writes the bundle that in holds to the slot that does not run and
@@ -39,7 +39,7 @@ func (u *Updater) Update(in io.Reader, w Wanted) (*bundle.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := bundle.NewReader(in, u.Release.Keys...)
+	b, err := bundle.NewReader(in, u.Info.UpdateKeys...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (u *Updater) look() ([]Name, State, error) {
 }
 
 func (u *Updater) box(s *State) bundle.Box {
-	b := bundle.Box{Board: u.Release.Board, Floor: max(s.Floor, u.Release.Counter)}
+	b := bundle.Box{Board: u.Info.Board, Floor: max(s.Floor, u.Info.Counter)}
 	if r := s.Refused; r != nil {
 		b.RefusedVersion, b.RefusedCounter, b.RefusedReason = r.Version, r.Counter, r.Reason
 	}
