@@ -22,6 +22,7 @@ type command struct {
 }
 
 var commands = []command{
+	{"init", "process 1 of a box", runInit},
 	{"router", "run a router on this machine's interfaces", runRouter},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
@@ -34,6 +35,7 @@ var errUsage = errors.New("wrong usage")
 var errConfig = errors.New("wrong configuration")
 
 func main() {
+	boxPart(os.Args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -16,7 +16,7 @@ import (
 var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "events": (*Router).showEvents, "fib": (*Router).showFIB,
-	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
+	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
 	"tenant members": (*Router).showTenantMembers, "udp-transform": (*Router).showTransform,

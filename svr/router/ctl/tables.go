@@ -31,6 +31,10 @@ var Tables = []Table{
 		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
 		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
 	{What: "peers", Columns: peerColumns},
+	{What: "progress", Columns: []Column{
+		{Header: "Node"}, {Header: "Forwarding", Kind: Bool}, {Header: "Interfaces Up", Kind: Number},
+		{Header: "WAN Up", Kind: List, Empty: "<none>"}, {Header: "Down", Kind: List, Empty: "<none>"},
+		{Header: "Lane Rounds", Kind: Number}, {Header: "Fast Packets", Kind: Number}}},
 	{What: "security key-status", Later: true},
 	{What: "service-path", Columns: []Column{
 		{Header: "Service"}, {Header: "Service-Route"}, {Header: "Type"}, {Header: "Destination"},
