@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # install.sh SET: install by package name what the machine misses for SET
-# (lab, test, bench, or bpf to compile the programs). Prints what it installs and nothing when all is there.
+# (lab, test, bench, image, or bpf to compile the programs). Prints what it installs and nothing when all is there.
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # command:package, the command proves that the package is there
 lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping dnsmasq:dnsmasq-base)
-test=("${lab[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
+# image: machines to boot it in, and what takes the distribution's kernels apart
+image=(qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm depmod:kmod zstd:zstd xz:xz-utils ip:iproute2)
+test=("${lab[@]}" "${image[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
 bench=("${lab[@]}" iperf3:iperf3)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 
@@ -14,9 +16,10 @@ case ${1:-} in
 lab) want=("${lab[@]}") ;;
 test) want=("${test[@]}") ;;
 bench) want=("${bench[@]}") ;;
+image) want=("${image[@]}") ;;
 bpf) want=("${bpf[@]}") ;;
 *)
-	echo "usage: install.sh lab|test|bench|bpf" >&2
+	echo "usage: install.sh lab|test|bench|image|bpf" >&2
 	exit 2
 	;;
 esac
