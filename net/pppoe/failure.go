@@ -32,6 +32,8 @@ const (
 	provenAfter = 30 * time.Second
 	// holdFor is how long a session outlives its link.
 	holdFor = 10 * time.Second
+	// goneWait is how long the PADT may come behind the kernel's end of a session.
+	goneWait = 200 * time.Millisecond
 )
 
 // refusedPauses follow refused authentications.
@@ -94,7 +96,7 @@ func (m *Machine) drop() {
 
 // forget ends the session here.
 func (m *Machine) forget() {
-	m.hold = Never
+	m.hold, m.gone = Never, Never
 	if m.link == nil {
 		return
 	}

@@ -139,6 +139,7 @@ type Machine struct {
 	address  netip.Addr // the last one told
 	deadline time.Duration
 	hold     time.Duration // when a session whose link is away is given up; Never
+	gone     time.Duration // when a session that the kernel ended is given up; Never
 	failure  Failure       // Attempt 0: none since the last session
 	refused  int           // authentications in a row
 	narrow   bool          // this line does not carry large frames
@@ -147,7 +148,7 @@ type Machine struct {
 
 // New makes a machine without link.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg, deadline: Never, hold: Never}
+	m := &Machine{cfg: cfg, deadline: Never, hold: Never, gone: Never}
 	m.failure.Retry = Never
 	m.disc = disc.New(disc.Config{MAC: cfg.MAC, ServiceName: cfg.ServiceName, ACName: cfg.ACName,
 		HostUniq: cfg.HostUniq, Random: cfg.Random})
@@ -186,7 +187,7 @@ func (m *Machine) Session() *Session {
 
 // Deadline is when Tick has to be called, Never if it need not.
 func (m *Machine) Deadline() time.Duration {
-	d := min(m.deadline, m.hold, m.disc.Deadline())
+	d := min(m.deadline, m.hold, m.gone, m.disc.Deadline())
 	if m.link != nil {
 		d = min(d, m.link.Deadline())
 	}
@@ -211,6 +212,9 @@ func (m *Machine) Tick(now time.Duration) {
 		m.set(Down)
 		m.deadline = Never
 		return
+	}
+	if now >= m.gone {
+		m.end(now, hungUp, "the session is gone from the kernel")
 	}
 	if m.state == Waiting && now >= m.deadline {
 		m.dial(now)
@@ -244,9 +248,9 @@ func (m *Machine) Frame(now time.Duration, b []byte) {
 }
 
 // Gone: the kernel ended the session by itself, as it does when the device is
-// set down or when it sees the PADT first.
+// set down or when it sees a PADT, which we then see too and which says more.
 func (m *Machine) Gone(now time.Duration) {
 	if m.link != nil {
-		m.end(now, hungUp, "the session is gone from the kernel")
+		m.gone = now + goneWait
 	}
 }

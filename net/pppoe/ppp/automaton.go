@@ -376,6 +376,7 @@ func (a *automaton) denied(now time.Duration, c control) {
 }
 
 func (a *automaton) terminated(now time.Duration, c control) {
+	a.send(control{terminateAck, c.id, nil})
 	switch a.phase {
 	case ackRcvd, ackSent:
 		a.phase = reqSent
@@ -385,7 +386,6 @@ func (a *automaton) terminated(now time.Duration, c control) {
 		a.restart(0) // give the peer a moment to hear the answer
 		a.timer(now)
 	}
-	a.send(control{terminateAck, c.id, nil})
 }
 
 func (a *automaton) termAcked(now time.Duration) {

@@ -100,7 +100,11 @@ type Link struct {
 func NewLink(cfg Config) *Link {
 	l := &Link{cfg: cfg, lcp: newLCP(cfg.MRU, cfg.Auth, cfg.Magic), ipcp: newIPCP(), ipv6cp: newIPv6CP(cfg.InterfaceID)}
 	to := func(p Protocol) func(control) {
-		return func(c control) { l.out.Frames = append(l.out.Frames, frame(p, c)) }
+		return func(c control) {
+			if !l.over { // what an automaton still says then is of no use
+				l.out.Frames = append(l.out.Frames, frame(p, c))
+			}
+		}
 	}
 	l.lcpA = newAutomaton(l.lcp, to(ProtoLCP), l.lcpEdge)
 	l.ipA = newAutomaton(l.ipcp, to(ProtoIPCP), l.ipEdge)
