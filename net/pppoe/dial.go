@@ -189,5 +189,5 @@ func same(a, b *ppp.Network) bool {
 			return false
 		}
 	}
-	return a.Address == b.Address && a.Peer == b.Peer && a.IPv6 == b.IPv6 && a.ID == b.ID && a.PeerID == b.PeerID && a.MTU == b.MTU
+	return a.Address == b.Address && a.Peer == b.Peer && a.IPv6 == b.IPv6 && a.OwnID == b.OwnID && a.PeerID == b.PeerID && a.MTU == b.MTU
 }

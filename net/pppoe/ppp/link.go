@@ -44,7 +44,7 @@ type Network struct {
 	Peer    netip.Addr   // the other end's; invalid: it does not tell
 	DNS     []netip.Addr // servers
 	IPv6    bool
-	ID      InterfaceID // ours, with IPv6
+	OwnID   InterfaceID // ours, with IPv6
 	PeerID  InterfaceID // likewise
 	MTU     int         // bytes of an IP packet that both sides take
 }
@@ -143,7 +143,7 @@ func (l *Link) Network() Network {
 		n.Address, n.Peer, n.DNS = l.ipcp.own, l.ipcp.peer, l.ipcp.servers()
 	}
 	if l.ip6A.phase == opened {
-		n.IPv6, n.ID, n.PeerID = true, l.ipv6cp.own, l.ipv6cp.peer
+		n.IPv6, n.OwnID, n.PeerID = true, l.ipv6cp.own, l.ipv6cp.peer
 	}
 	return n
 }

@@ -25,7 +25,7 @@ func TestWhole(t *testing.T) {
 	l.want()
 	n := l.Network()
 	if n.Address.String() != "10.64.0.10" || n.Peer.String() != "10.64.0.1" || n.MTU != 1492 || len(n.DNS) != 2 ||
-		n.DNS[0].String() != "8.8.8.8" || !n.IPv6 || hex.EncodeToString(n.ID[:]) != ourID || n.PeerID[7] != 1 {
+		n.DNS[0].String() != "8.8.8.8" || !n.IPv6 || hex.EncodeToString(n.OwnID[:]) != ourID || n.PeerID[7] != 1 {
 		t.Errorf("network %+v", n)
 	}
 	l.Close(l.now, "")
