@@ -8,7 +8,9 @@ export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping dnsmasq:dnsmasq-base)
 # image: machines to boot it in, and what takes the distribution's kernels apart
 image=(qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm depmod:kmod zstd:zstd xz:xz-utils ip:iproute2)
-test=("${lab[@]}" "${image[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
+# line: an access concentrator for PPPoE, and a shell for its machine
+line=(pppoe-server:pppoe pppd:ppp busybox:busybox-static)
+test=("${lab[@]}" "${image[@]}" "${line[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
 bench=("${lab[@]}" iperf3:iperf3)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 
