@@ -194,12 +194,3 @@ func Watch(fn func(Change)) (*rtnl.Watcher, error) {
 		}
 	}, func() { fn(Change{Lost: true}) })
 }
-
-// SetName gives an interface, which must be down, another name.
-func SetName(c *rtnl.Conn, index int, name string) error {
-	body := rtnl.NewBody(header(index, 0, 0)).String(unix.IFLA_IFNAME, name)
-	if err := c.Request(unix.RTM_NEWLINK, 0, body.Data()); err != nil {
-		return fmt.Errorf("name interface %d %s: %w", index, name, err)
-	}
-	return nil
-}
