@@ -164,10 +164,11 @@ func TestBatchAgain(t *testing.T) {
 	a, b := clone(&wire[0]), clone(&wire[1])
 	a.Reset(a.Buf, a.Off, a.End, hub.ifc("wan"))
 	b.Reset(b.Buf, b.Off, b.End, hub.ifc("wan"))
-	b.Buf[b.Off] = 0x40 // dropped before its digest is asked for
 	hub.e.ReceiveBatch([]*packet.Packet{&a, &b})
+	b.Off = wire[1].Off
 	copy(b.Buf[b.Off:], wire[1].IP())
-	b.Buf[b.Data] ^= 1
+	b.Buf[b.Off+wire[1].Data-wire[1].Off] ^= 1
+	b.End = b.Off + wire[1].Len()
 	b.Reset(b.Buf, b.Off, b.End, hub.ifc("wan"))
 	had := hub.count(session.DropDigestBad)
 	b.Csum = packet.CsumValid
