@@ -55,6 +55,9 @@ func (m *Master) noteEnd(kind string, c net.Conn, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) && kind != "handshake" {
 		return
 	}
+	if errors.Is(err, zmtp.ErrTooLarge) {
+		kind = "oversized frame"
+	}
 	m.refused.note(kind, host(c), err)
 }
 
