@@ -35,6 +35,9 @@ missing=()
 for pair in "${want[@]}"; do
 	[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+# The Salt master of another hand that tests our minion (mgmt/agent/testdata/master.py).
+[ "${1:-}" != test ] || /usr/bin/python3 -c 'import zmq, msgpack, Cryptodome' 2>/dev/null ||
+	missing+=(python3 python3-zmq python3-msgpack python3-pycryptodome)
 [ "${1:-}" != bpf ] || [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 # Go fetches modules over TLS: a bare machine may have no root certificates.
 [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || missing+=(ca-certificates)
