@@ -31,7 +31,7 @@ command -v go >/dev/null || { echo "install.sh: Go is not in PATH (1.26 or newer
 
 missing=()
 for pair in "${want[@]}"; do
-	[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+	[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 [ "${1:-}" != bpf ] || [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 # Go fetches modules over TLS: a bare machine may have no root certificates.

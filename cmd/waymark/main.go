@@ -26,6 +26,8 @@ var commands = []command{
 	{"router", "run a router on this machine's interfaces", runRouter},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
+	{"update", "write a bundle to the slot that does not run, and try it", runUpdate},
+	{"install", "put the running system on another disk", runInstall},
 }
 
 // errUsage: the command line is wrong and the user was told how.
