@@ -17,7 +17,8 @@ func Base(b *board.Board) *Table {
 			{"proc", "/proc", "", inert, Fatal},
 			{"sysfs", "/sys", "", inert, Fatal},
 			{"devtmpfs", "/dev", "mode=0755", noSUID, Fatal},
-			{"tmpfs", "/run", "mode=0755,size=16m", inert, Fatal},
+			// The router maps its records there: as large as its profile, on any box.
+			{"tmpfs", "/run", "mode=0755,size=75%", inert, Fatal},
 			{"tmpfs", "/tmp", "mode=1777,size=16m", inert, Optional},
 			{"devpts", "/dev/pts", "mode=0600,ptmxmode=0666", noSUID | noExec, Optional},
 			{"bpf", "/sys/fs/bpf", "mode=0700", inert, Optional},

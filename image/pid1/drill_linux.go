@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,10 +15,11 @@ import (
 
 // order is one line on the report port of a box with waymark.drill.
 type order struct {
-	Do      string   `json:"do"` // signal, run, reboot, off, panic, crash
+	Do      string   `json:"do"` // signal, run, read, reboot, off, panic, crash
 	Service string   `json:"service"`
 	Signal  int      `json:"signal"`
 	Args    []string `json:"args"` // of waymark, for run
+	File    string   `json:"file"` // of the run directory, for read
 }
 
 // takeOrders reads orders for as long as the port lives.
@@ -55,6 +57,9 @@ func (i *Init) obey(o order) {
 		}
 	case "run":
 		i.run(o.Args)
+	case "read":
+		b, err := os.ReadFile(filepath.Join(RunDir, filepath.Base(o.File)))
+		i.tell(report{"event": "read", "file": o.File, "text": string(b), "failed": err != nil})
 	case "reboot":
 		i.reboot("drill", unix.LINUX_REBOOT_CMD_RESTART)
 	case "off":

@@ -95,6 +95,7 @@ func (i *Init) startDue() {
 		s.pid = pid
 		s.Started(now())
 		i.log.Info("started", "service", s.Name, "pid", pid)
+		i.tell(report{"event": "started", "service": s.Name})
 		if s.limits != nil {
 			i.judge.Expect(s.Name, *s.limits, now())
 			i.ask()
@@ -194,7 +195,10 @@ func how(s unix.WaitStatus) string {
 
 func (i *Init) serviceEnded(s *service, how string) {
 	s.pid = 0
-	i.judge.Excuse(s.Name)
+	if s.limits != nil {
+		i.judge.Excuse(s.Name)
+		i.progress = progress{fast: i.progress.fast} // the next one begins anew
+	}
 	i.log.Warn("ended", "service", s.Name, "how", how)
 	i.tell(report{"event": "ended", "service": s.Name, "how": how})
 	i.change(s, s.Ended(now(), how))
