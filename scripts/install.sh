@@ -33,7 +33,7 @@ command -v go >/dev/null || { echo "install.sh: Go is not in PATH (1.26 or newer
 
 missing=()
 for pair in "${want[@]}"; do
-	[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+	[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 # The Salt master of another hand that tests our minion (mgmt/agent/testdata/master.py).
 [ "${1:-}" != test ] || /usr/bin/python3 -c 'import zmq, msgpack, Cryptodome' 2>/dev/null ||

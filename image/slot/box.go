@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"waymark/image/build"
@@ -23,6 +24,8 @@ type Box struct {
 	Running Name // without counter, the zero Name if it is not known
 	Info    *build.Info
 	Log     *slog.Logger
+
+	mu sync.Mutex // one change of the state at a time
 }
 
 // with runs do on the open partition.
@@ -40,6 +43,18 @@ func (b *Box) with(do func(*ESP) error) (err error) {
 		return err
 	}
 	return do(e)
+}
+
+// OnTrial tells whether the running slot has yet to prove its health.
+func (b *Box) OnTrial() (trial bool, err error) {
+	err = b.with(func(e *ESP) error {
+		names, err := e.Names()
+		for _, n := range names {
+			trial = trial || n.Committed() == b.Running && n.Trial
+		}
+		return err
+	})
+	return trial, err
 }
 
 // Begin settles at boot what happened before it. It is called once, when the
@@ -82,6 +97,8 @@ func (b *Box) load() (s State, whole bool) {
 
 // edit changes the saved state.
 func (b *Box) edit(change func(*State)) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	s, _ := b.load()
 	change(&s)
 	return b.Store.Save(s)
@@ -126,9 +143,7 @@ func (b *Box) Commit() error {
 		if err := e.rename(n, n.Committed()); err != nil {
 			return err
 		}
-		s, _ := b.load()
-		d := Settle(b.Running, []Name{b.Running}, s, b.Info)
-		return b.Store.Save(d.State)
+		return b.edit(func(s *State) { *s = Settle(b.Running, []Name{b.Running}, *s, b.Info).State })
 	})
 }
 

@@ -217,7 +217,7 @@ func TestRollBack(t *testing.T) {
 		boots int
 		why   string
 	}{
-		{"the kernel panics", func(m *machine) { m.load(); m.load() }, 3, "it was started 2 times and never reached init"},
+		{"the kernel panics", func(m *machine) { m.load(); m.load() }, 3, "it was started 2 times and its init never came to its trial"},
 		{"init is reset silently", func(m *machine) { m.boot(); m.boot() }, 3, "init began 2 times and was reset without a word"},
 		{"init crashes with a word", func(m *machine) {
 			for range 2 {

@@ -52,19 +52,28 @@ func (e *ESP) Names() (list []Name, err error) {
 	return list, nil
 }
 
-// Open reads a slot.
+// Open reads a slot and tells its size in bytes.
 func (e *ESP) Open(n Name) (io.Reader, int64, error) {
+	return e.open(func(m Name) bool { return m == n })
+}
+
+// OpenRunning reads the slot of a name without counter, whatever counter it has.
+func (e *ESP) OpenRunning(n Name) (io.Reader, int64, error) {
+	return e.open(func(m Name) bool { return m.Committed() == n.Committed() })
+}
+
+func (e *ESP) open(is func(Name) bool) (io.Reader, int64, error) {
 	files, err := e.v.List(Folder)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, f := range files {
-		if m, ok := ParseName(f.Name); ok && m == n {
+		if m, ok := ParseName(f.Name); ok && is(m) {
 			r, err := e.v.Open(path.Join(Folder, f.Name))
 			return r, f.Size, err
 		}
 	}
-	return nil, 0, fmt.Errorf("open slot: %w: %s", fat.ErrNotFound, n)
+	return nil, 0, fmt.Errorf("open slot: %w", fat.ErrNotFound)
 }
 
 // rename gives a slot another counter.

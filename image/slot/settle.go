@@ -13,6 +13,8 @@ type Decision struct {
 	Remove []Name // slots to be removed, after State was saved
 	Trial  bool   // the running slot has to prove health
 	Why    string // why the box booted, "" if nothing is known
+	// RolledBack tells that an update has failed: State.Refused says which.
+	RolledBack bool
 	// Changed tells whether State is another than it was.
 	Changed bool
 }
@@ -110,13 +112,14 @@ func (d *Decision) refuse(n Name, p *Pending) {
 	reason := p.Note
 	switch {
 	case p.Boots == 0:
-		reason = fmt.Sprintf("it was started %s and never reached init", times(n.Done))
+		reason = fmt.Sprintf("it was started %s and its init never came to its trial", times(n.Done))
 	case reason == "":
 		reason = fmt.Sprintf("init began %s and was reset without a word", times(p.Boots))
 	}
 	d.State.Refused = &Refused{Slot: p.Slot, Version: p.Version, Counter: p.Counter, Reason: reason}
 	d.State.Pending, d.Changed = nil, true
 	d.Remove = append(d.Remove, n)
+	d.RolledBack = true
 	d.Why = fmt.Sprintf("rolled back from %s: %s", p.Version, reason)
 }
 
@@ -127,6 +130,7 @@ func (d *Decision) forget(n Name) {
 	if r := d.State.Refused; r != nil && r.Slot == n.Committed().String() {
 		return
 	}
+	d.RolledBack = true
 	d.State.Refused = &Refused{Slot: n.Committed().String(), Reason: "it failed its trial; the record of it was lost"}
 	d.Changed = true
 }
