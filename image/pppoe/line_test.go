@@ -187,8 +187,13 @@ func (l *line) stop(signal string) {
 	if l.router == "" {
 		return
 	}
-	l.cpe.run(fmt.Sprintf("kill -%s %s; while [ -d /proc/%[2]s ] && ! grep -q State:.Z /proc/%[2]s/status; do usleep 20000; done", signal, l.router))
+	pid := l.router
 	l.router = ""
+	l.cpe.run(fmt.Sprintf("kill -%s %s", signal, pid))
+	if _, failure := l.cpe.try(fmt.Sprintf("n=0; while [ -d /proc/%[1]s ] && ! grep -q State:.Z /proc/%[1]s/status; do usleep 20000; n=$((n+1)); [ $n -lt 1000 ] || exit 1; done", pid)); failure != "" {
+		l.cpe.try("kill -QUIT " + pid + "; usleep 500000; kill -9 " + pid)
+		l.fail("the router does not end")
+	}
 }
 
 // show asks the router; nil: it does not answer (yet).
@@ -231,7 +236,7 @@ func (l *line) until(what string, limit time.Duration, is func(object) bool) obj
 // fail tells what both ends logged.
 func (l *line) fail(format string, args ...any) {
 	l.Helper()
-	cpe, _ := l.cpe.try("tail -n 40 /tmp/router.log; dmesg | tail -n 5")
+	cpe, _ := l.cpe.try("tail -n 80 /tmp/router.log; dmesg | tail -n 5")
 	ac, _ := l.ac.try("cat /tmp/server.log; tail -n 60 /tmp/pppd.log; dmesg | tail -n 5")
 	l.Fatalf(format+"\nrouter:\n%s\naccess concentrator:\n%s", append(args, cpe, ac)...)
 }
@@ -243,7 +248,18 @@ const soon = 40 * time.Second
 
 func (l *line) connect() object {
 	l.Helper()
-	return l.until("session", soon, connected)
+	d := l.until("session", soon, connected)
+	for deadline := time.Now().Add(soon); ; { // the reconciler follows
+		for _, r := range l.show("network-interface detail") {
+			if r["name"] == "fiber" && r["oper-status"] == "up" {
+				l.expect(r, object{"device-type": "pppoe", "dhcp": "disabled", "mtu": d["session-mtu"], "reason": nil})
+				return d
+			}
+		}
+		if time.Now().After(deadline) {
+			l.fail("the interface does not come up")
+		}
+	}
 }
 
 // eventually waits until a command of a machine succeeds.

@@ -33,13 +33,6 @@ func TestWhole(t *testing.T) {
 
 // What ends a session, how it is told, and that it is dialled again.
 func TestLost(t *testing.T) {
-	padt := func(s *sim, change func(*disc.Packet)) {
-		p := disc.Packet{Dst: us, Src: ac, Code: disc.PADT, Session: s.session, Tags: []disc.Tag{{Kind: disc.GenericError, Value: []byte("bye")}}}
-		if change != nil {
-			change(&p)
-		}
-		s.Discovery(s.now, p.Frame())
-	}
 	for _, row := range []struct {
 		name   string
 		do     func(*sim)
@@ -83,6 +76,18 @@ func TestLost(t *testing.T) {
 			s.last(Established, "")
 		})
 	}
+}
+
+func padt(s *sim, change func(*disc.Packet)) {
+	p := disc.Packet{Dst: us, Src: ac, Code: disc.PADT, Session: s.session, Tags: []disc.Tag{{Kind: disc.GenericError, Value: []byte("bye")}}}
+	if change != nil {
+		change(&p)
+	}
+	s.Discovery(s.now, p.Frame())
+}
+
+// What does not end a session.
+func TestKept(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*disc.Packet)
@@ -157,6 +162,10 @@ func TestFailed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What else delays a session.
+func TestDelayed(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		s := newSim(t, nil)
 		s.deaf = true
