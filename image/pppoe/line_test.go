@@ -175,10 +175,14 @@ func (l *line) silence() {
 	l.ac.try("killall -9 pppoe-server pppd pppoe; rm -f /tmp/pppd.log")
 }
 
-// dial starts the router with a configuration.
-func (l *line) dial(name string) {
+// dial starts the router with a configuration, without the lane in the kernel:
+// its programs take an emulated machine seconds to check.
+func (l *line) dial(name string) { l.Helper(); l.start(name, "go") }
+
+// start starts the router with a configuration and lanes.
+func (l *line) start(name, lanes string) {
 	l.Helper()
-	l.router = strings.TrimSpace(l.cpe.run("waymark router -config /etc/" + name + ".json -router branch1 -run /run/wm >/tmp/router.log 2>&1 & echo $!"))
+	l.router = strings.TrimSpace(l.cpe.run("waymark router -lanes " + lanes + " -config /etc/" + name + ".json -router branch1 -run /run/wm >/tmp/router.log 2>&1 & echo $!"))
 }
 
 // stop ends the router, by a signal, and waits until it is gone.
