@@ -117,9 +117,9 @@ func cpeArchive(t testing.TB, kernel, guest, waymark string) string {
 func acArchive(t testing.TB, kernel, guest string) string {
 	a := newArchive(t, guest)
 	a.modules(kernel, "virtio_net", "pppoe", "ppp_async")
-	a.program("pppd")
-	a.program("pppoe-server")
-	a.program("pppoe")
+	for _, name := range []string{"pppd", "pppoe-server", "pppoe"} {
+		a.program("/usr/sbin/", name)
+	}
 	secrets := []byte("\"cpe@isp\" * \"secret\" *\n")
 	a.add("/etc/ppp/chap-secrets", 0o600, secrets)
 	a.add("/etc/ppp/pap-secrets", 0o600, secrets)

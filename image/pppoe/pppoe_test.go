@@ -80,6 +80,9 @@ func orderly(t *testing.T, l *line) {
 	l.stop("TERM")
 	l.eventually(l.ac, "grep -q 'LCP terminated by peer' /tmp/pppd.log && ! pidof pppd")
 	l.cpe.run("! ip link show dev pp-fiber && ! ip route | grep default && ! test -e /run/wm/router.pppoe-eth0.json")
+	if _, failure := l.cpe.try("! grep -E 'level=(ERROR|WARN)' /tmp/router.log"); failure != "" {
+		l.fail("the end was not clean")
+	}
 	if out := l.cpe.run("cat /sys/class/net/eth0/mtu"); out != "1500\n" {
 		t.Errorf("MTU of the line afterwards: %s", out)
 	}
