@@ -251,6 +251,13 @@ func TestReaddressed(t *testing.T) {
 	if n := len(s.events); n != 2 || s.events[0].Kind != Lost || s.events[1].Kind != Readdressed || s.events[1].Address.String() != "10.64.0.99" {
 		t.Errorf("events %+v", s.events)
 	}
+	s.events = nil
+	s.say(0x8021, 1, 5, 3, 6, 10, 64, 0, 2) // IPCP anew: nothing about our address
+	s.wait(time.Second)
+	s.in(Connected)
+	if n := s.Session(); n.Peer.String() != "10.64.0.2" || len(s.events) != 0 {
+		t.Errorf("session %+v, events %+v", n, s.events)
+	}
 }
 
 // A session of an earlier process is ended before another is asked for.
