@@ -69,8 +69,9 @@ var configs = map[string]func(wan, dial object){
 	"pap":      func(_, dial object) { dial["authentication-protocol"] = "pap" },
 	"wrong":    func(_, dial object) { dial["password"] = "guess" },
 	"other-ac": func(_, dial object) { dial["access-concentrator"] = "ac2" },
-	"named":    func(_, dial object) { dial["access-concentrator"], dial["service-name"] = "ac1", "internet" },
-	"small":    func(wan, _ object) { wan["mtu"] = 1400 },
+	"named": func(wan, dial object) {
+		dial["access-concentrator"], dial["service-name"], wan["mtu"] = "ac1", "internet", 1400
+	},
 }
 
 func newLine(t testing.TB) *line {
@@ -264,6 +265,16 @@ func (l *line) connect() object {
 			l.fail("the interface does not come up")
 		}
 	}
+}
+
+// online is connect with a router that may run already.
+func (l *line) online() object {
+	l.Helper()
+	if l.router == "" {
+		l.serve("chap", 1492)
+		l.dial("chap")
+	}
+	return l.connect()
 }
 
 // eventually waits until a command of a machine succeeds.
