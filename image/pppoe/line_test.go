@@ -162,12 +162,13 @@ func (l *line) in(ns, program string, args ...string) {
 	}
 }
 
-// serve starts the access concentrator, which wants auth and has this MRU.
-func (l *line) serve(auth string, mru int) {
+// serve starts the access concentrator, which wants auth and has this MRU, with
+// more options of pppd.
+func (l *line) serve(auth string, mru int, options ...string) {
 	l.Helper()
 	l.silence()
 	l.ac.run(fmt.Sprintf("printf '%%s\\n' auth require-%s lcp-echo-interval 5 lcp-echo-failure 3 'ms-dns 9.9.9.9' 'ms-dns 149.112.112.112' 'mtu %d' 'mru %d' +ipv6 debug "+
-		"'logfile /tmp/pppd.log' >/etc/ppp/server-options; ip link set eth0 mtu %d up", auth, mru, mru, mru+8))
+		"'logfile /tmp/pppd.log' '%s' >/etc/ppp/server-options; ip link set eth0 mtu %d up", auth, mru, mru, strings.Join(options, "' '"), mru+8))
 	l.ac.run("pppoe-server -F -I eth0 -C ac1 -S internet -L 10.64.0.1 -R 10.64.0.10 -N 16 -O /etc/ppp/server-options -q /usr/sbin/pppd </dev/null >>/tmp/server.log 2>&1 &")
 }
 
