@@ -58,11 +58,12 @@ func (a *archive) copy(path, from string) {
 	a.add(path, 0o755, data)
 }
 
-// program puts a program of this machine there, with the libraries it links.
-func (a *archive) program(name string) {
+// program puts a program of this machine into a folder, with the libraries it
+// links.
+func (a *archive) program(dir, name string) {
 	a.Helper()
 	path := nstest.Program(a, name)
-	a.copy("/usr/sbin/"+name, path)
+	a.copy(dir+name, path)
 	out, err := exec.Command("ldd", path).Output()
 	if err != nil {
 		return // static
@@ -141,7 +142,7 @@ func build(t testing.TB, pkg string) string {
 func newArchive(t testing.TB, guest string) *archive {
 	a := &archive{TB: t, dirs: map[string]bool{}}
 	a.copy("/init", guest)
-	a.copy("/bin/busybox", nstest.Program(t, "busybox"))
+	a.program("/bin/", "busybox")
 	a.dirs["bin"] = true
 	a.entry("bin/sh", 0o120777, []byte("busybox")) // pppd starts its script by it
 	for _, dir := range []string{"dev", "proc", "sys", "run", "tmp", "var/run", "etc"} {

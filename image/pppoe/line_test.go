@@ -69,8 +69,9 @@ var configs = map[string]func(wan, dial object){
 	"pap":      func(_, dial object) { dial["authentication-protocol"] = "pap" },
 	"wrong":    func(_, dial object) { dial["password"] = "guess" },
 	"other-ac": func(_, dial object) { dial["access-concentrator"] = "ac2" },
-	"named":    func(_, dial object) { dial["access-concentrator"], dial["service-name"] = "ac1", "internet" },
-	"small":    func(wan, _ object) { wan["mtu"] = 1400 },
+	"named": func(wan, dial object) {
+		dial["access-concentrator"], dial["service-name"], wan["mtu"] = "ac1", "internet", 1400
+	},
 }
 
 func newLine(t testing.TB) *line {
@@ -117,9 +118,9 @@ func cpeArchive(t testing.TB, kernel, guest, waymark string) string {
 func acArchive(t testing.TB, kernel, guest string) string {
 	a := newArchive(t, guest)
 	a.modules(kernel, "virtio_net", "pppoe", "ppp_async")
-	a.program("pppd")
-	a.program("pppoe-server")
-	a.program("pppoe")
+	for _, name := range []string{"pppd", "pppoe-server", "pppoe"} {
+		a.program("/usr/sbin/", name)
+	}
 	secrets := []byte("\"cpe@isp\" * \"secret\" *\n")
 	a.add("/etc/ppp/chap-secrets", 0o600, secrets)
 	a.add("/etc/ppp/pap-secrets", 0o600, secrets)
@@ -161,12 +162,13 @@ func (l *line) in(ns, program string, args ...string) {
 	}
 }
 
-// serve starts the access concentrator, which wants auth and has this MRU.
-func (l *line) serve(auth string, mru int) {
+// serve starts the access concentrator, which wants auth and has this MRU, with
+// more options of pppd.
+func (l *line) serve(auth string, mru int, options ...string) {
 	l.Helper()
 	l.silence()
 	l.ac.run(fmt.Sprintf("printf '%%s\\n' auth require-%s lcp-echo-interval 5 lcp-echo-failure 3 'ms-dns 9.9.9.9' 'ms-dns 149.112.112.112' 'mtu %d' 'mru %d' +ipv6 debug "+
-		"'logfile /tmp/pppd.log' >/etc/ppp/server-options; ip link set eth0 mtu %d up", auth, mru, mru, mru+8))
+		"'logfile /tmp/pppd.log' '%s' >/etc/ppp/server-options; ip link set eth0 mtu %d up", auth, mru, mru, strings.Join(options, "' '"), mru+8))
 	l.ac.run("pppoe-server -F -I eth0 -C ac1 -S internet -L 10.64.0.1 -R 10.64.0.10 -N 16 -O /etc/ppp/server-options -q /usr/sbin/pppd </dev/null >>/tmp/server.log 2>&1 &")
 }
 
@@ -175,10 +177,14 @@ func (l *line) silence() {
 	l.ac.try("killall -9 pppoe-server pppd pppoe; rm -f /tmp/pppd.log")
 }
 
-// dial starts the router with a configuration.
-func (l *line) dial(name string) {
+// dial starts the router with a configuration, without the lane in the kernel:
+// its programs take an emulated machine seconds to check.
+func (l *line) dial(name string) { l.Helper(); l.start(name, "go") }
+
+// start starts the router with a configuration and lanes.
+func (l *line) start(name, lanes string) {
 	l.Helper()
-	l.router = strings.TrimSpace(l.cpe.run("waymark router -config /etc/" + name + ".json -router branch1 -run /run/wm >/tmp/router.log 2>&1 & echo $!"))
+	l.router = strings.TrimSpace(l.cpe.run("waymark router -lanes " + lanes + " -config /etc/" + name + ".json -router branch1 -run /run/wm >/tmp/router.log 2>&1 & echo $!"))
 }
 
 // stop ends the router, by a signal, and waits until it is gone.
@@ -187,8 +193,13 @@ func (l *line) stop(signal string) {
 	if l.router == "" {
 		return
 	}
-	l.cpe.run(fmt.Sprintf("kill -%s %s; while [ -d /proc/%[2]s ] && ! grep -q State:.Z /proc/%[2]s/status; do usleep 20000; done", signal, l.router))
+	pid := l.router
 	l.router = ""
+	l.cpe.run(fmt.Sprintf("kill -%s %s", signal, pid))
+	if _, failure := l.cpe.try(fmt.Sprintf("n=0; while [ -d /proc/%[1]s ] && ! grep -q State:.Z /proc/%[1]s/status; do usleep 20000; n=$((n+1)); [ $n -lt 1000 ] || exit 1; done", pid)); failure != "" {
+		l.cpe.try("kill -QUIT " + pid + "; usleep 500000; kill -9 " + pid)
+		l.fail("the router does not end")
+	}
 }
 
 // show asks the router; nil: it does not answer (yet).
@@ -231,7 +242,7 @@ func (l *line) until(what string, limit time.Duration, is func(object) bool) obj
 // fail tells what both ends logged.
 func (l *line) fail(format string, args ...any) {
 	l.Helper()
-	cpe, _ := l.cpe.try("tail -n 40 /tmp/router.log; dmesg | tail -n 5")
+	cpe, _ := l.cpe.try("tail -n 80 /tmp/router.log; dmesg | tail -n 5")
 	ac, _ := l.ac.try("cat /tmp/server.log; tail -n 60 /tmp/pppd.log; dmesg | tail -n 5")
 	l.Fatalf(format+"\nrouter:\n%s\naccess concentrator:\n%s", append(args, cpe, ac)...)
 }
@@ -243,7 +254,28 @@ const soon = 40 * time.Second
 
 func (l *line) connect() object {
 	l.Helper()
-	return l.until("session", soon, connected)
+	d := l.until("session", soon, connected)
+	for deadline := time.Now().Add(soon); ; { // the reconciler follows
+		for _, r := range l.show("network-interface detail") {
+			if r["name"] == "fiber" && r["oper-status"] == "up" {
+				l.expect(r, object{"device-type": "pppoe", "dhcp": "disabled", "mtu": d["session-mtu"], "reason": nil})
+				return d
+			}
+		}
+		if time.Now().After(deadline) {
+			l.fail("the interface does not come up")
+		}
+	}
+}
+
+// online is connect with a router that may run already.
+func (l *line) online() object {
+	l.Helper()
+	if l.router == "" {
+		l.serve("chap", 1492)
+		l.dial("chap")
+	}
+	return l.connect()
 }
 
 // eventually waits until a command of a machine succeeds.

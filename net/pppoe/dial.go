@@ -159,7 +159,7 @@ func (m *Machine) carry(now time.Duration) {
 	m.act(Action{Act: Carry, IPv4: n.Address.IsValid(), IPv6: n.IPv6, MTU: n.MTU})
 	switch {
 	case n.Up() && !was.Up():
-		m.upSince = now
+		m.upSince, m.refused = now, 0
 		m.set(Connected)
 	case !n.Up() && m.state == Connected:
 		m.set(Negotiating)
@@ -167,17 +167,17 @@ func (m *Machine) carry(now time.Duration) {
 	m.name(n.Address)
 }
 
-// name tells the address when it is another than the last one.
+// name tells the address, once per session unless it changes.
 func (m *Machine) name(a netip.Addr) {
 	switch {
-	case !a.IsValid() || a == m.address && m.failure.Attempt == 0:
+	case !a.IsValid() || a == m.address && m.told:
 		return
 	case m.address.IsValid() && m.address != a:
 		m.tell(Event{Kind: Readdressed, Address: a})
 	default:
 		m.tell(Event{Kind: Established, Address: a})
 	}
-	m.address, m.refused = a, 0
+	m.address, m.told = a, true
 }
 
 func same(a, b *ppp.Network) bool {

@@ -96,7 +96,7 @@ func (m *Machine) drop() {
 
 // forget ends the session here.
 func (m *Machine) forget() {
-	m.hold, m.gone = Never, Never
+	m.hold, m.gone, m.told = Never, Never, false
 	if m.link == nil {
 		return
 	}

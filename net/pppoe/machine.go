@@ -137,6 +137,7 @@ type Machine struct {
 	up       ppp.Network // as carried; zero: nothing passes
 	upSince  time.Duration
 	address  netip.Addr // the last one told
+	told     bool       // in this session
 	deadline time.Duration
 	hold     time.Duration // when a session whose link is away is given up; Never
 	gone     time.Duration // when a session that the kernel ended is given up; Never

@@ -33,13 +33,6 @@ func TestWhole(t *testing.T) {
 
 // What ends a session, how it is told, and that it is dialled again.
 func TestLost(t *testing.T) {
-	padt := func(s *sim, change func(*disc.Packet)) {
-		p := disc.Packet{Dst: us, Src: ac, Code: disc.PADT, Session: s.session, Tags: []disc.Tag{{Kind: disc.GenericError, Value: []byte("bye")}}}
-		if change != nil {
-			change(&p)
-		}
-		s.Discovery(s.now, p.Frame())
-	}
 	for _, row := range []struct {
 		name   string
 		do     func(*sim)
@@ -83,6 +76,18 @@ func TestLost(t *testing.T) {
 			s.last(Established, "")
 		})
 	}
+}
+
+func padt(s *sim, change func(*disc.Packet)) {
+	p := disc.Packet{Dst: us, Src: ac, Code: disc.PADT, Session: s.session, Tags: []disc.Tag{{Kind: disc.GenericError, Value: []byte("bye")}}}
+	if change != nil {
+		change(&p)
+	}
+	s.Discovery(s.now, p.Frame())
+}
+
+// What does not end a session.
+func TestKept(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*disc.Packet)
@@ -157,6 +162,10 @@ func TestFailed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What else delays a session.
+func TestDelayed(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		s := newSim(t, nil)
 		s.deaf = true
@@ -241,6 +250,13 @@ func TestReaddressed(t *testing.T) {
 	s.in(Connected)
 	if n := len(s.events); n != 2 || s.events[0].Kind != Lost || s.events[1].Kind != Readdressed || s.events[1].Address.String() != "10.64.0.99" {
 		t.Errorf("events %+v", s.events)
+	}
+	s.events = nil
+	s.say(0x8021, 1, 5, 3, 6, 10, 64, 0, 2) // IPCP anew: nothing about our address
+	s.wait(time.Second)
+	s.in(Connected)
+	if n := s.Session(); n.Peer.String() != "10.64.0.2" || len(s.events) != 0 {
+		t.Errorf("session %+v, events %+v", n, s.events)
 	}
 }
 

@@ -39,7 +39,10 @@ func load(path string) (k kept, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &k)
 	}
-	if err != nil || k.MTU < 0 || k.MTU > 65535 {
+	if err == nil && (k.MTU < 0 || k.MTU > 65535) {
+		err = fmt.Errorf("mtu %d", k.MTU)
+	}
+	if err != nil {
 		return kept{}, fmt.Errorf("read session %s: %w", path, err)
 	}
 	return k, nil

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mdlayher/packet"
+	"golang.org/x/sys/unix"
 
 	"waymark/net/link"
 	"waymark/net/pppoe/disc"
@@ -77,28 +78,27 @@ func (s *sockets) listen() error {
 		return fmt.Errorf("open discovery socket on %s: %w", s.ethernet, err)
 	}
 	s.raw = c
-	s.read.Go(func() {
-		b := make([]byte, 2048)
-		for {
-			n, _, err := c.ReadFrom(b)
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil && !s.hand(heard{heardDiscovery, append([]byte(nil), b[:n]...)}, nil) {
-				return
-			}
-			if err != nil && !netError(err) {
-				return
-			}
-		}
-	})
+	s.read.Go(func() { s.hearDiscovery(c) })
 	return nil
 }
 
-// netError tells an error that a device causes by going down: the socket lives.
-func netError(err error) bool {
-	var e net.Error
-	return errors.As(err, &e)
+// hearDiscovery hands on what the line says until the socket is closed. The line
+// may go down and come back meanwhile.
+func (s *sockets) hearDiscovery(c *packet.Conn) {
+	b := make([]byte, 2048)
+	for {
+		n, _, err := c.ReadFrom(b)
+		switch {
+		case errors.Is(err, unix.ENETDOWN):
+			continue
+		case err != nil:
+			return
+		}
+		select {
+		case s.in <- heard{heardDiscovery, append([]byte(nil), b[:n]...)}:
+		default: // a flood: access concentrators repeat what matters
+		}
+	}
 }
 
 // hand gives something to the client; false: nobody wants it any more.

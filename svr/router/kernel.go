@@ -170,6 +170,7 @@ func sameGuard(a, b guard.Config) bool {
 // undo removes what this router made and puts back what it changed: addresses
 // first, so that nothing answers for them when the guard goes.
 func (k *kernel) undo() error {
+	k.pppoe.close() // while their lines are up: the other ends are told
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
 	return errors.Join(errRoute, errAddr, deny.Open(guardOwner, nil), guard.Remove(guardOwner), k.stripTags(), k.linksDown(),

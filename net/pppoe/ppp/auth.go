@@ -1,7 +1,7 @@
 package ppp
 
 import (
-	"crypto/md5" //nolint:gosec // CHAP's algorithm (RFC 1994)
+	"crypto/md5" // CHAP's algorithm (RFC 1994)
 	"time"
 )
 
