@@ -70,11 +70,12 @@ soak: ## the long forms of the timed tests (SOAK=1h), figures in docs/soak.md
 	@$(MAKE) build
 	@SOAK=$(SOAK) scripts/soak.sh
 
-image: ## firmware of BOARD in out/BOARD; CONFIG=FILE ROUTER=NAME VERSION=V COUNTER=N KERNEL=DIR
+image: ## firmware of BOARD in out/BOARD; CONFIG=FILE ROUTER=NAME KEY=PEM VERSION=V COUNTER=N TRIAL=600s KERNEL=DIR
 	@scripts/install.sh image
 	@$(MAKE) build
 	@$(BIN)/mkimage -board $(BOARD) $(if $(CONFIG),-config $(CONFIG)) $(if $(ROUTER),-router $(ROUTER)) \
-		$(if $(VERSION),-version $(VERSION)) $(if $(COUNTER),-counter $(COUNTER)) $(if $(KERNEL),-kernel $(KERNEL))
+		$(if $(VERSION),-version $(VERSION)) $(if $(COUNTER),-counter $(COUNTER)) $(if $(KERNEL),-kernel $(KERNEL)) \
+		$(if $(KEY),-key $(KEY)) $(if $(TRIAL),-trial $(TRIAL)) $(if $(APPEND),-append '$(APPEND)')
 
 boot: ## the image of BOARD in QEMU, its console in this terminal; BOOT='-append ... -disk ...'
 	@[ -s out/$(BOARD)/initramfs.zst ] || $(MAKE) image

@@ -21,7 +21,7 @@ import (
 	"waymark/image/pack"
 )
 
-const usage = `usage: mkimage [-board B] [flags]       make out/B: vmlinuz, initramfs.zst, sizes.json
+const usage = `usage: mkimage [-board B] [flags]       make out/B: vmlinuz, initramfs.zst, slot.efi, disk.img, bundle.wmb, sizes.json
        mkimage boot [-board B] [flags]  boot what out/B has in QEMU, console here
 `
 
@@ -79,6 +79,8 @@ func runMake(ctx context.Context, args []string) error {
 	f.StringVar(&o.Kernel, "kernel", "", "`DIR` with vmlinuz, release, lib/modules (the distribution's)")
 	f.StringVar(&o.Out, "out", "", "`DIR` to leave it in (out/BOARD)")
 	f.Uint64Var(&o.Counter, "counter", 0, "`N`: updates never go below it")
+	var s shipFlags
+	s.add(f)
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -87,6 +89,9 @@ func runMake(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := fill(ctx, o, *root); err != nil {
+		return err
+	}
+	if err := s.apply(o); err != nil {
 		return err
 	}
 	fmt.Printf("image of %s, version %s\n", o.Board.Name, o.Version)

@@ -24,8 +24,11 @@ type command struct {
 var commands = []command{
 	{"init", "process 1 of a box", runInit},
 	{"router", "run a router on this machine's interfaces", runRouter},
+	{"agent", "answer to conductors and Salt masters", runAgent},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
+	{"update", "write a bundle to the slot that does not run, and try it", runUpdate},
+	{"install", "put the running system on another disk", runInstall},
 }
 
 // errUsage: the command line is wrong and the user was told how.

@@ -3,6 +3,7 @@
 package build
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,6 +27,11 @@ type Info struct {
 	Counter uint64    `json:"counter"` // never lower than that of a committed image
 	Built   time.Time `json:"built"`   // no clock of this image is ever before it
 	Kernel  string    `json:"kernel"`  // release
+	// TrialSeconds is how long this image may take to prove its health after an
+	// update to it.
+	TrialSeconds int `json:"trial-seconds"`
+	// UpdateKeys are those whose bundles it takes, raw.
+	UpdateKeys []ed25519.PublicKey `json:"update-keys"`
 }
 
 // Read reads the Info of a file.

@@ -2,6 +2,7 @@ package pack
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ type Options struct {
 	Version string
 	Counter uint64
 	Built   time.Time // of the sources, not of this run
+
+	TrialSeconds int                 // of an update to this image
+	UpdateKeys   []ed25519.PublicKey // whose bundles it takes
 
 	Config string // configuration to build in, "": none
 	Router string // name of the router in it, perhaps with the node's behind it
@@ -134,7 +138,8 @@ func (o *Options) describe(root, program, kernel string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	info := build.Info{Board: o.Board.Name, Version: o.Version, Counter: o.Counter, Built: o.Built.UTC(), Kernel: kernel}
+	info := build.Info{Board: o.Board.Name, Version: o.Version, Counter: o.Counter, Built: o.Built.UTC(), Kernel: kernel,
+		TrialSeconds: o.TrialSeconds, UpdateKeys: o.UpdateKeys}
 	bom, err := o.sbom(program, kernel)
 	if err != nil {
 		return err

@@ -37,9 +37,12 @@ var errNoData = errors.New("no partition " + board.DataLabel)
 // openData mounts the data partition, if there is one. From then on also a fault
 // of the runtime leaves its words there.
 func (i *Init) openData() {
-	device, err := awaitData(i.board.Flash.Wait)
+	device, err := i.slots.found.Data, error(nil)
+	if device == "" {
+		device, err = awaitData(i.board.Flash.Wait)
+	}
 	if err == nil {
-		i.data, err = mountData(i.loader, device)
+		i.data, err = i.useData(device)
 	}
 	if err != nil {
 		i.log.Warn("nothing outlives this boot", "error", err)

@@ -80,6 +80,7 @@ func (i *Init) die(what, stack string) {
 	}
 	i.say("\nwaymark: %s\n%s\n", what, stack)
 	i.lastWords(WhyPanic, what)
+	i.noteTrial(what)
 	if i.data != nil {
 		_ = i.data.put("log/panic.txt", []byte(time.Now().UTC().Format(time.RFC3339)+" "+what+"\n"+stack))
 	}

@@ -33,6 +33,7 @@ type Init struct {
 	judge    pulse.Judge
 	services []*service
 	data     *data
+	slots    slots
 	reason   Reason
 	progress progress
 
@@ -105,14 +106,17 @@ func (i *Init) start() error {
 	}
 	i.coldplug()
 	i.openWatchdog()
+	i.openSlots()
 	i.openData()
 	i.setClock()
 	i.learnReason()
+	i.settleSlots()
 	if err := i.openJournal(); err != nil {
 		return err
 	}
 	i.namePorts()
 	i.planServices()
+	i.startTrial()
 	i.saved()
 	i.tell(report{"event": "boot", "board": i.board.Name, "version": i.info.Version, "reason": i.reason.Why, "detail": i.reason.Detail})
 	i.say("waymark %s on %s, started because: %s\n", i.info.Version, i.board.Name, i.reason)

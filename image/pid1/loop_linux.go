@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"waymark/image/slot"
 	"waymark/image/supervise"
 )
 
@@ -74,6 +75,7 @@ func (i *Init) feed() {
 		i.starving = true
 		i.hungry = now()
 		i.lastWords(WhyWatchdog, "no progress of "+join(late))
+		i.noteTrial("no progress of " + join(late) + ", the watchdog reset it")
 		i.tell(report{"event": "starving", "late": late})
 		i.say("waymark: no progress of %s, the watchdog is not fed any more\n", join(late))
 		i.alarm(stuck(late), true)
@@ -110,7 +112,7 @@ type State struct {
 	Board    string            `json:"board"`
 	Version  string            `json:"version"`
 	Counter  uint64            `json:"counter"`
-	Slot     string            `json:"slot,omitempty"`
+	Slots    slot.Status       `json:"slots"`
 	Reason   Reason            `json:"boot-reason"`
 	Data     string            `json:"data,omitempty"` // device of the data partition
 	Watchdog string            `json:"watchdog,omitempty"`
@@ -120,7 +122,7 @@ type State struct {
 
 // saved publishes State.
 func (i *Init) saved() {
-	s := State{Board: i.board.Name, Version: i.info.Version, Counter: i.info.Counter, Slot: i.args.Slot, Reason: i.reason, Healthy: i.healthy}
+	s := State{Board: i.board.Name, Version: i.info.Version, Counter: i.info.Counter, Slots: i.slotStatus(), Reason: i.reason, Healthy: i.healthy}
 	if i.data != nil {
 		s.Data = i.data.device
 	}

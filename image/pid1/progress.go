@@ -2,9 +2,7 @@ package pid1
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +20,9 @@ type Progress struct {
 type progress struct {
 	wan, forwarding bool
 	fast            uint64
-	good            int // answers in a row that were as health wants them
+	wans            []string      // with an address, as last heard
+	at              time.Duration // of the last answer
+	good            int           // answers in a row that were as health wants them
 }
 
 // Between two questions: while the box comes up, and later.
@@ -67,6 +67,7 @@ func (i *Init) ask() {
 func (i *Init) progressed(p Progress) {
 	i.judge.Progress(routerLife.Name, now())
 	was := &i.progress
+	was.at, was.wans = now(), p.WAN
 	if len(p.WAN) > 0 && !was.wan {
 		i.tell(report{"event": "wan-up", "wan": p.WAN})
 	}
@@ -78,7 +79,7 @@ func (i *Init) progressed(p Progress) {
 		was.fast = *p.Fast
 		i.tell(report{"event": "fast-lane", "packets": was.fast})
 	}
-	if !p.Forwarding || !i.wansAreBack(p.WAN) {
+	if !p.Forwarding {
 		was.good = 0
 		return
 	}
@@ -87,26 +88,8 @@ func (i *Init) progressed(p Progress) {
 	}
 }
 
-// wansFile lists the WAN interfaces that had an address before an update, one per
-// line. The update writes it; without it nothing is asked.
-const wansFile = "state/wans"
-
-// wansAreBack says whether every WAN that had an address before has one again.
-func (i *Init) wansAreBack(up []string) bool {
-	b, err := os.ReadFile(i.dataFile(wansFile))
-	if err != nil {
-		return true
-	}
-	for _, name := range strings.Fields(string(b)) {
-		if !slices.Contains(up, name) {
-			return false
-		}
-	}
-	return true
-}
-
-// nowHealthy is told once per boot: init, router and lanes made progress, and
-// what was there before is there again.
+// nowHealthy is told once per boot: init, router and lanes made progress.
+// Whether an update is kept is another question (slots).
 func (i *Init) nowHealthy() {
 	if i.healthy {
 		return

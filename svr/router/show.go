@@ -1,10 +1,7 @@
 package router
 
 import (
-	"encoding/json"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -81,34 +78,6 @@ func (r *Router) showEvents(a *answer) error {
 		}
 	}
 	return nil
-}
-
-func (r *Router) showSystem(a *answer) error {
-	lanes := "go"
-	if r.fast != nil {
-		lanes = "bpf, go"
-	}
-	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
-		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
-		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why), orNull(r.bootReason()))
-}
-
-// initFile is where init of a box says what it knows (docs/run-files.md).
-const initFile = "init.json"
-
-// bootReason is why the box started, as its init says; "" where there is none.
-func (r *Router) bootReason() string {
-	var state struct {
-		Reason struct{ Why, Detail string } `json:"boot-reason"`
-	}
-	b, err := os.ReadFile(filepath.Join(r.set.RunDir, initFile))
-	if err != nil || json.Unmarshal(b, &state) != nil {
-		return ""
-	}
-	if state.Reason.Detail == "" {
-		return state.Reason.Why
-	}
-	return state.Reason.Why + ": " + state.Reason.Detail
 }
 
 // showStats lists the engine's counters and the lane's.
