@@ -172,7 +172,7 @@ func killed(_ *testing.T, l *line) {
 	l.ac.run("pidof pppd")
 	l.dial("chap")
 	l.redialled(d, soon)
-	l.eventually(l.ac, "test $(pidof pppoe | wc -w) = 1")
+	l.eventually(l.ac, "test $(pidof pppoe | wc -w) = 1 && grep -q 'Terminating on signal' /tmp/pppd.log")
 }
 
 // Silence is noticed by echoes; the session comes back with the server.
