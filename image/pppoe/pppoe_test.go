@@ -155,7 +155,10 @@ func padt(_ *testing.T, l *line) {
 	}
 }
 
-func terminated(_ *testing.T, l *line) {
+func terminated(t *testing.T, l *line) {
+	if out := l.cpe.run("cat /sys/class/net/eth0/mtu"); out != "1500\n" { // a router was killed and another ended since
+		t.Errorf("MTU of the line: %s", out)
+	}
 	l.serve("chap", 1492, "maxconnect 5")
 	l.dial("chap")
 	d := l.connect()
