@@ -82,20 +82,8 @@ func newLine(t testing.TB) *line {
 		t.Fatal(err)
 	}
 	l.wire()
-	boot := func(initrd string, taps ...string) *machine {
-		c := vm.Config{Arch: vm.AMD64, Kernel: kernel + "/vmlinuz", Initrd: initrd, MemoryMB: 256, Cmdline: "net.ifnames=0 panic=-1", Once: true}
-		for i := 0; i < len(taps); i += 2 {
-			f, err := vm.TAP(taps[i], taps[i+1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Both machines number their cards from 0: no address may be there twice.
-			c.NICs = append(c.NICs, vm.NIC{TAP: f, MAC: fmt.Sprintf("02:00:00:00:%02x:%02x", len(initrd)%16+len(taps[i+1]), i)})
-		}
-		return start(t, c)
-	}
-	l.cpe = boot(cpeArchive(t, kernel, guest, l.waymark), l.bridge, "cpe", l.client, "lan0")
-	l.ac = boot(acArchive(t, kernel, guest), l.bridge, "ac", l.hub, "wan0")
+	l.cpe = l.boot(1, kernel, cpeArchive(t, kernel, guest, l.waymark), [2]string{l.bridge, "cpe"}, [2]string{l.client, "lan0"})
+	l.ac = l.boot(2, kernel, acArchive(t, kernel, guest), [2]string{l.bridge, "ac"}, [2]string{l.hub, "wan0"})
 	l.cable()
 	l.cpe.ready()
 	l.ac.ready()
@@ -103,6 +91,21 @@ func newLine(t testing.TB) *line {
 	l.cpe.run("ip link set lo up")
 	l.ac.run("ip link set lo up; ip link set eth0 mtu 1600 up; ip address add 198.51.100.1/24 dev eth1; ip link set eth1 up; echo 1 >/proc/sys/net/ipv4/ip_forward")
 	return l
+}
+
+// boot starts a machine with a card per TAP, each a namespace and a name. number
+// is in their addresses.
+func (l *line) boot(number int, kernel, initrd string, taps ...[2]string) *machine {
+	l.Helper()
+	c := vm.Config{Arch: vm.AMD64, Kernel: kernel + "/vmlinuz", Initrd: initrd, MemoryMB: 256, Cmdline: "net.ifnames=0 panic=-1", Once: true}
+	for i, tap := range taps {
+		f, err := vm.TAP(tap[0], tap[1])
+		if err != nil {
+			l.Fatal(err)
+		}
+		c.NICs = append(c.NICs, vm.NIC{TAP: f, MAC: fmt.Sprintf("02:00:00:00:%02x:%02x", number, i)})
+	}
+	return start(l, c)
 }
 
 func cpeArchive(t testing.TB, kernel, guest, waymark string) string {

@@ -155,7 +155,10 @@ func padt(_ *testing.T, l *line) {
 	}
 }
 
-func terminated(_ *testing.T, l *line) {
+func terminated(t *testing.T, l *line) {
+	if out := l.cpe.run("cat /sys/class/net/eth0/mtu"); out != "1500\n" { // a router was killed and another ended since
+		t.Errorf("MTU of the line: %s", out)
+	}
 	l.serve("chap", 1492, "maxconnect 5")
 	l.dial("chap")
 	d := l.connect()
@@ -172,7 +175,7 @@ func killed(_ *testing.T, l *line) {
 	l.ac.run("pidof pppd")
 	l.dial("chap")
 	l.redialled(d, soon)
-	l.eventually(l.ac, "test $(pidof pppoe | wc -w) = 1")
+	l.eventually(l.ac, "test $(pidof pppoe | wc -w) = 1 && grep -q 'Terminating on signal' /tmp/pppd.log")
 }
 
 // Silence is noticed by echoes; the session comes back with the server.

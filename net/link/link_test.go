@@ -99,3 +99,22 @@ func await(events chan link.Change, seen func(link.Change) bool) error {
 		}
 	}
 }
+
+func TestSetName(t *testing.T) {
+	inside(t, func(c *rtnl.Conn) error {
+		l, err := link.ByName(c, "v0")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(link.SetUp(c, l.Index, false), link.SetName(c, l.Index, "pp-fifteen-char")); err != nil {
+			return err
+		}
+		if got, err := link.ByName(c, "pp-fifteen-char"); err != nil || got.Index != l.Index {
+			return fmt.Errorf("renamed: %+v, %w", got, err)
+		}
+		if err := link.SetName(c, l.Index, "lo"); err == nil {
+			return errors.New("two interfaces of one name")
+		}
+		return nil
+	})
+}

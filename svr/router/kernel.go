@@ -95,9 +95,13 @@ func (k *kernel) apply() (*view, error) {
 	}
 	if !plan.Empty() {
 		k.log.Info("addresses changed", "added", len(plan.Add), "removed", len(plan.Remove))
-		if v, err = k.look(); err != nil {
+		// Leases stay as they were: a newer one has no address on its interface
+		// yet, and is looked at next.
+		leases, sessions := v.leases, v.sessions
+		if v, err = look(k.conn); err != nil {
 			return nil, err
 		}
+		v.leases, v.sessions = leases, sessions
 	}
 	if _, err := route.Apply(k.conn, wantRoutes(k.tables, v)); err != nil {
 		k.log.Warn("cannot set default route", "error", err) // own traffic only

@@ -77,7 +77,6 @@ type automaton struct {
 	phase    phase
 	id       uint8  // of the last packet of ours
 	asked    []byte // options of the last request
-	heard    bool   // it was answered
 	count    int    // transmissions left
 	sent     int    // transmissions since the counter began
 	deadline time.Duration
@@ -149,7 +148,7 @@ func (a *automaton) timer(now time.Duration) {
 // ask sends a new request.
 func (a *automaton) ask(now time.Duration) {
 	a.id++
-	a.asked, a.heard = a.rules.request(), false
+	a.asked = a.rules.request()
 	a.timer(now)
 	a.send(control{configRequest, a.id, a.asked})
 }
@@ -157,7 +156,6 @@ func (a *automaton) ask(now time.Duration) {
 // again sends a request whose predecessor nobody answered: with the same options
 // it keeps its identifier, so that a late answer still counts.
 func (a *automaton) again(now time.Duration) {
-	a.heard = false
 	a.timer(now)
 	a.send(control{configRequest, a.id, a.asked})
 }
@@ -325,14 +323,15 @@ func (a *automaton) verdict(list []option) (code, []byte) {
 	return configAck, appendOptions(nil, list)
 }
 
-// answered takes the first answer to our last request; others are late,
-// repeated or forged.
+// answered takes the answer to our last request; others are late or forged. A
+// repeated Ack finds another phase, a repeated Nak another identifier: neither
+// begins anew what RFC 1661 calls a crossed connection.
 func (a *automaton) answered(now time.Duration, c control) {
 	if a.phase == closed || a.phase == stopped {
 		a.send(control{terminateAck, c.id, nil})
 		return
 	}
-	if a.phase != reqSent && a.phase != ackSent || a.heard || c.id != a.id ||
+	if a.phase != reqSent && a.phase != ackSent || c.id != a.id ||
 		c.code == configAck && !bytes.Equal(c.data, a.asked) {
 		return
 	}
@@ -344,7 +343,6 @@ func (a *automaton) answered(now time.Duration, c control) {
 }
 
 func (a *automaton) acked(now time.Duration) {
-	a.heard = true
 	a.restart(maxConfigure)
 	if a.phase == ackSent {
 		a.up()
@@ -360,7 +358,6 @@ func (a *automaton) denied(now time.Duration, c control) {
 	if err != nil {
 		return
 	}
-	a.heard = true
 	if a.round() {
 		return
 	}

@@ -260,12 +260,9 @@ func init() {
 	}
 }
 
-// networkInput takes a packet of a network protocol, which counts only when we
-// are known.
+// networkInput takes a packet of a network protocol. Before we are known its
+// automaton is not open and hears nothing.
 func (l *Link) networkInput(a *automaton, p Protocol, c control) {
-	if l.phase != Networking {
-		return
-	}
 	if !a.input(l.now, c) {
 		l.reject++
 		l.out.Frames = append(l.out.Frames, frame(p, control{codeReject, l.reject, l.quote(controlBytes(c))}))

@@ -40,6 +40,9 @@ func main() {
 	for in := bufio.NewScanner(console); in.Scan(); {
 		number, command, _ := strings.Cut(strings.TrimSpace(in.Text()), " ")
 		out, err := exec.Command("/bin/busybox", "sh", "-c", command).CombinedOutput()
+		for n := 1; n > 0; { // orphans
+			n, _ = syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		}
 		say(report, "done-"+number, err, string(out))
 	}
 }
