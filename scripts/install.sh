@@ -11,7 +11,9 @@ image=(qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm de
 	/usr/lib/systemd/boot/efi/linuxx64.efi.stub:systemd-boot-efi /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf)
 # slots: programs that check the file systems and tables that we write
 slots=(sgdisk:gdisk mdir:mtools fsck.vfat:dosfstools e2fsck:e2fsprogs objcopy:binutils)
-test=("${lab[@]}" "${image[@]}" "${slots[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
+# line: an access concentrator for PPPoE, and a shell for its machine
+line=(pppoe-server:pppoe pppd:ppp busybox:busybox-static)
+test=("${lab[@]}" "${image[@]}" "${slots[@]}" "${line[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server)
 bench=("${lab[@]}" iperf3:iperf3)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 
@@ -33,6 +35,9 @@ missing=()
 for pair in "${want[@]}"; do
 	[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+# The Salt master of another hand that tests our minion (mgmt/agent/testdata/master.py).
+[ "${1:-}" != test ] || /usr/bin/python3 -c 'import zmq, msgpack, Cryptodome' 2>/dev/null ||
+	missing+=(python3 python3-zmq python3-msgpack python3-pycryptodome)
 [ "${1:-}" != bpf ] || [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 # Go fetches modules over TLS: a bare machine may have no root certificates.
 [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || missing+=(ca-certificates)

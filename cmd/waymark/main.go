@@ -24,6 +24,7 @@ type command struct {
 var commands = []command{
 	{"init", "process 1 of a box", runInit},
 	{"router", "run a router on this machine's interfaces", runRouter},
+	{"agent", "answer to conductors and Salt masters", runAgent},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
 	{"update", "write a bundle to the slot that does not run, and try it", runUpdate},

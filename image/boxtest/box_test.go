@@ -105,6 +105,9 @@ func TestBoxAMD64(t *testing.T) {
 	wire.say(t, "killed")
 	s.await(t, "started")
 	s.await(t, "forwarding")
+	if system := s.waymark(t, "show", "system", "-json"); !strings.Contains(system, `"last-boot-reason":"power-on"`) {
+		t.Errorf("show system:\n%s", system)
+	}
 	wire.say(t, "back")
 	s.fetch(t)
 	var alarm struct{ Type, Source, Message string }

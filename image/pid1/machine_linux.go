@@ -55,7 +55,7 @@ func (m *machine) Link(r boot.Link) error {
 
 // Set implements boot.Machine.
 func (m *machine) Set(r boot.Setting) error {
-	return os.WriteFile("/proc/sys/"+r.Path, []byte(r.Value), 0o644)
+	return os.WriteFile("/proc/sys/"+r.Path, []byte(r.Value+"\n"), 0o644) // printk_devkmsg counts the line end
 }
 
 // Load implements boot.Machine.

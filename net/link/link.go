@@ -111,6 +111,15 @@ func SetMTU(c *rtnl.Conn, index, mtu int) error {
 	return nil
 }
 
+// SetName renames an interface that is down.
+func SetName(c *rtnl.Conn, index int, name string) error {
+	body := rtnl.NewBody(header(index, 0, 0)).String(unix.IFLA_IFNAME, name)
+	if err := c.Request(unix.RTM_NEWLINK, 0, body.Data()); err != nil {
+		return fmt.Errorf("rename interface %d to %s: %w", index, name, err)
+	}
+	return nil
+}
+
 // header is struct ifinfomsg.
 func header(index int, flags, change uint32) []byte {
 	h := make([]byte, unix.SizeofIfInfomsg)
@@ -184,13 +193,4 @@ func Watch(fn func(Change)) (*rtnl.Watcher, error) {
 			fn(Change{Link: l, Deleted: m.Header.Type == unix.RTM_DELLINK})
 		}
 	}, func() { fn(Change{Lost: true}) })
-}
-
-// SetName gives an interface, which must be down, another name.
-func SetName(c *rtnl.Conn, index int, name string) error {
-	body := rtnl.NewBody(header(index, 0, 0)).String(unix.IFLA_IFNAME, name)
-	if err := c.Request(unix.RTM_NEWLINK, 0, body.Data()); err != nil {
-		return fmt.Errorf("name interface %d %s: %w", index, name, err)
-	}
-	return nil
 }

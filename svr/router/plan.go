@@ -38,6 +38,7 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 		}
 		if f.DHCP {
 			list = append(list, v.leases[f.ID].Addresses(l.Index)...)
+			list = append(list, v.linkLocal(f.ID, l.Index)...)
 			continue
 		}
 		for _, a := range f.Addresses {

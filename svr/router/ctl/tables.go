@@ -113,4 +113,12 @@ var deviceColumns = []Column{
 	{Header: "out-unicast-pkts", Kind: Number}, {Header: "out-errors", Kind: Number},
 	{Header: "Plugin Info"}, {Header: "Target Interface"}, {Header: "MTU", Kind: Number},
 	{Header: "Reason", Extra: true},
+	{Header: "Connection Status", Optional: true}, {Header: "Session Interface", Optional: true},
+	{Header: "PPP State", Optional: true},
+	{Header: "Session Id", Kind: Number, Optional: true}, {Header: "Access Concentrator", Optional: true},
+	{Header: "Local Address", Optional: true}, {Header: "Remote Address", Optional: true},
+	{Header: "Session MTU", Kind: Number, Optional: true}, {Header: "Dns Server Address", Kind: List, Optional: true},
+	{Header: "attempt", Kind: Number, Optional: true}, {Header: "last-failure-time", Kind: Time, Optional: true},
+	{Header: "next-retry-time", Kind: Time, Optional: true}, {Header: "pppd-exit-code", Kind: Number, Optional: true},
+	{Header: "pppd-exit-reason", Optional: true},
 }
