@@ -70,6 +70,12 @@ func TestExitCodes(t *testing.T) {
 		{"show -run " + none + " tenant members detail -json", 1, "no router runs there"},
 		{"show peers -run " + none + "/missing", 1, "no router runs there"},
 		{"show bfd -run " + none, 1, "not built yet"},
+		{"update", 2, "update from which file?"},
+		{"update a b", 2, "update from which file?"},
+		{"update " + none + "/missing.wmb", 1, "missing.wmb"},
+		{"update -", 1, "no box"},
+		{"install", 2, "on which disk?"},
+		{"install " + none + "/disk", 1, "no box"},
 		{"show security key-status", 1, "not built yet"},
 	} {
 		code, stdout, stderr := waymark(strings.Fields(row.args)...)

@@ -11,7 +11,6 @@ type Args struct {
 	Drill    bool          // waymark.drill: the report port takes orders, see package pid1
 	Board    string        // waymark.board: this board, whatever the image was built for
 	Watchdog time.Duration // waymark.watchdog: another timeout than the board's
-	Slot     string        // waymark.slot: name of the slot that was booted
 	Words    map[string]string
 }
 
@@ -24,7 +23,7 @@ func ParseArgs(line string) Args {
 			a.Words[strings.TrimPrefix(key, "waymark.")] = value
 		}
 	}
-	a.Report, a.Board, a.Slot = device(a.Words["report"]), a.Words["board"], a.Words["slot"]
+	a.Report, a.Board = device(a.Words["report"]), a.Words["board"]
 	_, a.Drill = a.Words["drill"]
 	if d, err := time.ParseDuration(a.Words["watchdog"]); err == nil && d >= time.Second {
 		a.Watchdog = d

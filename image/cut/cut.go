@@ -22,7 +22,7 @@ type Disk struct {
 
 type image map[int64]*[sector]byte // by number of the sector; what is missing is zero
 
-// op is one sector written, or a barrier, or a mark of the test.
+// op is one sector written, or a barrier.
 type op struct {
 	at      int64
 	data    *[sector]byte // nil for a barrier

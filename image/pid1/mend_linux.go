@@ -20,8 +20,8 @@ import (
 func (i *Init) useData(device string) (*data, error) {
 	d, err := mountData(i.loader, device)
 	if err == nil {
-		if err = d.probe(); err == nil {
-			return d, nil
+		if err = d.probe(); !ruined(err) {
+			return d, nil // perhaps full: what is there can be read
 		}
 	}
 	if !ruined(err) || i.slots.trial {
@@ -42,7 +42,7 @@ func (i *Init) useData(device string) (*data, error) {
 // ruined tells a file system that is beyond its journal from one that cannot be
 // mounted for other reasons.
 func ruined(err error) bool {
-	for _, e := range []error{unix.EINVAL, unix.EUCLEAN, unix.EBADMSG, unix.EROFS, unix.EIO} {
+	for _, e := range []error{unix.EINVAL, unix.EUCLEAN, unix.EBADMSG, unix.EROFS} {
 		if errors.Is(err, e) {
 			return true
 		}

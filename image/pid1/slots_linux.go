@@ -82,13 +82,16 @@ func (i *Init) settleSlots() {
 
 // slotStatus is what `show system` tells.
 func (i *Init) slotStatus() slot.Status {
-	if i.slots.box == nil {
-		return slot.Status{LastBootReason: i.reason.String()}
+	st := slot.Status{}
+	if i.slots.box != nil {
+		st = i.slots.box.Status(i.slots.decision)
+		st.Trial = i.slots.trial
 	}
-	st := i.slots.box.Status(i.slots.decision)
-	st.Trial = i.slots.trial
-	if st.LastBootReason == "" {
-		st.LastBootReason = i.reason.String()
+	if st.LastBootReason == "" { // it had nothing to do with an update
+		st.LastBootReason = i.reason.Why
+		if i.reason.Detail != "" {
+			st.LastBootReason += ": " + i.reason.Detail
+		}
 	}
 	return st
 }

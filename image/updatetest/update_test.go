@@ -2,9 +2,11 @@ package updatetest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +39,18 @@ func (b *box) starts() int {
 	n := bytes.Count(b.Console.Said(), []byte("BdsDxe: starting"))
 	defer func() { b.boots = n }()
 	return n - b.boots
+}
+
+// limit is for events that are several boots away.
+const limit = 4 * vmtest.Limit
+
+func (b *box) await(event string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), limit)
+	defer cancel()
+	if _, err := b.Report.Await(ctx, event); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // run runs a command on the box.
@@ -79,18 +93,20 @@ func (b *box) update(name string) {
 	}
 }
 
-// failures are versions that fail their trial, each in its way.
-var failures = []struct {
+// failure is a version that fails its trial.
+type failure struct {
 	name  string
 	trial int // seconds
 	make  func(t testing.TB, f *factory) []byte
-	boots int // until the old slot is back
-	why   string
-}{
+	boots int    // until the old slot is back
+	why   string // one of these, separated by |
+}
+
+var failures = []failure{
 	{"kernel-panics", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "rdinit=/none root=/dev/none") }, 3,
 		"it was started 2 times and its init never came to its trial"},
 	{"init-crashes", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "crash")...) }, 3,
-		"it was reset while: "},
+		"it was reset while: |was reset without a word"},
 	{"router-hangs", 600, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "hang")...) }, 3,
 		"the router made no progress|no progress of router"},
 	{"driver-left-out", 30, func(t testing.TB, f *factory) []byte {
@@ -119,35 +135,47 @@ func refusals(f *factory) map[string]struct {
 	}
 }
 
+// Two boxes at a time, because each waits most of its life for one processor.
 func TestUpdates(t *testing.T) {
 	f := build(t)
 	sameTwice(t, f)
-	offers := map[string]offer{"same": good(version, 120, f.spoil(t, ""))}
-	same := offers["same"]
-	same.manifest.Counter = counter
-	offers["same"] = same
+	t.Run("refused, committed, no kernel, no driver", func(t *testing.T) {
+		t.Parallel()
+		same := good(version, 120, f.spoil(t, ""))
+		same.manifest.Counter = counter
+		offers := map[string]offer{"same": same}
+		for name, x := range refusals(f) {
+			offers[name] = x.offer
+		}
+		b := power(t, f.offering(t, offers, "kernel-panics", "driver-left-out"))
+		b.await("forwarding")
+		if s := b.system(); s != (system{Slot: "a", LastBootReason: "power-on"}) {
+			t.Errorf("first start: %+v", s)
+		}
+		b.refuses(f)
+		b.commits()
+		b.rollsBack("b", "kernel-panics", "driver-left-out")
+	})
+	t.Run("init crashes, router hangs, data ruined", func(t *testing.T) {
+		t.Parallel()
+		path := f.offering(t, map[string]offer{}, "init-crashes", "router-hangs")
+		b := power(t, path)
+		b.await("forwarding")
+		b.rollsBack("a", "init-crashes", "router-hangs")
+		b.Close()
+		madeAnew(t, path)
+	})
+}
+
+// offering is a medium with the offers, and with those of the failures named.
+func (f *factory) offering(t testing.TB, offers map[string]offer, names ...string) string {
+	t.Helper()
 	for _, x := range failures {
-		offers[x.name] = good("2.0."+x.name, x.trial, x.make(t, f))
+		if slices.Contains(names, x.name) {
+			offers[x.name] = good("2.0."+x.name, x.trial, x.make(t, f))
+		}
 	}
-	for name, x := range refusals(f) {
-		offers[name] = x.offer
-	}
-	path := f.medium(t, offers)
-	b := power(t, path)
-	vmtest.Await(t, b.Machine, "healthy")
-	if s := b.system(); s != (system{Slot: "a", LastBootReason: "power-on"}) {
-		t.Errorf("first start: %+v", s)
-	}
-	b.refuses(f)
-	b.commits()
-	for _, x := range failures {
-		b.rollsBack(x.name, x.boots, x.why)
-	}
-	if t.Failed() {
-		return
-	}
-	b.Close()
-	madeAnew(t, path)
+	return f.medium(t, offers)
 }
 
 // refuses: nothing changes, and the box goes on.
@@ -165,34 +193,42 @@ func (b *box) commits() {
 	b.t.Helper()
 	b.starts()
 	b.update("same")
-	vmtest.Await(b.t, b.Machine, "committed")
+	b.await("committed")
 	if s, n := b.system(), b.starts(); s != (system{Slot: "b", LastBootReason: "update to " + version}) || n != 1 {
 		b.t.Errorf("same image, after %d starts: %+v", n, s)
 	}
 }
 
 // rollsBack: the old slot is back by itself, says why, and refuses the version.
-func (b *box) rollsBack(name string, boots int, why string) {
+func (b *box) rollsBack(slot string, names ...string) {
 	b.t.Helper()
-	b.starts()
-	b.update(name)
-	vmtest.Await(b.t, b.Machine, "rolled-back")
-	vmtest.Await(b.t, b.Machine, "healthy")
-	s, n := b.system(), b.starts()
-	fits := func(text string) bool {
-		for _, w := range strings.Split(why, "|") {
-			if strings.Contains(text, w) {
-				return true
-			}
+	for _, x := range failures {
+		if !slices.Contains(names, x.name) {
+			continue
 		}
-		return false
+		b.starts()
+		b.update(x.name)
+		b.await("rolled-back")
+		b.await("forwarding")
+		s, n := b.system(), b.starts()
+		if s.Slot != slot || s.Trial || s.RefusedVersion != "2.0."+x.name || !x.fits(s.RefusedReason) || !x.fits(s.LastBootReason) || n != x.boots {
+			b.t.Errorf("%s, after %d starts, want %d and %q: %+v", x.name, n, x.boots, x.why, s)
+		}
+		if how, out := b.run("update", "/data/offers/"+x.name); how != "exit code 1" || !x.fits(out) {
+			b.t.Errorf("%s again: %s\n%s", x.name, how, out)
+		}
+		b.t.Logf("%s: %d starts, %s", x.name, n, s.LastBootReason)
 	}
-	if s.Slot != "b" || s.Trial || s.RefusedVersion != "2.0."+name || !fits(s.RefusedReason) || !fits(s.LastBootReason) || n != boots {
-		b.t.Errorf("%s, after %d starts, want %d and %q: %+v", name, n, boots, why, s)
+}
+
+// fits tells whether a text gives one of the reasons.
+func (x *failure) fits(text string) bool {
+	for _, w := range strings.Split(x.why, "|") {
+		if strings.Contains(text, w) {
+			return true
+		}
 	}
-	if how, out := b.run("update", "/data/offers/"+name); how != "exit code 1" || !fits(out) {
-		b.t.Errorf("%s again: %s\n%s", name, how, out)
-	}
+	return false
 }
 
 // madeAnew ruins the data partition: the box makes it anew and goes on, by the
@@ -205,8 +241,8 @@ func madeAnew(t *testing.T, path string) {
 	_, err = d.WriteAt(make([]byte, 1<<20), 97<<20)
 	must(t, err)
 	b := power(t, path)
-	vmtest.Await(t, b.Machine, "data-made-anew")
-	vmtest.Await(t, b.Machine, "healthy")
+	b.await("data-made-anew")
+	b.await("forwarding")
 	if s := b.system(); s.Slot != "b" || s.Trial {
 		t.Errorf("with a new data partition: %+v", s)
 	}
