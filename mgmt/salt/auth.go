@@ -25,6 +25,7 @@ const (
 	Full           // the master has no room
 )
 
+// String is the word for logs.
 func (s State) String() string {
 	return [...]string{"accepted", "pending", "rejected", "full"}[s]
 }

@@ -108,6 +108,7 @@ type Failure struct {
 	Retcode int
 }
 
+// Error is the value as text.
 func (f *Failure) Error() string { return fmt.Sprint(f.Value) }
 
 // ErrCannot: the box lacks what the function needs.
@@ -178,7 +179,7 @@ func split(in []any) (args []any, keywords msgpack.Map) {
 // check refuses what the function does not take.
 func (f function) check(name string, c *Call) error {
 	wrong := func(why string, args ...any) error {
-		return fmt.Errorf("Passed invalid arguments to %s: %s. Usage: %s(%s)", name, fmt.Sprintf(why, args...), name, f.usage)
+		return &Failure{fmt.Sprintf("Passed invalid arguments to %s: %s. Usage: %s(%s)", name, fmt.Sprintf(why, args...), name, f.usage), 1}
 	}
 	names := strings.Fields(f.keywords)
 	for _, p := range c.Keywords {
