@@ -57,7 +57,7 @@ func (m *Machine) Receive(b []byte, now int64) Drop {
 	if err != nil {
 		return DropMalformed
 	}
-	if d := m.check(&p); d != DropNone {
+	if d := m.Check(&p); d != DropNone {
 		return d
 	}
 	changed, d := m.authentic(b[:n], &p, now)

@@ -104,7 +104,7 @@ func (m *Machine) Multiplier() uint8 { return m.remote.multiplier }
 // this session and is authentic (RFC 5880 6.8.6). One that is dropped changes
 // nothing.
 func (m *Machine) Accept(p *wire.BFD, now int64) Drop {
-	if d := m.check(p); d != DropNone {
+	if d := m.Check(p); d != DropNone {
 		return d
 	}
 	m.expire(now)
@@ -128,8 +128,9 @@ func (m *Machine) Accept(p *wire.BFD, now int64) Drop {
 	return DropNone
 }
 
-// check makes the tests of RFC 5880 6.8.6 that need the session.
-func (m *Machine) check(p *wire.BFD) Drop {
+// Check makes the tests of RFC 5880 6.8.6 that need the session; it changes
+// nothing.
+func (m *Machine) Check(p *wire.BFD) Drop {
 	switch {
 	case p.Poll && p.Final:
 		return DropPollFinal
@@ -185,6 +186,14 @@ func (m *Machine) set(s wire.BFDState, diag uint8, now int64) {
 // urge makes the next packets leave at once.
 func (m *Machine) urge(now int64) {
 	m.sent.urgent, m.sent.urgentAt = 1+m.cfg.Repeats, now
+}
+
+// Tell makes a packet leave at once, for those who carry more than the packet
+// itself.
+func (m *Machine) Tell(now int64) {
+	if m.sent.urgent == 0 || m.sent.urgentAt > now {
+		m.sent.urgent, m.sent.urgentAt = max(m.sent.urgent, 1), now
+	}
 }
 
 // SetAdminDown holds the session in AdminDown, or lets it go.

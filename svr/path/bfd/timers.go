@@ -171,14 +171,21 @@ func (m *Machine) Due(now int64) (p wire.BFD, ok bool) {
 	return p, true
 }
 
-// packet is what we have to say now (RFC 5880 6.8.7).
+// Packet is what we have to say now, for packets beside those of Due: no poll,
+// no answer to one.
+func (m *Machine) Packet() wire.BFD {
+	return wire.BFD{
+		Diag: m.diag, State: m.state, Demand: m.demanding(), Multiplier: m.cfg.Multiplier,
+		MyDisc: m.cfg.Local, YourDisc: m.remote.disc, MinTx: m.desiredTx(), MinRx: m.cfg.RequiredRx,
+	}
+}
+
+// packet is that of Due (RFC 5880 6.8.7).
 func (m *Machine) packet(now int64) wire.BFD {
 	if m.poll.on && m.poll.since == 0 {
 		m.poll.since = now
 	}
-	m.sent.demand = m.demanding()
-	return wire.BFD{
-		Diag: m.diag, State: m.state, Poll: m.poll.on, Demand: m.sent.demand, Multiplier: m.cfg.Multiplier,
-		MyDisc: m.cfg.Local, YourDisc: m.remote.disc, MinTx: m.desiredTx(), MinRx: m.cfg.RequiredRx,
-	}
+	p := m.Packet()
+	m.sent.demand, p.Poll = p.Demand, m.poll.on
+	return p
 }
