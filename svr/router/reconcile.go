@@ -68,12 +68,15 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.log.Error("another router took the session table")
 			r.robbed = true
 			return
+		case <-r.bfd.changed:
+			r.pathsChanged()
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
 		case p := <-r.probed:
 			r.tookXDP(p)
 		case <-levels.C:
 			r.levels()
+			r.bfd.measure()
 			r.probe(ctx)
 		}
 	}
@@ -111,6 +114,7 @@ func (r *Router) adopt(v *view) {
 		}
 		r.alarmInterface(f, s)
 	}
+	r.bfd.follow(v, r.status)
 	r.tellLeases(v)
 	r.alarmPaths()
 	if late {
@@ -134,13 +138,39 @@ func (r *Router) tell(f *policy.Interface, s ifState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status[f.ID] = s
+	r.noteSince(changed)
+}
+
+// noteSince keeps since when paths are up; the caller holds mu. A peer that
+// restarts takes no path down.
+func (r *Router) noteSince(changed []path.Change) {
 	for _, c := range changed {
 		if c.Status.Up && r.since[c.ID].IsZero() {
 			r.since[c.ID] = time.Now()
-		} else if !c.Status.Up {
+		} else if !c.Status.Up && !c.Status.Pending {
 			r.since[c.ID] = time.Time{}
 		}
 	}
+}
+
+// pathsChanged tells operators and engine what BFD found out.
+func (r *Router) pathsChanged() {
+	news, moved := r.bfd.take()
+	for _, c := range news {
+		r.log.Info("path changed", "peer", r.peerPath(policy.PathID(c.ID)).Peer, "path", r.tables.Paths[c.ID].Name,
+			"up", c.Status.Up, "reason", c.Status.Reason)
+	}
+	if len(moved) > 0 {
+		_ = r.lane.Do(func() { // fails only when the lane has ended
+			for id, remote := range moved {
+				r.parts.Engine.SetPathRemote(policy.PathID(id), remote)
+			}
+		})
+	}
+	r.mu.Lock()
+	r.noteSince(news)
+	r.mu.Unlock()
+	r.alarmPaths()
 }
 
 func (r *Router) alarmInterface(f *policy.Interface, s ifState) {
@@ -154,7 +184,8 @@ func (r *Router) alarmPaths() {
 		peer := &r.tables.Peers[i]
 		reachable := len(peer.Paths) == 0
 		for _, id := range peer.Paths {
-			up := r.parts.Carrier.Status(uint16(id)).Up
+			s := r.parts.Carrier.Status(uint16(id))
+			up := s.Up || s.Pending // what will show within seconds is no alarm yet
 			reachable = reachable || up
 			r.journal.set(event.PeerPathDown(r.peerPath(id)), !up)
 		}

@@ -155,8 +155,10 @@ func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
 	}
 	choice, ok := e.choose(svc, &m.p.Context, id)
 	if !ok {
-		e.replyError(p, packet.ErrNoRoute, 0)
-		e.stats.Add(DropNoPath, 1)
+		if !e.undecided(p, svc, id) {
+			e.replyError(p, packet.ErrNoRoute, 0)
+			e.stats.Add(DropNoPath, 1)
+		}
 		return
 	}
 	i, ok := e.follow(p, id, m, tenant, svc, payloadOf, &choice)

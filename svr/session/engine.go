@@ -57,6 +57,9 @@ type Config struct {
 	// Fast says that a lane in the kernel forwards directions with
 	// pool.FlagFast by itself, and counts in the table.
 	Fast bool
+	// Local takes packets for an own address on a VLAN, which the kernel does not
+	// hear; it must not keep them. Nil: nobody.
+	Local func(p *packet.Packet)
 	// Records holds what the engine knows of sessions besides the table: at
 	// least RecordMemory(Sessions) bytes, zero or for Adopt. Nil: the heap.
 	Records []byte

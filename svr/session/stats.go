@@ -8,6 +8,7 @@ type Counter int
 const (
 	Forwarded Counter = iota
 	ForHost
+	WaitsForPath
 	SessionsOpened
 	SessionsAccepted
 	SessionsRecovered
@@ -79,7 +80,7 @@ const (
 
 // names are what `show stats` prints, in the vendor's style.
 var names = [counters]string{
-	"packets/forwarded", "packets/for-host",
+	"packets/forwarded", "packets/for-host", "packets/waiting-for-path",
 	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved",
 	"sessions/refused-full", "sessions/gave-way", "sessions/refused", "sessions/timeout",
 	"sessions/handshake-timeout",

@@ -12,11 +12,12 @@ const (
 	Restarting // the peer restarts: sessions stay, new ones avoid it
 	HeldDown   // BFD is up, the hold-down time runs
 	Down
+	NoAnswer // as Initializing, for longer than anyone should wait
 )
 
 // String names the verdict.
 func (v Verdict) String() string {
-	return [...]string{"initializing", "up", "restarting", "hold-down", "down"}[v%5]
+	return [...]string{"initializing", "up", "restarting", "hold-down", "down", "no-answer"}[v%6]
 }
 
 // RestartTime is how long a peer may take to come back, in ns (protocol.md 8).
@@ -46,7 +47,7 @@ type hold struct {
 }
 
 func newHold(cfg HoldConfig, now int64) hold {
-	return hold{cfg: cfg, since: now, time: cfg.Down}
+	return hold{cfg: cfg, since: now, time: cfg.Down, until: now + RestartTime}
 }
 
 func (h *hold) set(v Verdict, now, until int64) {
@@ -59,7 +60,7 @@ func (h *hold) set(v Verdict, now, until int64) {
 // up: BFD came up.
 func (h *hold) up(now int64) {
 	switch h.verdict {
-	case Initializing, Restarting:
+	case Initializing, NoAnswer, Restarting:
 		h.set(Up, now, 0)
 	case Down:
 		h.set(HeldDown, now, now+h.time)
@@ -85,7 +86,7 @@ func (h *hold) down(now int64) {
 		h.flap(now)
 	case HeldDown:
 		h.lengthen()
-	case Initializing, Down:
+	case Initializing, NoAnswer, Down:
 		return
 	}
 	h.set(Down, now, 0)
@@ -127,6 +128,10 @@ func (h *hold) lengthen() {
 // lately.
 func (h *hold) advance(now int64, talking func() bool) {
 	switch h.verdict {
+	case Initializing:
+		if now >= h.until {
+			h.set(NoAnswer, now, 0)
+		}
 	case HeldDown:
 		if now >= h.until {
 			h.set(Up, now, 0)
@@ -143,7 +148,7 @@ const restartCheck = second / 4
 
 func (h *hold) next(now int64) int64 {
 	switch h.verdict {
-	case HeldDown:
+	case HeldDown, Initializing:
 		return h.until
 	case Restarting:
 		if h.data {

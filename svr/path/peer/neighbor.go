@@ -117,3 +117,6 @@ func (n *Neighbor) transmit(s *Set, pkt *wire.BFD) {
 		Hops: hops, DSCP: n.cfg.DSCP, Data: b}
 	s.cfg.Out.Transmit(&s.sending)
 }
+
+// Config returns what the neighbour was made of.
+func (n *Neighbor) Config() NeighborConfig { return n.cfg }

@@ -215,7 +215,7 @@ func TestStrangers(t *testing.T) {
 	stranger.branch.name = "branch2"
 	stranger.start(stranger.branch)
 	stranger.run(10 * sec)
-	stranger.hub.is(peer.Initializing)
+	stranger.hub.is(peer.NoAnswer)
 	if stranger.hub.set.Count(peer.DropUnknown) == 0 {
 		t.Error("packets of an unknown router were not counted so")
 	}

@@ -122,6 +122,20 @@ func (s *Set) Next() int64 {
 	return s.queue[0].clock().at
 }
 
+// Shutdown tells every peer and neighbour that we end on purpose.
+func (s *Set) Shutdown(now int64) {
+	for _, p := range s.paths {
+		if p != nil {
+			p.m.SetAdminDown(true, now)
+			p.work(s, now)
+		}
+	}
+	for _, n := range s.neighbors {
+		n.m.SetAdminDown(true, now)
+		n.work(s, now)
+	}
+}
+
 // Advance does what is due.
 func (s *Set) Advance(now int64) {
 	for len(s.queue) > 0 && s.queue[0].clock().at <= now {
