@@ -55,6 +55,7 @@ type NetworkInterface struct {
 	PreserveDSCP        bool
 	Addresses           []Address
 	Neighbors           []Neighbor
+	BFDNeighbors        []BFDNeighbor
 	Neighborhoods       []Neighborhood
 	Adjacencies         []WrittenAdjacency
 }

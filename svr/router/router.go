@@ -124,7 +124,7 @@ func (r *Router) run(ctx context.Context) error {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel(nil)
-	if err := r.bfd.open(bfdPort); err != nil {
+	if err := r.bfd.open(r.bfd.ports()...); err != nil {
 		return err
 	}
 	done.Go(func() { r.bfd.run(ctx) })
