@@ -115,6 +115,9 @@ func pathConfig(t *policy.Tables, p *policy.Path, send *peer.Keys, used map[uint
 		BFD: bfd.Config{Local: discriminator(used), DesiredTx: micros(b.DesiredTx), RequiredRx: micros(b.RequiredMinRx),
 			Multiplier: uint8(b.Multiplier), Repeats: 2, Seed: binary.NativeEndian.Uint64(random(8))},
 	}
+	if !t.Interfaces[p.If].Metered && !p.PeerOutbound { // where bytes cost money nobody tests for its own sake
+		c.Test = peer.TestConfig{Length: b.LinkTestLength, Interval: int64(b.LinkTestInterval)}
+	}
 	copy(c.Epoch[:], random(8))
 	if p.PeerOutbound { // it is behind a NAT that chooses its port: only it can begin
 		c.Remote = netip.Addr{}

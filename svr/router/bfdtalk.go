@@ -20,7 +20,7 @@ type talker struct {
 }
 
 // talkFor is how long a look at the table is good, in ns.
-const talkFor = int64(200e6)
+const talkFor = int64(50e6)
 
 // Talking implements peer.Output; mu is held. The table is read without the
 // lane's help, whatever the lane does meanwhile.

@@ -103,6 +103,7 @@ func (r *Router) adopt(v *view) {
 	if !late {
 		r.follow(v)
 	}
+	changed := false
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		s := v.state(f)
@@ -111,10 +112,14 @@ func (r *Router) adopt(v *view) {
 		}
 		if !s.equal(r.status[i]) {
 			r.tell(f, s)
+			changed = true
 		}
 		r.alarmInterface(f, s)
 	}
 	r.bfd.follow(v, r.status)
+	if changed {
+		r.steer()
+	}
 	r.tellLeases(v)
 	r.alarmPaths()
 	if late {
@@ -170,7 +175,22 @@ func (r *Router) pathsChanged() {
 	r.mu.Lock()
 	r.noteSince(news)
 	r.mu.Unlock()
+	r.steer()
 	r.alarmPaths()
+}
+
+// steerBatch is how many sessions are looked at before packets have their turn
+// again.
+const steerBatch = 1024
+
+// steer moves sessions to the paths where they should be now.
+func (r *Router) steer() {
+	for next := uint32(0); ; {
+		err := r.lane.Do(func() { next = r.parts.Engine.Reroute(next, steerBatch) })
+		if err != nil || next == 0 {
+			return
+		}
+	}
 }
 
 func (r *Router) alarmInterface(f *policy.Interface, s ifState) {

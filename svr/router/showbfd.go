@@ -2,9 +2,13 @@ package router
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"time"
 
+	"waymark/svr/path"
 	"waymark/svr/path/peer"
+	"waymark/svr/policy"
 )
 
 // showBFD prints the peer paths that BFD watches, then the standard neighbours.
@@ -86,3 +90,22 @@ func portOrNull(a netip.AddrPort) any {
 	}
 	return a.String()
 }
+
+// quality is what link tests found out about a path: latency, jitter in ms, loss
+// in percent, MOS. Without tests the latency is that of BFD itself.
+func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jitter, loss, mos any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.set.Path(uint16(id))
+	if p == nil || !up {
+		return measured, nil, nil, nil
+	}
+	rtt, j, l, ok := p.Quality()
+	if !ok {
+		return measured, nil, nil, nil
+	}
+	score := path.MOS(time.Duration(rtt), time.Duration(j), l)
+	return millis(rtt), millis(j), hundredths(l), hundredths(score)
+}
+
+func hundredths(f float64) float64 { return math.Round(f*100) / 100 }

@@ -42,7 +42,8 @@ func (r *Router) showPeers(a *answer) error {
 		values := []any{r.tables.Peers[p.Peer].Name, r.tables.NodeName, r.tables.Interfaces[p.If].Name, dest,
 			upDown(s.Up), orNull(p.RemoteHostname), mtu, orNull(s.Reason)}
 		if a.detail {
-			values = append(values, latency, nil, nil, nil, uptime, addrOrNull(s.Local), p.Cost,
+			latency, jitter, loss, mos := r.bfd.quality(p.ID, latency, s.Up)
+			values = append(values, latency, jitter, loss, mos, uptime, addrOrNull(s.Local), p.Cost,
 				orEmpty(p.Vectors), r.securityName(p.SendPolicy), p.Adjacency.Generated,
 				orNull(p.Adjacency.Neighborhood), origins(&p.Adjacency))
 		}

@@ -95,6 +95,7 @@ type Engine struct {
 	wheel                                *pool.Wheel
 	keys                                 keyStore
 	moves                                moveTable
+	late                                 lateTable
 	held                                 heldTable
 	waiting                              waitTable
 	recovering                           recoverTable
@@ -170,6 +171,7 @@ func (e *Engine) Tick() {
 	e.wheel.Advance(e.now, e.onTimer)
 	e.sweep()
 	e.release()
+	e.flushLate()
 	e.host.Expire(e.now)
 	e.fabric.Expire(e.now)
 	e.cfg.Wayports.Advance(e.now)

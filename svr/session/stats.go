@@ -13,6 +13,7 @@ const (
 	SessionsAccepted
 	SessionsRecovered
 	SessionsMoved
+	SessionsSteered
 	SessionRefusedFull
 	SessionGaveWay
 	SessionRefused
@@ -81,7 +82,7 @@ const (
 // names are what `show stats` prints, in the vendor's style.
 var names = [counters]string{
 	"packets/forwarded", "packets/for-host", "packets/waiting-for-path",
-	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved",
+	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved", "sessions/steered",
 	"sessions/refused-full", "sessions/gave-way", "sessions/refused", "sessions/timeout",
 	"sessions/handshake-timeout",
 	"metadata/added", "metadata/removed",

@@ -74,16 +74,19 @@ func (r *sentRing) find(counter uint64) *sentTo {
 	return nil
 }
 
-// answers bounds what strangers' epochs make us say: 10 a second.
+// answers bounds what others make us say per second.
 type answers struct {
 	since int64
 	count int
 }
 
-func (a *answers) allow(now int64) bool {
+// allow is for strangers' epochs.
+func (a *answers) allow(now int64) bool { return a.within(10, now) }
+
+func (a *answers) within(most int, now int64) bool {
 	if now-a.since >= second {
 		a.since, a.count = now, 0
 	}
 	a.count++
-	return a.count <= 10
+	return a.count <= most
 }

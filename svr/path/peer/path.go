@@ -19,6 +19,7 @@ type PathConfig struct {
 	BFD           bfd.Config
 	DSCP          uint8
 	Hold          HoldConfig
+	Test          TestConfig
 	Remote        netip.Addr // peer's waypoint; zero: learned from its packets
 	Epoch         wire.Epoch // random, new at each start, one per path
 }
@@ -41,6 +42,7 @@ type Path struct {
 	toldTo    netip.AddrPort
 
 	rtt                rtt
+	quality            quality
 	natAddr            netip.AddrPort // where the peer sees us
 	natChanges         uint32
 	theirUnix, ourWall int64
@@ -109,8 +111,9 @@ func (p *Path) work(s *Set, now int64) {
 		p.transmit(s, &pkt, now)
 	}
 	p.settle(s, now)
-	p.hold.advance(now, func() bool { return s.cfg.Out.Talking(p, now-talkTime) })
+	p.hold.advance(now, func() bool { return s.cfg.Out.Talking(p, now-p.talkTime()) })
 	p.probe(s, now)
+	p.testing(s, now)
 	if best, _ := p.ends.Best(); p.told != p.hold.verdict || p.toldTo != best {
 		p.told, p.toldTo = p.hold.verdict, best
 		s.cfg.Out.Changed(p)
@@ -119,14 +122,18 @@ func (p *Path) work(s *Set, now int64) {
 }
 
 // talkTime is how old session packets may be to show that a peer whose BFD is
-// silent lives.
-const talkTime = second
+// silent lives: one interval, since those from before a cut are no older than
+// the silence.
+func (p *Path) talkTime() int64 { return min(max(p.period(), second/10), second) }
 
 // due is when the path has work again.
 func (p *Path) due(now int64) int64 {
 	next := min(p.m.Next(), p.hold.next(now))
 	if !p.local.IsValid() {
 		return next
+	}
+	if p.cfg.Test.Length > 0 && p.ready() {
+		next = min(next, max(p.quality.next, now+1))
 	}
 	return min(next, p.ends.NextProbe(now))
 }
@@ -160,7 +167,7 @@ func (p *Path) lost(s *Set, was wire.BFDState, now int64) {
 	case p.restarted:
 		p.hold.restart(false, now)
 	case p.hold.verdict == Restarting: // its time runs
-	case local == bfd.DiagTime && s.cfg.Out.Talking(p, now-talkTime):
+	case local == bfd.DiagTime && s.cfg.Out.Talking(p, now-p.talkTime()):
 		p.hold.restart(true, now)
 	default:
 		p.hold.down(now)

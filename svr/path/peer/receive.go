@@ -162,10 +162,16 @@ func (p *Path) accept(s *Set, d *Datagram, echo uint64, held, now int64) {
 	challenge, room := p.ends.Heard(d.From, len(d.Data)+28, now)
 	if e != nil {
 		rtt := p.measure(e, held, now)
+		if s.frame.BFD.Final {
+			p.quality.answeredTest(echo, rtt)
+		}
 		if e.to == d.From {
 			p.ends.Proved(d.From, rtt, now)
 			challenge = false
 		}
+	}
+	if s.frame.BFD.Poll && !p.quality.polls.within(pollsAnswered, now) {
+		s.frame.BFD.Poll = false
 	}
 	p.m.Accept(&s.frame.BFD, now)
 	if challenge {

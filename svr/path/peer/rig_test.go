@@ -58,6 +58,9 @@ type network struct {
 	nat         netip.AddrPort
 	learned     bool // the hub knows no address of the branch
 	record      []packet
+	lose        int // one of so many packets of a way, 0: none
+	loseWay     int
+	random      uint64
 	tune        func(*peer.PathConfig)
 }
 
@@ -132,6 +135,12 @@ func (s *side) Transmit(o *peer.Sending) {
 			p.from = n.nat
 		} else if o.To != n.nat {
 			return // no binding
+		}
+	}
+	if n.lose > 0 && n.loseWay == way {
+		n.random = n.random*6364136223846793005 + 1442695040888963407
+		if int(n.random>>33)%n.lose == 0 {
+			return
 		}
 	}
 	if !n.cut[way] {
