@@ -20,8 +20,8 @@ const (
 
 // quality is what link tests found out about a path.
 type quality struct {
-	left, sent, answered int   // of the test under way
-	next                 int64 // its next packet, its end, or the next test
+	left, sent, answered int       // of the test under way
+	next                 int64     // its next packet, its end, or the next test
 	first                uint64    // counter of its first packet
 	mine, seen           [8]uint64 // bit n: counter first+n is a packet of the test, and was answered
 	rtt, jitter          float64   // rolling, ns
