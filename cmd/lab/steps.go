@@ -27,6 +27,7 @@ var mainSteps = []step{
 	{name: "payroll", run: webPage("http://10.20.0.80:8443/", secretPage, "192.168.1.10")},
 	{name: "transfer", limit: 90 * time.Second, run: transfer},
 	{name: "breakout", run: breakout},
+	{name: "failover", limit: 40 * time.Second, run: failover},
 	{name: "lanes", run: whichLane},
 	{name: "on the wire", run: onTheWire},
 }

@@ -48,6 +48,7 @@ func (r *routerChecker) networkInterface(e *entry) {
 		r.warn(h, "is not needed: the address is not dynamic")
 	}
 	r.ownPorts(e)
+	r.bfdNeighbors(e, &ni)
 	for _, a := range e.all("adjacency") {
 		r.adjacency(a, &ni)
 	}

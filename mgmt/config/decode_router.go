@@ -107,6 +107,7 @@ func decodeInterface(e *entry) NetworkInterface {
 		PreserveDSCP:        e.flag("preserve-dscp"),
 		Addresses:           each(e, "address", decodeAddress),
 		Neighbors:           each(e, "neighbor", decodeNeighbor),
+		BFDNeighbors:        each(e, "bfd-neighbor", decodeBFDNeighbor),
 		Neighborhoods:       each(e, "neighborhood", decodeNeighborhood),
 		Adjacencies:         each(e, "adjacency", decodeWritten),
 	}

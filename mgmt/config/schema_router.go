@@ -134,6 +134,7 @@ func schemaInterface() *element {
 		listOf("neighbor", "ip-address", "static ARP and ND entries",
 			lf("ip-address", address(), "", "address"),
 			lf("phys-address", mac(), "", "its MAC").must()),
+		schemaBFDNeighbor(),
 		schemaNeighborhood(),
 		schemaAdjacency(),
 	)

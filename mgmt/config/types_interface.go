@@ -57,6 +57,7 @@ type NetworkInterface struct {
 	PreserveDSCP        bool
 	Addresses           []Address
 	Neighbors           []Neighbor
+	BFDNeighbors        []BFDNeighbor
 	Neighborhoods       []Neighborhood
 	Adjacencies         []WrittenAdjacency
 }

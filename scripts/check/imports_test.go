@@ -9,7 +9,7 @@ import (
 )
 
 // pure are the packages that decide and never act: no sockets, no files, no clock.
-var pure = []string{"svr/wire", "svr/pool", "svr/policy", "svr/session", "svr/path", "svr/event", "svr/secure", "svr/packet"}
+var pure = []string{"svr/wire", "svr/pool", "svr/policy", "svr/session", "svr/path", "svr/path/bfd", "svr/path/endpoint", "svr/path/peer", "svr/event", "svr/secure", "svr/packet"}
 
 // leaves name third-party modules and the folders whose packages may use them.
 var leaves = map[string][]string{

@@ -13,6 +13,7 @@ type Setup struct {
 	Local    netip.Addr // own waypoint; zero: any address of the interface
 	Remote   netip.Addr // peer's waypoint; zero until someone learns it
 	Disabled bool       // by configuration
+	Watched  bool       // BFD watches it: not up before BFD says so
 }
 
 // Change is one path whose state changed, with its new state.
@@ -21,9 +22,10 @@ type Change struct {
 	Status Status
 }
 
-// Carrier is the Monitor for a world without BFD: a path is up while its
-// interface has carrier and an address of the right family, and the peer's
-// address is known. Methods may be called from any goroutine.
+// Carrier is the Monitor of a router: a path is up while its interface has
+// carrier and an address of the right family, the peer's address is known, and
+// BFD, where it watches the path, finds the peer alive. Methods may be called
+// from any goroutine.
 type Carrier struct {
 	mu    sync.RWMutex // guards everything below
 	paths map[uint16]*carried
@@ -34,6 +36,7 @@ type Carrier struct {
 // carried is one path and its last answer.
 type carried struct {
 	Setup
+	life   Life
 	status Status
 }
 
@@ -53,6 +56,9 @@ func NewCarrier(paths []Setup) *Carrier {
 			c.ids = append(c.ids, s.ID)
 		}
 		p := &carried{Setup: s}
+		if s.Watched {
+			p.life = Initializing
+		}
 		p.status = p.evaluate(device{})
 		c.paths[s.ID] = p
 	}
@@ -93,6 +99,31 @@ func (c *Carrier) SetRemote(id uint16, remote netip.Addr) []Change {
 		p.Remote = remote
 	}
 	return c.update(func(p *carried) bool { return p.ID == id })
+}
+
+// SetLife tells what BFD says of a path, and where the peer is reached if BFD
+// found that out; the zero address leaves it as it is. It returns the path if
+// its state changed.
+func (c *Carrier) SetLife(id uint16, l Life, remote netip.Addr) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.life = l
+		if remote.IsValid() {
+			p.Remote = remote
+		}
+	}
+	return c.update(func(p *carried) bool { return p.ID == id })
+}
+
+// SetRTT notes the smoothed and the smallest round trip as BFD measured them,
+// 0 for none. It is no change of state.
+func (c *Carrier) SetRTT(id uint16, smooth, least time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil && smooth > 0 {
+		p.status.RTT, p.status.MinRTT = smooth, least
+	}
 }
 
 // SetEnabled switches a path on or off. It returns the path if its state
@@ -152,7 +183,7 @@ func (p *carried) evaluate(d device) Status {
 	case !s.Local.IsValid() || !s.Remote.IsValid():
 		s.Reason = ReasonNoAddress
 	default:
-		s.Up = true
+		s.judge(p.life)
 	}
 	return s
 }

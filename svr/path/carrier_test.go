@@ -85,6 +85,38 @@ func TestCarrierLearnsRemote(t *testing.T) {
 	}
 }
 
+// BFD has the last word on a path that has carrier and addresses.
+func TestCarrierLife(t *testing.T) {
+	c := path.NewCarrier([]path.Setup{{ID: 0, If: 1, Local: ownA, Remote: remote, Watched: true}, {ID: 1, If: 1, Local: ownA, Watched: true}})
+	c.SetInterface(1, true, []netip.Addr{ownA}, 1500)
+	for _, row := range []struct {
+		life        path.Life
+		up, pending bool
+		reason      string
+	}{
+		{path.Initializing, false, true, path.ReasonInitializing}, {path.NoAnswer, false, false, path.ReasonNoAnswer},
+		{path.Alive, true, false, ""}, {path.Restarting, false, true, path.ReasonRestarting},
+		{path.Dead, false, false, path.ReasonBFD}, {path.HeldDown, false, false, path.ReasonHoldDown},
+	} {
+		c.SetLife(0, row.life, none)
+		if got := c.Status(0); got.Up != row.up || got.Pending != row.pending || got.Reason != row.reason {
+			t.Errorf("%d: got %+v", row.life, got)
+		}
+	}
+	c.SetLife(1, path.Alive, remote) // learned
+	if got := c.Status(1); !got.Up || got.Remote != remote {
+		t.Errorf("learned: got %+v", got)
+	}
+	c.SetInterface(1, false, nil, 1500)
+	if got := c.Status(1); got.Up || got.Reason != path.ReasonNoCarrier {
+		t.Errorf("without carrier: got %+v", got)
+	}
+	c.SetRTT(0, 30*time.Millisecond, 20*time.Millisecond)
+	if got := c.Status(0); got.RTT != 30*time.Millisecond || got.MinRTT != 20*time.Millisecond {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestCarrierEnabled(t *testing.T) {
 	c := twoPaths()
 	c.SetInterface(1, true, []netip.Addr{ownA}, 1500)

@@ -26,6 +26,7 @@ type adapter struct {
 	wall      int64 // when the wall clock was read
 	unix      int64
 	suspected chan policy.PathID
+	bfd       *watcher
 
 	owned *pool.Table   // the table shared with the kernel, nil without
 	word  uint64        // our owner word in it
@@ -66,6 +67,9 @@ func (a *adapter) Batch(list []*packet.Packet, now int64) {
 	}
 	a.engine.ReceiveBatch(list)
 }
+
+// local is session.Config's: BFD on a VLAN.
+func (a *adapter) local(p *packet.Packet) { a.bfd.heardTagged(p) }
 
 // Tick implements lane.Handler.
 func (a *adapter) Tick(now int64) int64 {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"waymark/svr/packet"
 	"waymark/svr/path"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
@@ -25,7 +26,9 @@ type Parts struct {
 type Options struct {
 	Out       session.Output
 	Alarms    session.Alarms
+	Local     func(p *packet.Packet) // session.Config
 	ColdStart bool
+	BFD       bool  // paths are not up before BFD says so
 	Now       int64 // monotonic nanoseconds, never 0
 	// Table is the session table; nil: one made in Memory.
 	Table *pool.Table
@@ -49,7 +52,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Table:    table,
 		Wayports: pool.NewWayports(prof.Wayports, seed16()),
 		NAT:      pool.NewNAT(pool.NATConfig{Mappings: prof.Mappings, Seed: seed32()}),
-		Carrier:  path.NewCarrier(carrierSetup(t)),
+		Carrier:  path.NewCarrier(carrierSetup(t, opt.BFD)),
 	}
 	if p.Pathway, err = addPathways(t, p.Wayports); err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Tables: t, Sessions: prof.Sessions, Table: table, Wayports: p.Wayports, NAT: p.NAT,
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
 		Paths: p.Carrier, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
-		Out: opt.Out, Alarms: opt.Alarms, ColdStart: opt.ColdStart, Fast: opt.Fast, Records: opt.Records,
+		Out: opt.Out, Alarms: opt.Alarms, ColdStart: opt.ColdStart, Local: opt.Local, Fast: opt.Fast, Records: opt.Records,
 	}, opt.Now)
 	return p, nil
 }
@@ -86,12 +89,12 @@ func addPathways(t *policy.Tables, w *pool.Wayports) ([]uint16, error) {
 	return ids, nil
 }
 
-func carrierSetup(t *policy.Tables) []path.Setup {
+func carrierSetup(t *policy.Tables, bfd bool) []path.Setup {
 	setup := make([]path.Setup, len(t.Paths))
 	for i := range t.Paths {
 		p := &t.Paths[i]
 		setup[i] = path.Setup{ID: uint16(p.ID), If: uint16(p.If), Local: p.Local, Remote: p.Remote,
-			Disabled: !t.Interfaces[p.If].Enabled}
+			Disabled: !t.Interfaces[p.If].Enabled, Watched: bfd && watched(t, p)}
 	}
 	return setup
 }

@@ -25,11 +25,15 @@ func (r *Router) assemble() (err error) {
 		return err
 	}
 	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
-	opt.Now = r.clock()
+	opt.Now, opt.Local, opt.BFD = r.clock(), r.adapter.local, true
 	if r.parts, err = Assemble(r.tables, r.prof, opt); err != nil {
 		return fmt.Errorf("assemble engine: %w", err)
 	}
 	r.adapter.engine = r.parts.Engine
+	if r.bfd, err = newWatcher(r.tables, r.parts, r.clock, r.log); err != nil {
+		return err
+	}
+	r.adapter.bfd = r.bfd
 	return nil
 }
 

@@ -48,26 +48,29 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 	return list
 }
 
-// wantRoutes are default routes for the box's own traffic, one per family:
-// through the first gateway whose interface is up.
+// wantRoutes are default routes for the box's own traffic, one per family and
+// interface: the first gateway whose interface is up is the best. The others
+// are for what must leave by its own interface, such as BFD.
 func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
-	var have4, have6 bool
+	var count4, count6 uint32
 	for i := range t.Interfaces {
 		f := &t.Interfaces[i]
 		if f.VLAN != 0 || f.DHCP || !v.state(f).up {
 			continue
 		}
+		var have4, have6 bool
 		for _, a := range f.Addresses {
-			have := &have4
+			have, count := &have4, &count4
 			any := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 			if a.Gateway.Is6() {
-				have, any = &have6, netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+				have, count, any = &have6, &count6, netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 			}
 			if !a.Gateway.IsValid() || *have {
 				continue
 			}
 			*have = true
-			list = append(list, route.Route{Dst: any, Gateway: a.Gateway, Index: v.links[f.Target].Index, Metric: routeMetric})
+			list = append(list, route.Route{Dst: any, Gateway: a.Gateway, Index: v.links[f.Target].Index, Metric: routeMetric + *count})
+			*count = min(*count+1, leaseMetric-routeMetric-1)
 		}
 	}
 	return append(list, leaseRoutes(t, v)...)

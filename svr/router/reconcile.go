@@ -68,6 +68,8 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.log.Error("another router took the session table")
 			r.robbed = true
 			return
+		case <-r.bfd.changed:
+			r.pathsChanged()
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
 		case p := <-r.probed:
@@ -76,6 +78,7 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			close(came)
 		case <-levels.C:
 			r.levels()
+			r.bfd.measure()
 			r.probe(ctx)
 		}
 	}
@@ -102,6 +105,7 @@ func (r *Router) adopt(v *view) {
 	if !late {
 		r.follow(v)
 	}
+	changed := false
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		s := v.state(f)
@@ -110,8 +114,13 @@ func (r *Router) adopt(v *view) {
 		}
 		if !s.equal(r.status[i]) {
 			r.tell(f, s)
+			changed = true
 		}
 		r.alarmInterface(f, s)
+	}
+	r.bfd.follow(v, r.status)
+	if changed {
+		r.steer()
 	}
 	r.tellLeases(v)
 	r.alarmPaths()
@@ -136,11 +145,52 @@ func (r *Router) tell(f *policy.Interface, s ifState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status[f.ID] = s
+	r.noteSince(changed)
+}
+
+// noteSince keeps since when paths are up; the caller holds mu. A peer that
+// restarts takes no path down.
+func (r *Router) noteSince(changed []path.Change) {
 	for _, c := range changed {
 		if c.Status.Up && r.since[c.ID].IsZero() {
 			r.since[c.ID] = time.Now()
-		} else if !c.Status.Up {
+		} else if !c.Status.Up && !c.Status.Pending {
 			r.since[c.ID] = time.Time{}
+		}
+	}
+}
+
+// pathsChanged tells operators and engine what BFD found out.
+func (r *Router) pathsChanged() {
+	news, moved := r.bfd.take()
+	for _, c := range news {
+		r.log.Info("path changed", "peer", r.peerPath(policy.PathID(c.ID)).Peer, "path", r.tables.Paths[c.ID].Name,
+			"up", c.Status.Up, "reason", c.Status.Reason)
+	}
+	if len(moved) > 0 {
+		_ = r.lane.Do(func() { // fails only when the lane has ended
+			for id, remote := range moved {
+				r.parts.Engine.SetPathRemote(policy.PathID(id), remote)
+			}
+		})
+	}
+	r.mu.Lock()
+	r.noteSince(news)
+	r.mu.Unlock()
+	r.steer()
+	r.alarmPaths()
+}
+
+// steerBatch is how many sessions are looked at before packets have their turn
+// again.
+const steerBatch = 1024
+
+// steer moves sessions to the paths where they should be now.
+func (r *Router) steer() {
+	for next := uint32(0); ; {
+		err := r.lane.Do(func() { next = r.parts.Engine.Reroute(next, steerBatch) })
+		if err != nil || next == 0 {
+			return
 		}
 	}
 }
@@ -156,7 +206,8 @@ func (r *Router) alarmPaths() {
 		peer := &r.tables.Peers[i]
 		reachable := len(peer.Paths) == 0
 		for _, id := range peer.Paths {
-			up := r.parts.Carrier.Status(uint16(id)).Up
+			s := r.parts.Carrier.Status(uint16(id))
+			up := s.Up || s.Pending // what will show within seconds is no alarm yet
 			reachable = reachable || up
 			r.journal.set(event.PeerPathDown(r.peerPath(id)), !up)
 		}

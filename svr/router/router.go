@@ -24,6 +24,7 @@ type Router struct {
 	parts   *Parts
 	adapter *adapter
 	lane    *lane.Lane
+	bfd     *watcher
 	kernel  *kernel
 	journal *journal
 	started time.Time
@@ -125,6 +126,11 @@ func (r *Router) run(ctx context.Context) error {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel(nil)
+	if err := r.bfd.open(r.bfd.ports()...); err != nil {
+		return err
+	}
+	done.Go(func() { r.bfd.run(ctx) })
+	done.Go(func() { r.bfd.serveTagged(ctx, r.sendTagged) })
 	done.Go(func() {
 		if err := r.lane.Run(ctx); err != nil {
 			cancel(fmt.Errorf("%w: %w", errLane, err))
@@ -142,6 +148,9 @@ func (r *Router) run(ctx context.Context) error {
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
 	close(r.ended)
+	if !r.set.Keep && !r.robbed {
+		r.bfd.shutdown()
+	}
 	if err := context.Cause(ctx); errors.Is(err, errLane) {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // producers make the rows of each table. They run on a connection's goroutine.
 var producers = map[string]func(*Router, *answer) error{
-	"alarms": (*Router).showAlarms, "capacity": (*Router).showCapacity,
+	"alarms": (*Router).showAlarms, "bfd": (*Router).showBFD, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "events": (*Router).showEvents, "fib": (*Router).showFIB,
 	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,

@@ -36,11 +36,14 @@ func (r *Router) showPeers(a *answer) error {
 		dest := any(nil)
 		if d := destination(p); d != "unknown" {
 			dest = d
+		} else if s.Remote.IsValid() { // BFD found it
+			dest = s.Remote.String()
 		}
 		values := []any{r.tables.Peers[p.Peer].Name, r.tables.NodeName, r.tables.Interfaces[p.If].Name, dest,
 			upDown(s.Up), orNull(p.RemoteHostname), mtu, orNull(s.Reason)}
 		if a.detail {
-			values = append(values, latency, nil, nil, nil, uptime, addrOrNull(s.Local), p.Cost,
+			latency, jitter, loss, mos := r.bfd.quality(p.ID, latency, s.Up)
+			values = append(values, latency, jitter, loss, mos, uptime, addrOrNull(s.Local), p.Cost,
 				orEmpty(p.Vectors), r.securityName(p.SendPolicy), p.Adjacency.Generated,
 				orNull(p.Adjacency.Neighborhood), origins(&p.Adjacency))
 		}
@@ -70,7 +73,10 @@ func (r *Router) securityName(id policy.SecurityID) any {
 
 func (r *Router) showServicePaths(a *answer) error {
 	status, _ := r.snapshot()
-	up := func(id policy.PathID) bool { return r.parts.Carrier.Status(uint16(id)).Up }
+	// Sessions towards a peer behind a NAT begin there, not here.
+	up := func(id policy.PathID) bool {
+		return r.parts.Carrier.Status(uint16(id)).Up && !r.tables.Paths[id].PeerOutbound
+	}
 	ifUp := func(id policy.IfID) bool { return status[id].up }
 	for _, row := range r.tables.ServicePaths(up, ifUp) {
 		s := &r.tables.Services[row.Service]

@@ -80,13 +80,16 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 // pathFrom returns our path to the peer on the interface p arrived on; the one
 // whose remote address is the sender's is the best.
 func (e *Engine) pathFrom(p *packet.Packet, from policy.PeerID) policy.PathID {
-	found := policy.NoPath
+	found, src := policy.NoPath, packet.ToAddr(p.T.Src, p.T.Family)
 	for _, id := range e.tables.Peers[from].Paths {
 		pp := &e.paths[id]
 		if pp.ifc != p.If {
 			continue
 		}
 		if pp.family != 0 && pp.remote == p.T.Src {
+			return id
+		}
+		if s := e.cfg.Paths.Status(uint16(id)); s.Up && s.Remote == src { // where BFD found it
 			return id
 		}
 		if found == policy.NoPath {
@@ -155,8 +158,10 @@ func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
 	}
 	choice, ok := e.choose(svc, &m.p.Context, id)
 	if !ok {
-		e.replyError(p, packet.ErrNoRoute, 0)
-		e.stats.Add(DropNoPath, 1)
+		if !e.undecided(p, svc, id) {
+			e.replyError(p, packet.ErrNoRoute, 0)
+			e.stats.Add(DropNoPath, 1)
+		}
 		return
 	}
 	i, ok := e.follow(p, id, m, tenant, svc, payloadOf, &choice)

@@ -184,6 +184,9 @@ func (e *Engine) handshakeDone(i uint32, d int) {
 	if g.signal {
 		g.signal = false
 		g.sent = 0
+		if g.role == roleInitiator {
+			g.due = 0 // a moved session signals by itself no more
+		}
 		e.moves.forget(i)
 		e.unhold(i)
 		e.settle(i)

@@ -57,6 +57,9 @@ type Config struct {
 	// Fast says that a lane in the kernel forwards directions with
 	// pool.FlagFast by itself, and counts in the table.
 	Fast bool
+	// Local takes packets for an own address on a VLAN, which the kernel does not
+	// hear; it must not keep them. Nil: nobody.
+	Local func(p *packet.Packet)
 	// Records holds what the engine knows of sessions besides the table: at
 	// least RecordMemory(Sessions) bytes, zero or for Adopt. Nil: the heap.
 	Records []byte
@@ -92,6 +95,7 @@ type Engine struct {
 	wheel                                *pool.Wheel
 	keys                                 keyStore
 	moves                                moveTable
+	late                                 lateTable
 	held                                 heldTable
 	waiting                              waitTable
 	recovering                           recoverTable
@@ -169,6 +173,7 @@ func (e *Engine) Tick() {
 	e.wheel.Advance(e.now, e.onTimer)
 	e.sweep()
 	e.release()
+	e.flushLate()
 	e.host.Expire(e.now)
 	e.fabric.Expire(e.now)
 	e.cfg.Wayports.Advance(e.now)

@@ -38,6 +38,7 @@ type peerPath struct {
 	send          *secure.Policy
 	name          []byte // TLV 19
 	transform     bool
+	moved         netip.Addr // where BFD found the peer, zero: where it is configured
 	// mtu is what an ICMP too-big told, believed until mtuUntil.
 	mtu      int
 	mtuUntil int64
@@ -129,9 +130,10 @@ func (e *Engine) readdressPaths(ifc uint16) {
 		if uint16(c.If) != ifc {
 			continue
 		}
-		local := e.waypointOf(ifc, c.Remote)
-		e.setPathAddresses(&e.paths[i], local, c.Remote,
-			policy.PathName(e.tables.Interfaces[ifc].Name, local, c.Remote))
+		remote := e.remoteOf(i)
+		local := e.waypointOf(ifc, remote)
+		e.setPathAddresses(&e.paths[i], local, remote,
+			policy.PathName(e.tables.Interfaces[ifc].Name, local, remote))
 	}
 }
 

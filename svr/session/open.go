@@ -23,8 +23,10 @@ func (e *Engine) open(p *packet.Packet) {
 	}
 	choice, ok := e.choose(svc, &p.T, policy.NoPath)
 	if !ok {
-		e.replyError(p, packet.ErrNoRoute, 0)
-		e.stats.Add(DropNoPath, 1)
+		if !e.undecided(p, svc, policy.NoPath) {
+			e.replyError(p, packet.ErrNoRoute, 0)
+			e.stats.Add(DropNoPath, 1)
+		}
 		return
 	}
 	lost := midflow(p)

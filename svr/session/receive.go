@@ -62,6 +62,9 @@ func (e *Engine) receiveOwn(p *packet.Packet) {
 		e.hairpin(p)
 	default:
 		e.stats.Add(ForHost, 1)
+		if e.cfg.Local != nil && e.tables.Interfaces[p.If].VLAN != 0 {
+			e.cfg.Local(p)
+		}
 	}
 }
 

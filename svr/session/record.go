@@ -292,6 +292,7 @@ func (e *Engine) remove(i uint32) {
 	e.freeNAT(r)
 	e.keys.put(r.key)
 	e.moves.forget(i)
+	e.forgetLate(i)
 	e.unhold(i)
 	e.wheel.Cancel(i)
 	if !r.answered {

@@ -8,10 +8,12 @@ type Counter int
 const (
 	Forwarded Counter = iota
 	ForHost
+	WaitsForPath
 	SessionsOpened
 	SessionsAccepted
 	SessionsRecovered
 	SessionsMoved
+	SessionsSteered
 	SessionRefusedFull
 	SessionGaveWay
 	SessionRefused
@@ -79,8 +81,8 @@ const (
 
 // names are what `show stats` prints, in the vendor's style.
 var names = [counters]string{
-	"packets/forwarded", "packets/for-host",
-	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved",
+	"packets/forwarded", "packets/for-host", "packets/waiting-for-path",
+	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved", "sessions/steered",
 	"sessions/refused-full", "sessions/gave-way", "sessions/refused", "sessions/timeout",
 	"sessions/handshake-timeout",
 	"metadata/added", "metadata/removed",

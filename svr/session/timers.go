@@ -46,7 +46,11 @@ func (e *Engine) onTimer(i uint32) {
 	e.refresh(r)
 	for l := range r.leg {
 		if g := &r.leg[l]; g.due != 0 && g.due <= e.now {
-			e.sendDisable(i, l)
+			if g.role == roleInitiator {
+				e.nudge(i)
+			} else {
+				e.sendDisable(i, l)
+			}
 		}
 		if e.unheard(r, l) {
 			e.giveUp(i, l)

@@ -95,7 +95,6 @@ func TestFind(t *testing.T) {
 		{"tenant member", "tenant members", ctl.ErrUnknown},
 		{"weather", "", ctl.ErrUnknown},
 		{"", "", ctl.ErrUnknown},
-		{"bfd", "", ctl.ErrLater},
 		{"security key-status", "", ctl.ErrLater},
 	} {
 		_, err := ctl.Find(row.what)

@@ -8,7 +8,7 @@ var Tables = []Table{
 		{Header: "Category"}, {Header: "Message"}},
 		Tail: "There are 0 shelved alarms"},
 	{What: "ambient", Later: true},
-	{What: "bfd", Later: true},
+	{What: "bfd", Columns: bfdColumns},
 	{What: "capacity", Columns: []Column{
 		{Header: "Resource"}, {Header: "Entries", Kind: Number}, {Header: "Capacity", Kind: Number},
 		{Header: "Usage", Kind: Percent}, {Header: "Highest", Kind: Number}, {Header: "Refused", Kind: Number}}},
@@ -102,6 +102,21 @@ var peerColumns = []Column{
 	{Header: "Generated", Kind: Bool, Detail: true, Extra: true},
 	{Header: "Neighborhood", Detail: true, Extra: true},
 	{Header: "Origin", Kind: Object, Detail: true, Extra: true},
+}
+
+var bfdColumns = []Column{
+	{Header: "Peer"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Destination"},
+	{Header: "Port", Kind: Number}, {Header: "Status"}, {Header: "State"}, {Header: "Remote State"},
+	{Header: "Tx Interval(ms)", Kind: Decimal}, {Header: "Detection Time(ms)", Kind: Decimal},
+	{Header: "Multiplier", Kind: Number}, {Header: "Link Up", Kind: Number}, {Header: "Link Down", Kind: Number},
+	{Header: "Diagnostic", Kind: Number, Detail: true}, {Header: "Remote Diagnostic", Kind: Number, Detail: true},
+	{Header: "Discriminator", Detail: true}, {Header: "Remote Discriminator", Detail: true},
+	{Header: "Local", Detail: true}, {Header: "Local NAT", Detail: true},
+	{Header: "NAT Changes", Kind: Number, Detail: true}, {Header: "Hold Down(s)", Kind: Decimal, Detail: true},
+	{Header: "Endpoints", Kind: Number, Detail: true}, {Header: "Endpoint Changes", Kind: Number, Detail: true},
+	{Header: "Endpoints Refused", Kind: Number, Detail: true},
+	{Header: "Clock Offset(ms)", Kind: Number, Detail: true},
+	{Header: "Sent", Kind: Number, Detail: true}, {Header: "Sent Bytes", Kind: Number, Detail: true},
 }
 
 var deviceColumns = []Column{

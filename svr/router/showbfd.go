@@ -1,0 +1,111 @@
+package router
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"waymark/svr/path"
+	"waymark/svr/path/peer"
+	"waymark/svr/policy"
+)
+
+// showBFD prints the peer paths that BFD watches, then the standard neighbours.
+func (r *Router) showBFD(a *answer) error {
+	for _, s := range r.bfd.list() {
+		if err := a.row(r.bfdRow(a, &s)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bfdStatus is one row's worth.
+type bfdStatus struct {
+	peer.Status
+	clock any // offset, nil while unknown
+}
+
+// list copies the state of everything, so that a slow reader holds up nobody.
+func (w *watcher) list() (list []bfdStatus) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.tables.Paths {
+		if p := w.set.Path(uint16(i)); p != nil {
+			s := bfdStatus{Status: p.Status()}
+			if ms, ok := p.ClockOffset(); ok {
+				s.clock = ms
+			}
+			list = append(list, s)
+		}
+	}
+	for _, n := range w.set.Neighbors() {
+		list = append(list, bfdStatus{Status: n.Status()})
+	}
+	return list
+}
+
+func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
+	name, dest, status := any(nil), any(nil), any(s.Verdict.String())
+	if s.Neighbor {
+		status = nil
+	} else {
+		p := &r.tables.Paths[s.ID]
+		name = r.tables.Peers[p.Peer].Name
+		if d := destination(p); d != "unknown" {
+			dest = d
+		}
+	}
+	port := any(nil)
+	if s.Remote.IsValid() {
+		dest, port = s.Remote.Addr().String(), s.Remote.Port()
+	}
+	detection := any(nil)
+	if s.Detection > 0 {
+		detection = millis(s.Detection)
+	}
+	row := []any{name, r.tables.NodeName, r.tables.Interfaces[s.If].Name, dest, port, status, s.State.String(),
+		s.RemoteState.String(), millis(s.Tx), detection, s.Multiplier, s.Ups, s.Downs}
+	if a.detail {
+		row = append(row, s.Diag, s.RemoteDiag, discText(s.Disc), discText(s.RemoteDisc), addrOrNull(s.Local), portOrNull(s.NAT),
+			s.NATChanges, float64(s.HoldDown)/1e9, s.Endpoints, s.Counts.Switched, s.Counts.Refused, s.clock, s.Packets, s.Bytes)
+	}
+	return row
+}
+
+func millis(ns int64) float64 { return float64(ns/1e4) / 100 }
+
+func discText(d uint32) any {
+	if d == 0 {
+		return nil
+	}
+	return fmt.Sprintf("%08x", d)
+}
+
+// portOrNull writes address and port, null when there is none.
+func portOrNull(a netip.AddrPort) any {
+	if !a.IsValid() {
+		return nil
+	}
+	return a.String()
+}
+
+// quality is what link tests found out about a path: latency, jitter in ms, loss
+// in percent, MOS. Without tests the latency is that of BFD itself.
+func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jitter, loss, mos any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.set.Path(uint16(id))
+	if p == nil || !up {
+		return measured, nil, nil, nil
+	}
+	rtt, j, l, ok := p.Quality()
+	if !ok {
+		return measured, nil, nil, nil
+	}
+	score := path.MOS(time.Duration(rtt), time.Duration(j), l)
+	return millis(rtt), millis(j), hundredths(l), hundredths(score)
+}
+
+func hundredths(f float64) float64 { return math.Round(f*100) / 100 }
