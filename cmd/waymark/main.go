@@ -25,6 +25,7 @@ var commands = []command{
 	{"router", "run a router on this machine's interfaces", runRouter},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
+	{"console", "the command line of the box, on this terminal", runConsole},
 }
 
 // errUsage: the command line is wrong and the user was told how.

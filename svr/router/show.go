@@ -87,7 +87,8 @@ func (r *Router) showSystem(a *answer) error {
 	}
 	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
 		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
-		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why))
+		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why),
+		nil, nil, nil, nil, nil, nil, nil, nil, nil)
 }
 
 // showStats lists the engine's counters and the lane's.

@@ -1,0 +1,67 @@
+package box
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// System adds what init knows to the row of `show system`. An empty row stands
+// for a router that does not answer.
+func (s *State) System(row json.RawMessage) (json.RawMessage, error) {
+	values := map[string]any{}
+	if len(row) == 0 {
+		values["status"] = "offline"
+	} else if err := json.Unmarshal(row, &values); err != nil {
+		return nil, fmt.Errorf("read row of system: %w", err)
+	}
+	for key, v := range map[string]string{
+		"board": s.Board, "image": s.Version, "slot": s.Slot, "trial": s.trial(), "last-boot-reason": s.LastBootReason,
+		"refused-version": s.RefusedVersion, "refused-reason": s.RefusedReason, "clock": s.clock(),
+	} {
+		values[key] = nil
+		if v != "" {
+			values[key] = v
+		}
+	}
+	if !s.Started.IsZero() {
+		values["box-started"] = s.Started.UTC().Truncate(time.Second)
+	}
+	return json.Marshal(values)
+}
+
+// trial says what a slot on trial waits for.
+func (s *State) trial() string {
+	if s.Trial == nil {
+		return ""
+	}
+	var missing []string
+	for _, c := range s.Trial.Conditions {
+		if c.Met {
+			continue
+		}
+		text := c.Name
+		if c.Why != "" {
+			text += " (" + c.Why + ")"
+		}
+		missing = append(missing, text)
+	}
+	text := fmt.Sprintf("%s until %s", s.Trial.Version, s.Trial.Until.UTC().Format("15:04:05 UTC"))
+	if len(missing) > 0 {
+		text += ", waits for " + strings.Join(missing, ", ")
+	}
+	return text
+}
+
+func (s *State) clock() string {
+	c := s.Clock
+	text := c.Source
+	if c.Server != "" {
+		text += " " + c.Server
+	}
+	if text != "" && !c.Synced {
+		text += ", not synchronized"
+	}
+	return text
+}
