@@ -8,7 +8,7 @@ import (
 )
 
 // MaxLine bounds a line in bytes.
-const MaxLine = 4096
+const MaxLine = 16384
 
 // Errors of a line that cannot be cut into words.
 var (
