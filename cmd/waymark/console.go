@@ -19,10 +19,11 @@ import (
 )
 
 func runConsole(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f := newFlags("console", "console [-run DIR] [-level operator|admin] [COMMAND…]\n"+
+	f := newFlags("console", "console [-run DIR] [-config FILE] [-level operator|admin] [COMMAND…]\n"+
 		"  Without a COMMAND: a session on this terminal, or the lines of a file or pipe on standard input.", stderr)
 	o := console.Options{Log: slog.New(slog.DiscardHandler)} // the user sees what the log would say
 	f.StringVar(&o.Run, "run", defaultRun, "run `DIR`ectory of the box's processes")
+	f.StringVar(&o.Config, "config", "", "running configuration, a `FILE` that the router was started with")
 	level := f.String("level", "admin", "what may be done: operator or admin")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

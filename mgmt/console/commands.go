@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,14 +13,14 @@ import (
 
 // commands are those outside of the configuration.
 func (s *session) commands() []*cli.Command {
-	return append([]*cli.Command{
-		{Name: "show", Help: "show state", Sub: s.showCommands()},
+	return slices.Concat([]*cli.Command{
+		{Name: "show", Help: "show state", Sub: append(s.showCommands(), s.showConfig())},
 		{Name: "ping", Help: "send ICMP echo requests", Run: s.runPing, Args: pingArgs},
 		{Name: "traceroute", Help: "ask the routers on the way to a host", Run: s.runTrace, Args: traceArgs},
 		{Name: "log", Help: "show logs and events of the box's processes", Run: s.runLog, Args: logArgs},
 		{Name: "reboot", Help: "start the box again", Level: cli.Admin, Run: s.runReboot},
 		{Name: "factory-reset", Help: "forget configuration, keys and secrets, and start again", Level: cli.Admin, Run: s.runReset},
-	}, s.general()...)
+	}, s.configCommands(), s.general())
 }
 
 // general are the commands about the console itself.

@@ -17,10 +17,11 @@ import (
 
 // Options say whose console it is.
 type Options struct {
-	Run   string    // run directory of the box's processes
-	Port  string    // for the log: "ttyS0"
-	Level cli.Level // of whoever is there, or logs in
-	User  string    // name in the prompt; empty: the level's
+	Run    string    // run directory of the box's processes
+	Config string    // running configuration; its candidate and versions lie beside it. Empty: none can be edited
+	Port   string    // for the log: "ttyS0"
+	Level  cli.Level // of whoever is there, or logs in
+	User   string    // name in the prompt; empty: the level's
 
 	// Gate asks for the login secret; nil: whoever has the stream is in.
 	Gate *login.Gate

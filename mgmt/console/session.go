@@ -17,7 +17,8 @@ type session struct {
 	o    *Options
 	term *tty.Terminal // nil: one command without terminal
 	base *cli.Tree
-	over bool // the user leaves
+	over bool    // the user leaves
+	edit *editor // nil: outside of the configuration
 	name string
 	page bool
 
@@ -34,6 +35,9 @@ func newSession(t *tty.Terminal, o *Options) *session {
 
 // tree returns the commands that are valid now.
 func (s *session) tree() *cli.Tree {
+	if s.edit != nil {
+		return s.edit.tree
+	}
 	s.once.Do(func() { s.base = &cli.Tree{Commands: s.commands()} })
 	return s.base
 }
@@ -114,7 +118,21 @@ func (s *session) prompt() string {
 	if s.o.Level == cli.Admin {
 		mark = "# "
 	}
-	return s.o.User + "@" + s.nameOr("waymark") + mark
+	star, place := "", ""
+	if s.edit != nil {
+		place = " (" + strings.TrimSpace("configure "+last(s.edit.at, 2)) + ")"
+		if st, err := s.store(); err == nil {
+			if _, fresh, err := st.Candidate(); err == nil && !fresh {
+				star = "*"
+			}
+		}
+	}
+	return star + s.o.User + "@" + s.nameOr("waymark") + place + mark
+}
+
+// last returns the last n words of a place.
+func last(at []string, n int) string {
+	return strings.Join(at[max(0, len(at)-n):], " ")
 }
 
 func (s *session) nameOr(unknown string) string {

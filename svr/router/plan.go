@@ -39,7 +39,7 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 			list = append(list, v.leases[f.ID].Addresses(l.Index)...)
 			continue
 		}
-		for _, a := range f.Addresses {
+		for _, a := range v.configured(f) {
 			list = append(list, addr.Address{Index: l.Index, Prefix: a.Prefix})
 		}
 	}
@@ -55,7 +55,7 @@ func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
 		if f.VLAN != 0 || f.DHCP || !v.state(f).up {
 			continue
 		}
-		for _, a := range f.Addresses {
+		for _, a := range v.configured(f) {
 			have := &have4
 			any := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 			if a.Gateway.Is6() {

@@ -25,8 +25,9 @@ type view struct {
 	links    map[string]link.Link
 	addrs    map[int][]netip.Prefix
 	defaults []route.Route
-	theirs   map[int][]netip.Prefix       // IPv4 addresses that are not ours
-	leases   map[policy.IfID]*dhcp4.Lease // in use, of our DHCP clients
+	theirs   map[int][]netip.Prefix           // IPv4 addresses that are not ours
+	leases   map[policy.IfID]*dhcp4.Lease     // in use, of our DHCP clients
+	given    map[policy.IfID][]policy.Address // by a new configuration, under way
 }
 
 func look(c *rtnl.Conn) (*view, error) {
@@ -67,7 +68,7 @@ func (s ifState) equal(o ifState) bool {
 // state judges network-interface f. It is pure.
 func (v *view) state(f *policy.Interface) ifState {
 	l, there := v.links[f.Target]
-	s := ifState{addrs: f.Addresses}
+	s := ifState{addrs: v.configured(f)}
 	if there {
 		s.mtu = min(f.MTU, l.MTU)
 	}
@@ -88,6 +89,14 @@ func (v *view) state(f *policy.Interface) ifState {
 		s.up = true
 	}
 	return s
+}
+
+// configured returns the addresses that the configuration gives.
+func (v *view) configured(f *policy.Interface) []policy.Address {
+	if given, ok := v.given[f.ID]; ok {
+		return given
+	}
+	return f.Addresses
 }
 
 // leased returns the address of a lease, which may not be on its interface yet,
