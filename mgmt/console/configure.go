@@ -263,7 +263,13 @@ func (s *session) reload(ctx context.Context, in *cli.Input) error {
 	done, err := ctl.Reload(ctx, s.o.Run)
 	switch {
 	case errors.Is(err, ctl.ErrNoRouter):
-		_, err = fmt.Fprintln(in.Out, "No router runs; the next one takes it.")
+		text := "No router runs; the next one takes it."
+		if st, err := s.store(); err == nil {
+			if _, err := st.Pending(); err == nil {
+				text = "No router runs: its next start undoes the commit unless you say `confirm` before."
+			}
+		}
+		_, err = fmt.Fprintln(in.Out, text)
 		return err
 	case err != nil:
 		return err

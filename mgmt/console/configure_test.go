@@ -38,8 +38,8 @@ func TestConfigureTranscript(t *testing.T) {
 	o := boxWithConfig(t)
 	w, _ := serve(t, o)
 	w.expect("# ")
-	for _, line := range []string{"configure", "authority router branch1", "where", "location \"new office\"", "service-rout", "up", "authority tenant lab description x",
-		"authority tenant lab descr y", "delete tenant nobody", "top", "show authority", "compare", "validate", "commit within 60", "commit within 60", "confirm",
+	for _, line := range []string{"configure", "authority router branch1", "where", "location \"new office\"", "service-rout", "up", "tenant lab description x",
+		"tenant lab descr y", "delete tenant lab", "delete tenant nobody", "top", "compare", "validate", "commit within 60", "commit within 60", "confirm",
 		"delete authority tenant corp", "compare", "commit", "discard", "rollback 1", "exit", "show config versions", "show config version 9"} {
 		w.typed(line + "\r")
 		w.expect("# ")

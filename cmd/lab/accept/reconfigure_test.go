@@ -49,6 +49,7 @@ func TestReconfigure(t *testing.T) {
 	// A restart: the same process id, new tables, sessions as the lane allows.
 	pid := s.branch.PID()
 	edit("takes it: restart (other tenants)", "authority tenant lab", "top")
+	s.started(s.branch, 2)
 	s.up(s.branch, "fiber")
 	s.echoes(conn)
 	if s.branch.PID() != pid {
@@ -63,6 +64,7 @@ func TestReconfigure(t *testing.T) {
 	}
 	c.command("exit")
 	s.must(s.branch.WaitOutput("commit not confirmed in time: undone", patience))
+	s.started(s.branch, 3)
 	s.up(s.branch, "fiber")
 	s.must(world.Until(patience, "the old configuration", func() (bool, error) {
 		out := c.command("show config running")
@@ -73,6 +75,14 @@ func TestReconfigure(t *testing.T) {
 	if err := c.ended(); err != nil {
 		t.Error(err)
 	}
+}
+
+// started waits until a router has begun for the nth time.
+func (s *site) started(r *world.Router, n int) {
+	s.Helper()
+	s.must(world.Until(patience, "start of the router", func() (bool, error) {
+		return strings.Count(r.Output(), `msg="router runs"`) == n, nil
+	}))
 }
 
 // echo opens a TCP session from the client to a server behind the hub.
