@@ -29,6 +29,7 @@ var commands = []command{
 	{"show", "ask a running router", runShow},
 	{"update", "write a bundle to the slot that does not run, and try it", runUpdate},
 	{"install", "put the running system on another disk", runInstall},
+	{"console", "the command line of the box, on this terminal", runConsole},
 }
 
 // errUsage: the command line is wrong and the user was told how.

@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"syscall"
 
+	"waymark/mgmt/config"
+	"waymark/mgmt/config/life"
+	"waymark/svr/policy"
 	"waymark/svr/router"
 )
 
@@ -40,12 +45,52 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return complain(f, "-run is missing")
 	}
 	router.LimitHeap()
+	s.Log = logger(stderr, *verbose)
+	changed, err := c.keep(ctx, s.Log)
+	if err != nil {
+		return err
+	}
 	tables, err := c.load(stderr)
 	if err != nil {
 		return err
 	}
-	s.Log = logger(stderr, *verbose)
-	return router.Run(ctx, s, tables)
+	s.Changed = changed
+	s.Source = func() (*policy.Tables, config.Findings, error) { return router.Load(c.file, c.router, c.node) }
+	if err := router.Run(ctx, s, tables); !errors.Is(err, router.ErrRestart) {
+		return err
+	}
+	return startAgain()
+}
+
+// again marks a process that restarts itself to take a configuration. It is
+// what tells it from one that crashed, after which an unconfirmed commit is undone.
+const again = "WAYMARK_AGAIN"
+
+// keep watches over commits. The channel tells when one was undone.
+func (c *configFlags) keep(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
+	changed := make(chan struct{}, 1)
+	k := &life.Keeper{Store: life.Open(c.file), Log: log, Undone: func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}}
+	if os.Getenv(again) == "" {
+		if err := k.Start(); err != nil { // better the configuration that is there than none
+			log.Error("cannot undo the unconfirmed commit", "error", err)
+		}
+	}
+	go k.Run(ctx)
+	return changed, os.Unsetenv(again)
+}
+
+// startAgain replaces the process by a new one of the same command line.
+func startAgain() error {
+	exe, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(exe, os.Args, append(os.Environ(), again+"=1"))
+	}
+	return fmt.Errorf("start the router again: %w", err)
 }
 
 func logger(w io.Writer, verbose bool) *slog.Logger {

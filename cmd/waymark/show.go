@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"waymark/mgmt/console"
 	"waymark/svr/router/ctl"
 )
 
-func runShow(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func runShow(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags("show", "show WHAT [detail] [-run DIR] [-json]\n  WHAT: "+strings.Join(ctl.Names(), ", "), stderr)
 	run := f.String("run", defaultRun, "run `DIR`ectory of the router")
 	asJSON := f.Bool("json", false, "print an array of objects")
@@ -36,15 +37,15 @@ func runShow(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if *asJSON {
-		return showJSON(stdout, *run, req)
+		return showJSON(ctx, stdout, *run, req)
 	}
-	return showText(stdout, *run, req, table)
+	return showText(ctx, stdout, *run, req, table)
 }
 
-func showText(stdout io.Writer, run string, req ctl.Request, table *ctl.Table) error {
+func showText(ctx context.Context, stdout io.Writer, run string, req ctl.Request, table *ctl.Table) error {
 	p := ctl.Printer{Table: table, Detail: req.Detail}
 	began := time.Now()
-	end, err := ctl.Ask(run, req, p.Add)
+	end, err := console.Ask(ctx, run, req, p.Add)
 	if err != nil {
 		return err
 	}
@@ -52,10 +53,10 @@ func showText(stdout io.Writer, run string, req ctl.Request, table *ctl.Table) e
 }
 
 // showJSON prints rows as they come, one per line.
-func showJSON(stdout io.Writer, run string, req ctl.Request) error {
+func showJSON(ctx context.Context, stdout io.Writer, run string, req ctl.Request) error {
 	w := bufio.NewWriter(stdout)
 	before := "[\n"
-	_, err := ctl.Ask(run, req, func(row json.RawMessage) error {
+	_, err := console.Ask(ctx, run, req, func(row json.RawMessage) error {
 		_, err := fmt.Fprintf(w, "%s%s", before, row)
 		before = ",\n"
 		return err

@@ -122,7 +122,7 @@ func TestBoxAMD64(t *testing.T) {
 	if alarm.Type != "add" || !strings.Contains(alarm.Message, "again and again") {
 		t.Errorf("alarm: %+v", alarm)
 	}
-	if state := s.readFile(t, "init.json"); !strings.Contains(state, `"phase": "crash-loop"`) {
+	if state := s.readFile(t, "init.json"); !strings.Contains(state, `"state": "crash-loop"`) {
 		t.Errorf("state of init:\n%s", state)
 	}
 	wire.say(t, "nobody but the kernel")
@@ -155,7 +155,7 @@ func (s *site) startsBecause(t *testing.T, reason, detail string) {
 	if err := e.Detail(&boot); err != nil || boot.Reason != reason || boot.Detail != detail {
 		t.Errorf("boot: %s, %v, want because of %s, %s", e.Line, err, reason, detail)
 	}
-	if state := s.readFile(t, "init.json"); !strings.Contains(state, `"why": "`+reason+`"`) {
+	if state := s.readFile(t, "init.json"); !strings.Contains(state, `"last-boot-reason": "`+reason) {
 		t.Errorf("state of init:\n%s", state)
 	}
 }

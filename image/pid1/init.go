@@ -165,3 +165,6 @@ func (i *Init) openPorts() {
 		i.spawn(i.takeOrders)
 	}
 }
+
+// bootTime is when the kernel started, by the wall clock as it is now.
+func (i *Init) bootTime() time.Time { return time.Now().Add(-now()).UTC() }

@@ -12,11 +12,8 @@ import (
 	"waymark/svr/router/eventfile"
 )
 
-// Files of init in the run directory.
-const (
-	EventsFile = "init-events.jsonl"
-	StateFile  = "init.json" // State
-)
+// EventsFile is init's in the run directory, beside those of mgmt/box.
+const EventsFile = "init-events.jsonl"
 
 // journal is init's log of events with its file. The loop's.
 type journal struct {

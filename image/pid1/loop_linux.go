@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"waymark/image/slot"
 	"waymark/image/supervise"
+	"waymark/mgmt/box"
 )
 
 // loop runs the box. It never returns.
@@ -107,22 +107,11 @@ func (i *Init) hourly() {
 	}
 }
 
-// State is what others read of init, in StateFile.
-type State struct {
-	Board    string            `json:"board"`
-	Version  string            `json:"version"`
-	Counter  uint64            `json:"counter"`
-	Slots    slot.Status       `json:"slots"`
-	Reason   Reason            `json:"boot-reason"`
-	Data     string            `json:"data,omitempty"` // device of the data partition
-	Watchdog string            `json:"watchdog,omitempty"`
-	Healthy  bool              `json:"healthy"`
-	Services []supervise.State `json:"services"`
-}
-
-// saved publishes State.
+// saved publishes what others may know of init.
 func (i *Init) saved() {
-	s := State{Board: i.board.Name, Version: i.info.Version, Counter: i.info.Counter, Slots: i.slotStatus(), Reason: i.reason, Healthy: i.healthy}
+	st := i.slotStatus()
+	s := box.State{Board: i.board.Name, Version: i.info.Version, Counter: i.info.Counter, Started: i.bootTime(), Healthy: i.healthy,
+		LastBootReason: st.LastBootReason, Slot: st.Slot, Trial: st.Trial, RefusedVersion: st.RefusedVersion, RefusedReason: st.RefusedReason}
 	if i.data != nil {
 		s.Data = i.data.device
 	}
@@ -130,9 +119,10 @@ func (i *Init) saved() {
 		s.Watchdog = i.dog.Name
 	}
 	for _, v := range i.services {
-		s.Services = append(s.Services, v.State())
+		v := v.State()
+		s.Processes = append(s.Processes, box.Process{Name: v.Name, State: string(v.Phase), Starts: v.Starts, LastExit: v.Last})
 	}
-	if err := writeState(s); err != nil {
+	if err := box.Write(RunDir, &s); err != nil {
 		i.log.Error("cannot publish state", "error", err)
 	}
 }

@@ -2,7 +2,6 @@ package pid1
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -97,15 +96,6 @@ func (i *Init) nowHealthy() {
 	i.healthy = true
 	i.tell(report{"event": "healthy"})
 	i.saved()
-}
-
-// writeState replaces StateFile.
-func writeState(s State) error {
-	b, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replaceFile(filepath.Join(RunDir, StateFile), append(b, '\n'), 0o644)
 }
 
 func join(names []string) string { return strings.Join(names, ", ") }

@@ -36,7 +36,7 @@ func schemaBFDNeighbor() *element {
 		lf("port", bfdPorts(), "4784", "1280, 3784 for a single hop, 4784 for several"),
 		lf("authentication", enum(string(BFDAuthNone), string(BFDAuthKeyed), string(BFDAuthMeticulous)), string(BFDAuthNone), "RFC 5880 6.7"),
 		lf("key-id", integer(0, 255), "1", "number of the password"),
-		lf("password", text(20), "", "shared secret"),
+		lf("password", text(20), "", "shared secret").hide(),
 		lf("desired-tx-interval", millis(50, 600000), "1000", "between our packets"),
 		lf("required-min-rx-interval", millis(0, 600000), "1000", "least we can take; 0: none"),
 		lf("multiplier", integer(3, 20), "3", "missed packets until down"),
@@ -47,7 +47,7 @@ func schemaBFDNeighbor() *element {
 
 // bfdPorts are the ports of BFD that we serve.
 func bfdPorts() valueType {
-	return valueType{jNumber, "1280, 3784, 4784", func(s string) (any, string) {
+	return valueType{json: jNumber, allowed: "1280, 3784, 4784", words: []string{"1280", "3784", "4784"}, read: func(s string) (any, string) {
 		n, problem := readInt(s, 1, 65535)
 		if problem == "" && n != 1280 && n != 3784 && n != 4784 {
 			problem = "is no port of BFD"

@@ -31,7 +31,7 @@ func (b *builder) fill(e *entry, v *jval) {
 	}
 	for _, c := range e.el.children {
 		if c.required && !seen[c.name] {
-			b.finds.add(Error, e.below(c.name), "", "is missing", c.typ.allowed)
+			b.finds.add(Error, e.below(c.name), "", missing, c.typ.allowed)
 		}
 	}
 }
@@ -181,3 +181,6 @@ func (e *entry) shownText(text string, kind jkind) string {
 	}
 	return show(text, kind)
 }
+
+// missing is the problem of what must be there.
+const missing = "is missing"

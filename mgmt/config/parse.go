@@ -10,18 +10,10 @@ import "bytes"
 // further Check, never for a router.
 func Parse(data []byte) (*Authority, Findings) {
 	b := &builder{}
-	data = b.skipBOM(data)
-	v, err := parseJSON(data)
-	if err != nil {
-		b.finds.add(Error, "file", place(data, err.off), err.msg, "")
+	top := b.tree(data)
+	if top == nil {
 		return nil, b.finds.findings()
 	}
-	top := &entry{el: root}
-	if v.kind != jObject {
-		b.finds.add(Error, "file", "", "is "+v.kind.String()+`, must be an object`, `{"authority": {…}}`)
-		return nil, b.finds.findings()
-	}
-	b.fill(top, v)
 	auth := top.kid("authority")
 	if auth == nil {
 		return nil, b.finds.findings()
@@ -29,6 +21,23 @@ func Parse(data []byte) (*Authority, Findings) {
 	b.finds.freeze()
 	checkTree(&b.finds, auth)
 	return decodeAuthority(auth), b.finds.findings()
+}
+
+// tree reads JSON; nil if it is no object.
+func (b *builder) tree(data []byte) *entry {
+	data = b.skipBOM(data)
+	v, err := parseJSON(data)
+	if err != nil {
+		b.finds.add(Error, "file", place(data, err.off), err.msg, "")
+		return nil
+	}
+	top := &entry{el: root}
+	if v.kind != jObject {
+		b.finds.add(Error, "file", "", "is "+v.kind.String()+`, must be an object`, `{"authority": {…}}`)
+		return nil
+	}
+	b.fill(top, v)
+	return top
 }
 
 // skipBOM refuses a byte order mark and reads on behind it.

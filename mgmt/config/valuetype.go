@@ -15,8 +15,9 @@ import (
 // valueType reads the text of a leaf. JSON decides only by kind (a number in
 // quotes is a string), so that the vendor's text form reads the same types.
 type valueType struct {
-	json    jkind  // JSON kinds that may carry it
-	allowed string // range or values, for findings
+	json    jkind    // JSON kinds that may carry it
+	allowed string   // range or values, for findings
+	words   []string // values that can be listed, for completion
 	// read returns the value, or what is wrong with it.
 	read func(text string) (val any, problem string)
 }
@@ -26,7 +27,7 @@ const outOfRange = "is out of range"
 
 // integer returns a whole number as int64.
 func integer(lo, hi int64) valueType {
-	return valueType{jNumber, fmt.Sprintf("%d-%d", lo, hi), func(s string) (any, string) {
+	return valueType{json: jNumber, allowed: fmt.Sprintf("%d-%d", lo, hi), read: func(s string) (any, string) {
 		n, problem := readInt(s, lo, hi)
 		return n, problem
 	}}
@@ -45,7 +46,7 @@ func readInt(s string, lo, hi int64) (int64, string) {
 
 // duration returns a time.Duration; the file counts whole units.
 func duration(unit time.Duration, name string, lo, hi int64) valueType {
-	return valueType{jNumber, fmt.Sprintf("%d-%d %s", lo, hi, name), func(s string) (any, string) {
+	return valueType{json: jNumber, allowed: fmt.Sprintf("%d-%d %s", lo, hi, name), read: func(s string) (any, string) {
 		n, problem := readInt(s, lo, hi)
 		return time.Duration(n) * unit, problem
 	}}
@@ -56,7 +57,7 @@ func seconds(lo, hi int64) valueType { return duration(time.Second, "s", lo, hi)
 
 // decimal returns a float64.
 func decimal(lo, hi float64) valueType {
-	return valueType{jNumber, fmt.Sprintf("%g-%g", lo, hi), func(s string) (any, string) {
+	return valueType{json: jNumber, allowed: fmt.Sprintf("%g-%g", lo, hi), read: func(s string) (any, string) {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsNaN(f) || f < lo || f > hi {
 			return 0.0, outOfRange
@@ -67,7 +68,7 @@ func decimal(lo, hi float64) valueType {
 
 // boolean returns a bool.
 func boolean() valueType {
-	return valueType{jBool, "true, false", func(s string) (any, string) {
+	return valueType{json: jBool, allowed: "true, false", words: []string{"true", "false"}, read: func(s string) (any, string) {
 		if s != "true" && s != "false" {
 			return false, "is neither true nor false"
 		}
@@ -81,7 +82,7 @@ func enum(words ...string) valueType { return enumLater(nil, words...) }
 // enumLater is enum with words that the model has and we have not: refused,
 // with the reason.
 func enumLater(later []string, words ...string) valueType {
-	return valueType{jString, strings.Join(words, ", "), func(s string) (any, string) {
+	return valueType{json: jString, allowed: strings.Join(words, ", "), words: words, read: func(s string) (any, string) {
 		switch {
 		case contains(words, s):
 			return s, ""
@@ -95,7 +96,7 @@ func enumLater(later []string, words ...string) valueType {
 // orWord is t, or one of the words; the value of a word is the word itself.
 func orWord(t valueType, words ...string) valueType {
 	allowed := t.allowed + ", " + strings.Join(words, ", ")
-	return valueType{t.json | jString, allowed, func(s string) (any, string) {
+	return valueType{json: t.json | jString, allowed: allowed, words: words, read: func(s string) (any, string) {
 		if contains(words, s) {
 			return s, ""
 		}
@@ -106,7 +107,7 @@ func orWord(t valueType, words ...string) valueType {
 // text returns free text without control characters.
 func text(max int) valueType {
 	allowed := fmt.Sprintf("up to %d characters", max)
-	return valueType{jString, allowed, func(s string) (any, string) {
+	return valueType{json: jString, allowed: allowed, read: func(s string) (any, string) {
 		if len([]rune(s)) > max {
 			return "", "is too long"
 		}
@@ -120,7 +121,7 @@ func text(max int) valueType {
 // pattern returns a string that matches the expression as a whole.
 func pattern(expr, allowed string) valueType {
 	re := regexp.MustCompile(`^(?:` + expr + `)$`)
-	return valueType{jString, allowed, func(s string) (any, string) {
+	return valueType{json: jString, allowed: allowed, read: func(s string) (any, string) {
 		if !re.MatchString(s) {
 			return "", "is no valid name"
 		}
@@ -140,7 +141,7 @@ const fqdnPattern = `([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A
 var fqdnExpr = regexp.MustCompile(`^` + fqdnPattern + `$`)
 
 func fqdn() valueType {
-	return valueType{jString, "a host name", func(s string) (any, string) {
+	return valueType{json: jString, allowed: "a host name", read: func(s string) (any, string) {
 		if len(s) > 253 || !fqdnExpr.MatchString(s) {
 			return "", "is no host name"
 		}
@@ -150,7 +151,7 @@ func fqdn() valueType {
 
 // address returns a netip.Addr of a single host.
 func address() valueType {
-	return valueType{jString, "an IPv4 or IPv6 unicast address", func(s string) (any, string) {
+	return valueType{json: jString, allowed: "an IPv4 or IPv6 unicast address", read: func(s string) (any, string) {
 		a, err := netip.ParseAddr(s)
 		switch {
 		case err != nil:
@@ -167,7 +168,7 @@ func address() valueType {
 // addressOrName returns a netip.Addr, or a host name as string.
 func addressOrName() valueType {
 	ip, host := address(), fqdn()
-	return valueType{jString, ip.allowed + " or " + host.allowed, func(s string) (any, string) {
+	return valueType{json: jString, allowed: ip.allowed + " or " + host.allowed, read: func(s string) (any, string) {
 		if v, problem := host.read(s); problem == "" {
 			return v, ""
 		}
@@ -177,7 +178,7 @@ func addressOrName() valueType {
 
 // prefix returns a netip.Prefix as written; a bare address is one host.
 func prefix() valueType {
-	return valueType{jString, "ADDRESS or ADDRESS/LENGTH", func(s string) (any, string) {
+	return valueType{json: jString, allowed: "ADDRESS or ADDRESS/LENGTH", read: func(s string) (any, string) {
 		p, ok := readPrefix(s)
 		if ok {
 			return p, ""
@@ -203,7 +204,7 @@ func readPrefix(s string) (netip.Prefix, bool) {
 // hexBytes returns []byte; sizes count hex digits.
 func hexBytes(sizes ...int) valueType {
 	list := strings.Trim(strings.ReplaceAll(fmt.Sprint(sizes), " ", ", "), "[]")
-	return valueType{jString, list + " hex digits", func(s string) (any, string) {
+	return valueType{json: jString, allowed: list + " hex digits", read: func(s string) (any, string) {
 		b, err := hex.DecodeString(s)
 		if err != nil && len(s)%2 == 0 {
 			return []byte(nil), "is not hexadecimal"
@@ -219,7 +220,7 @@ func hexBytes(sizes ...int) valueType {
 
 // mac returns a [6]byte hardware address of one host.
 func mac() valueType {
-	return valueType{jString, "a unicast MAC address such as 02:00:00:00:00:01", func(s string) (any, string) {
+	return valueType{json: jString, allowed: "a unicast MAC address such as 02:00:00:00:00:01", read: func(s string) (any, string) {
 		b, err := net.ParseMAC(s)
 		if err != nil || len(b) != 6 || b[0]&1 != 0 {
 			return [6]byte{}, "is no MAC address of a host"
@@ -231,7 +232,7 @@ func mac() valueType {
 // source returns an AccessPolicy: tenant, prefix or tenant@prefix.
 func source() valueType {
 	tenant := name()
-	return valueType{jString, "TENANT, PREFIX or TENANT@PREFIX", func(s string) (any, string) {
+	return valueType{json: jString, allowed: "TENANT, PREFIX or TENANT@PREFIX", read: func(s string) (any, string) {
 		p := AccessPolicy{Source: s}
 		who, where, both := strings.Cut(s, "@")
 		if pfx, ok := readPrefix(s); ok {

@@ -17,7 +17,8 @@ var leaves = map[string][]string{
 	"github.com/google/nftables":  {"net"},
 	"github.com/mdlayher/netlink": {"net"},
 	"github.com/mdlayher/packet":  {"net", "svr/lane"},
-	"golang.org/x/sys":            {"net", "svr/lane", "svr/router", "cmd", "image", "board", "bench"},
+	"golang.org/x/sys":            {"net", "svr/lane", "svr/router", "mgmt/console/serial", "cmd", "image", "board", "bench"},
+	"golang.org/x/term":           {"mgmt/console", "cmd"},
 	"unsafe":                      {"net", "svr/pool", "svr/lane", "bench"},
 }
 

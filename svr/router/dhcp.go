@@ -69,6 +69,7 @@ func newDHCPClients(set *Settings, t *policy.Tables) *dhcpClients {
 func (k *kernel) look() (*view, error) {
 	v, err := look(k.conn)
 	if err == nil {
+		v.given = k.readdressed
 		k.dhcp.follow(v)
 		k.pppoe.follow(v)
 	}

@@ -30,6 +30,9 @@ type kernel struct {
 	dhcp   *dhcpClients
 	pppoe  *dialers
 
+	// readdressed are addresses that a new configuration gave under way.
+	readdressed map[policy.IfID][]policy.Address
+
 	guarded guard.Config // as applied last
 	devices []link.Link  // that guard and parameters were applied to
 	seen    map[int]bool // devices by index that were brought up or found up
@@ -45,7 +48,7 @@ func openKernel(set *Settings, t *policy.Tables) (*kernel, error) {
 		return nil, err
 	}
 	k := &kernel{conn: c, tables: t, state: st, sysctl: filepath.Join(set.RunDir, SysctlFile), log: set.Log,
-		seen: map[int]bool{}, dhcp: newDHCPClients(set, t)}
+		seen: map[int]bool{}, readdressed: map[policy.IfID][]policy.Address{}, dhcp: newDHCPClients(set, t)}
 	k.pppoe = newDialers(set, t, k.dhcp)
 	if err := k.forgetNeighbours(); err != nil {
 		c.Close()

@@ -41,7 +41,7 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 			list = append(list, v.linkLocal(f.ID, l.Index)...)
 			continue
 		}
-		for _, a := range f.Addresses {
+		for _, a := range v.configured(f) {
 			list = append(list, addr.Address{Index: l.Index, Prefix: a.Prefix})
 		}
 	}
@@ -59,7 +59,7 @@ func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
 			continue
 		}
 		var have4, have6 bool
-		for _, a := range f.Addresses {
+		for _, a := range v.configured(f) {
 			have, count := &have4, &count4
 			any := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 			if a.Gateway.Is6() {

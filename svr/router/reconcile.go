@@ -72,6 +72,14 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.pathsChanged()
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
+		case q := <-r.reloads:
+			if r.takeConfig(q) {
+				return
+			}
+		case <-r.set.Changed:
+			if r.takeConfig(nil) {
+				return
+			}
 		case p := <-r.probed:
 			r.tookXDP(p)
 		case came := <-r.asked:

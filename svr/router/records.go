@@ -112,6 +112,17 @@ func (r *records) close(keep bool) error {
 	return nil
 }
 
+// rename puts another fingerprint into the header: the numbers stand for the
+// same things as before, but for addresses that nothing refers to any more.
+func (r *records) rename(tables uint64) {
+	var h recordsHeader
+	if _, err := binary.Decode(r.mem, binary.NativeEndian, &h); err != nil {
+		return // the page is longer than any header
+	}
+	h.Tables = tables
+	_, _ = binary.Encode(r.mem, binary.NativeEndian, &h)
+}
+
 // fingerprint is a number of what session records refer to by number.
 func fingerprint(t *policy.Tables) uint64 {
 	h := fnv.New64a()

@@ -32,13 +32,15 @@ type Router struct {
 	fast    *fastLane // nil: the service lane alone
 	why     string    // why there is no fast lane
 
-	ports  map[string]*port   // by Linux interface; the reconciler's
-	doubts []time.Time        // by PathID: last event of suspect; the reconciler's
-	robbed bool               // another router owns the network now; the reconciler's
-	seen   *view              // the newest; the reconciler's
-	probed chan probed        // what test frames showed
-	asked  chan chan struct{} // who waits for the reconciler to come round
-	ended  chan struct{}      // closed when it does not any more
+	ports   map[string]*port   // by Linux interface; the reconciler's
+	doubts  []time.Time        // by PathID: last event of suspect; the reconciler's
+	robbed  bool               // another router owns the network now; the reconciler's
+	seen    *view              // the newest; the reconciler's
+	probed  chan probed        // what test frames showed
+	asked   chan chan struct{} // who waits for the reconciler to come round
+	ended   chan struct{}      // closed when it does not any more
+	again   bool               // a new configuration wants a new start; the reconciler's
+	reloads chan *reload
 	leaseTrack
 
 	mu         sync.Mutex  // guards what follows, for show
@@ -71,14 +73,18 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.run(ctx), r.stop())
+	err = errors.Join(r.run(ctx), r.stop())
+	if err == nil && r.again {
+		return ErrRestart
+	}
+	return err
 }
 
 // newRouter makes everything that needs no change of the namespace.
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		probed: make(chan probed, 8), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 		leaseTrack: newLeaseTrack(),
 	}
 	var err error
@@ -163,8 +169,8 @@ var errLane = errors.New("lane broke")
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {
 	r.kernel.dhcp.close()
-	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed))
-	if r.set.Keep || r.robbed {
+	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed || r.again))
+	if r.set.Keep || r.robbed || r.again {
 		r.log.Info("stopped; addresses, routes and guard stay")
 	} else {
 		err = errors.Join(err, r.kernel.undo())

@@ -79,6 +79,12 @@ func (r *Router) converse(c net.Conn) {
 		a := &answer{c: c, w: bufio.NewWriterSize(c, 16<<10)}
 		if err := json.Unmarshal(line, &req); err != nil {
 			a.end(r.nodeName(), fmt.Errorf("read request: %w", err))
+		} else if req.Reload {
+			told, err := r.askReload(a)
+			a.end(r.nodeName(), err)
+			_ = a.flush() // whoever left is told nothing
+			told()
+			return
 		} else {
 			a.end(r.nodeName(), r.show(req, a))
 		}
@@ -117,6 +123,17 @@ func (a *answer) row(values ...any) error {
 		}
 	}
 	_, err = a.w.Write(a.line)
+	return err
+}
+
+// object sends one row that is of no table.
+func (a *answer) object(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	a.rows++
+	_, err = a.w.Write(append(append([]byte(`{"row":`), line...), '}', '\n'))
 	return err
 }
 

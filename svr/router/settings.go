@@ -22,6 +22,11 @@ type Settings struct {
 	Profile    string // empty: by the memory of the machine
 	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
 	Log        *slog.Logger
+
+	// Source reads the configuration again for a reload; nil: none can be asked for.
+	Source func() (*policy.Tables, config.Findings, error)
+	// Changed tells that the configuration changed; it is taken as by a reload.
+	Changed <-chan struct{}
 }
 
 // Values of Settings.Lanes.

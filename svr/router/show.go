@@ -80,6 +80,17 @@ func (r *Router) showEvents(a *answer) error {
 	return nil
 }
 
+func (r *Router) showSystem(a *answer) error {
+	lanes := "go"
+	if r.fast != nil {
+		lanes = "bpf, go"
+	}
+	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
+		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
+		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why),
+		nil, nil, nil, nil, nil, nil, nil, nil, nil)
+}
+
 // showStats lists the engine's counters and the lane's.
 func (r *Router) showStats(a *answer) error {
 	var stats session.Stats

@@ -30,7 +30,8 @@ type view struct {
 	// leases are in use: of our DHCP clients, and of PPPoE sessions in the form
 	// of leases that never end.
 	leases   map[policy.IfID]*dhcp4.Lease
-	sessions map[policy.IfID]*pppoe.Session // of PPPoE
+	sessions map[policy.IfID]*pppoe.Session   // of PPPoE
+	given    map[policy.IfID][]policy.Address // by a new configuration, under way
 }
 
 func look(c *rtnl.Conn) (*view, error) {
@@ -71,7 +72,7 @@ func (s ifState) equal(o ifState) bool {
 // state judges network-interface f. It is pure.
 func (v *view) state(f *policy.Interface) ifState {
 	l, there := v.links[f.Target]
-	s := ifState{addrs: f.Addresses}
+	s := ifState{addrs: v.configured(f)}
 	if there {
 		s.mtu = min(f.MTU, l.MTU)
 	}
@@ -95,6 +96,14 @@ func (v *view) state(f *policy.Interface) ifState {
 		s.up = true
 	}
 	return s
+}
+
+// configured returns the addresses that the configuration gives.
+func (v *view) configured(f *policy.Interface) []policy.Address {
+	if given, ok := v.given[f.ID]; ok {
+		return given
+	}
+	return f.Addresses
 }
 
 // leased returns the address of a lease, which may not be on its interface yet,

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"slices"
 
 	"waymark/svr/packet"
 	"waymark/svr/policy"
@@ -100,27 +101,35 @@ func (e *Engine) setPathAddresses(p *peerPath, local, remote netip.Addr, name st
 	p.remote, _ = packet.FromAddr(remote)
 }
 
-// SetInterface tells the engine the state of a network-interface and, with
-// dhcp, the addresses that the interface has now. Carrier loss moves only new
+// SetInterface tells the engine the state of a network-interface and the
+// addresses that it has now: by DHCP, or by a configuration that changed. Nil
+// leaves configured ones as they are. Carrier loss moves only new
 // sessions: established ones stay where they are.
-func (e *Engine) SetInterface(ifc uint16, up bool, mtu int, dhcp []policy.Address) {
+func (e *Engine) SetInterface(ifc uint16, up bool, mtu int, addrs []policy.Address) {
 	f := &e.ifs[ifc]
 	f.up = up
 	if mtu > 0 && mtu != f.mtu {
 		f.mtu = mtu
 		e.refit(func(g *leg) bool { return g.ifc == ifc })
 	}
-	if !e.tables.Interfaces[ifc].DHCP {
+	if f.has(addrs) || addrs == nil && !e.tables.Interfaces[ifc].DHCP {
 		return
 	}
 	for _, a := range f.addrs {
 		delete(e.own, addrKey(a.addr, a.family))
 	}
 	f.addrs = f.addrs[:0]
-	for _, a := range dhcp {
+	for _, a := range addrs {
 		e.addAddress(ifc, a.Prefix, a.Gateway)
 	}
 	e.readdressPaths(ifc)
+}
+
+// has tells that an interface's addresses are these.
+func (f *iface) has(addrs []policy.Address) bool {
+	return slices.EqualFunc(f.addrs, addrs, func(a ifAddr, b policy.Address) bool {
+		return a.prefix == b.Prefix && a.gateway == b.Gateway
+	})
 }
 
 // readdressPaths gives the paths of ifc their new local waypoint.

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,16 +25,24 @@ const AskLimit = 10 * time.Second
 // each row, a JSON object that is valid during the call. It returns how the
 // answer ended.
 func Ask(dir string, req Request, row func(json.RawMessage) error) (End, error) {
+	return AskContext(context.Background(), dir, req, row)
+}
+
+// AskContext is Ask until ctx ends. An error of row ends it too and is returned
+// as it is.
+func AskContext(ctx context.Context, dir string, req Request, row func(json.RawMessage) error) (End, error) {
 	path, done, err := socketPath(dir)
 	if err != nil {
 		return End{}, explain(dir, err)
 	}
-	c, err := net.DialTimeout("unix", path, AskLimit)
+	d := net.Dialer{Timeout: AskLimit}
+	c, err := d.DialContext(ctx, "unix", path)
 	done()
 	if err != nil {
 		return End{}, explain(dir, err)
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	if err := json.NewEncoder(c).Encode(req); err != nil {
 		return End{}, fmt.Errorf("ask router: %w", err)
 	}
@@ -44,6 +53,9 @@ func Ask(dir string, req Request, row func(json.RawMessage) error) (End, error) 
 		}
 		var a Answer
 		if err := dec.Decode(&a); err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
 			return End{}, fmt.Errorf("read router's answer: %w", err)
 		}
 		if a.End != nil {

@@ -12,6 +12,17 @@ const MaxRequest = 4096
 type Request struct {
 	Show   string `json:"show"`             // name of a Table
 	Detail bool   `json:"detail,omitempty"` // with the columns that only detail has
+
+	// Reload instead of Show: read the configuration again and take it. One row
+	// answers, a Reloaded.
+	Reload bool `json:"reload,omitempty"`
+}
+
+// Reloaded tells how a router took a new configuration.
+type Reloaded struct {
+	Class string `json:"class,omitempty"` // "free", "re-address", "restart": the router begins anew now
+	Why   string `json:"why,omitempty"`   // what wants a restart
+	Error string `json:"error,omitempty"` // refused: nothing changed
 }
 
 // Answer is one line from the router: a row, or the end.

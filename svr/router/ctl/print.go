@@ -141,9 +141,13 @@ func (p *Printer) blocks(w *bufio.Writer, node string) {
 }
 
 func (p *Printer) pairs(w *bufio.Writer) {
+	width := 0
+	for _, c := range p.columns() {
+		width = max(width, len(c.Header)+1)
+	}
 	for _, r := range p.rows {
 		for i, c := range p.columns() {
-			fmt.Fprintf(w, " %-14s %s\n", c.Header+":", strings.Join(r[i], ", "))
+			fmt.Fprintf(w, " %-*s %s\n", width, c.Header+":", strings.Join(r[i], ", "))
 		}
 	}
 }

@@ -47,8 +47,10 @@ var Tables = []Table{
 		{Header: "Router"}, {Header: "Node"}, {Header: "Status"}, {Header: "Version"},
 		{Header: "Uptime", Kind: Span}, {Header: "Role"}, {Header: "Alarm Count", Kind: Number},
 		{Header: "Started", Kind: Time}, {Header: "Profile"}, {Header: "Lanes"}, {Header: "PID", Kind: Number},
-		{Header: "No Fast Lane"}, {Header: "Slot"}, {Header: "Trial", Kind: Bool}, {Header: "Last Boot Reason"},
-		{Header: "Refused Version"}, {Header: "Refused Reason"}}},
+		{Header: "No Fast Lane"},
+		// Init's, from its file: the router leaves them null (mgmt/box).
+		{Header: "Board"}, {Header: "Image"}, {Header: "Slot"}, {Header: "Trial", Kind: Bool}, {Header: "Last Boot Reason"},
+		{Header: "Refused Version"}, {Header: "Refused Reason"}, {Header: "Clock"}, {Header: "Box Started", Kind: Time}}},
 	{What: "tenant members", Columns: []Column{
 		{Header: "Device I/F"}, {Header: "VLAN ID", Kind: Number}, {Header: "Network I/F"},
 		{Header: "Network I/F IP", Kind: List}, {Header: "Source IP Prefix"}, {Header: "Tenant"},
