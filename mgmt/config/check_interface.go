@@ -43,6 +43,7 @@ func (r *routerChecker) networkInterface(e *entry) {
 	if (len(ni.Neighborhoods) > 0 || len(ni.Adjacencies) > 0) && ni.InterRouterSecurity == "" {
 		r.missing(e, "inter-router-security", "is missing: the interface has peers", r.known("security"))
 	}
+	r.dhcpClient(e, &ni)
 	if h := e.kid("hostname"); h != nil && ni.DHCP == DHCPDisabled {
 		r.warn(h, "is not needed: the address is not dynamic")
 	}

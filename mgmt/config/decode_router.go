@@ -72,7 +72,7 @@ func decodeNode(e *entry) Node {
 }
 
 func decodeDevice(e *entry) DeviceInterface {
-	return DeviceInterface{
+	d := DeviceInterface{
 		Name:        e.str("name"),
 		Description: e.str("description"),
 		Type:        e.str("type"),
@@ -81,6 +81,12 @@ func decodeDevice(e *entry) DeviceInterface {
 		Forwarding:  e.flag("forwarding"),
 		Interfaces:  each(e, "network-interface", decodeInterface),
 	}
+	for i, n := range e.all("network-interface") {
+		if d.Type == DeviceLTE && n.kid("billing-type") == nil {
+			d.Interfaces[i].BillingType = billingMetered
+		}
+	}
+	return d
 }
 
 func decodeInterface(e *entry) NetworkInterface {
@@ -93,6 +99,7 @@ func decodeInterface(e *entry) NetworkInterface {
 		Tenant:              e.str("tenant"),
 		TenantPrefixes:      each(e, "tenant-prefixes", decodeTenantPrefix),
 		DHCP:                DHCPMode(e.str("dhcp")),
+		DHCPClient:          decodeDHCPClient(e.sub("dhcp-client")),
 		Hostname:            e.str("hostname"),
 		DefaultRoute:        e.flag("default-route"),
 		Management:          e.flag("management"),

@@ -10,12 +10,23 @@ import (
 type DeviceInterface struct {
 	Name        string
 	Description string
-	Type        string // ethernet
+	Type        string // DeviceEthernet or DeviceLTE
 	Target      string // Linux interface name
 	Enabled     bool
 	Forwarding  bool
 	Interfaces  []NetworkInterface
 }
+
+// Values of device-interface > type that are built. An LTE stick in Ethernet mode
+// is an ordinary port whose interfaces are metered unless billing-type says
+// otherwise.
+const (
+	DeviceEthernet = "ethernet"
+	DeviceLTE      = "lte"
+)
+
+// billingMetered is the value of billing-type that counts bytes.
+const billingMetered = "metered"
 
 // DHCPMode is network-interface > dhcp.
 type DHCPMode string
@@ -43,6 +54,7 @@ type NetworkInterface struct {
 	Tenant              string // tenant of everything that arrives, may be empty
 	TenantPrefixes      []TenantPrefix
 	DHCP                DHCPMode
+	DHCPClient          DHCPClient
 	Hostname            string // FQDN under which peers find a dynamic address
 	DefaultRoute        bool
 	Management          bool
@@ -60,7 +72,7 @@ type NetworkInterface struct {
 }
 
 // Metered tells whether bytes on this interface cost money.
-func (n *NetworkInterface) Metered() bool { return n.BillingType == "metered" }
+func (n *NetworkInterface) Metered() bool { return n.BillingType == billingMetered }
 
 // Address is one address of a network-interface.
 type Address struct {

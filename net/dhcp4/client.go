@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Interface string // Linux interface
 	Index     int
+	VLAN      uint16 // tag of the frames, which the client sets and takes off by itself; 0: none
 	Config    Config // Random and XID may be nil
 	File      string // keeps the lease over restarts; empty: nothing is kept
 	// InUse tells whether an address is on the interface because an earlier
@@ -72,7 +73,7 @@ func NewClient(opt Options) *Client {
 	if opt.Config.XID == nil {
 		opt.Config.XID = randomXID
 	}
-	c := &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index),
+	c := &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index, opt.VLAN, opt.Config.MAC),
 		began: time.Now(), poke: make(chan struct{}, 1)}
 	c.recall()
 	return c

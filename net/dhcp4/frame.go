@@ -23,14 +23,38 @@ var (
 // udpFrame wraps a DHCP payload into UDP, IPv4 and Ethernet, broadcast on both
 // layers. src is 0.0.0.0 without an address.
 func udpFrame(mac [6]byte, src netip.Addr, payload []byte) []byte {
-	b := ether(mac, broadcastMAC, etherIPv4, ipLen+udpLen+len(payload))
+	return frameTo(mac, broadcastMAC, src, netip.AddrFrom4([4]byte(broadcastMAC[:4])), payload)
+}
+
+// viaFrame is a datagram as a frame to the station that leads to its server; to
+// all stations when that is unknown.
+func viaFrame(mac [6]byte, d Datagram) []byte {
+	to := [6]byte(d.Via)
+	if d.Via == (MAC{}) {
+		to = broadcastMAC
+	}
+	return frameTo(mac, to, d.From, d.To, d.Payload)
+}
+
+// tagged puts an 802.1Q tag into a frame, a copy; tag 0 is none.
+func tagged(frame []byte, vlan uint16) []byte {
+	if vlan == 0 {
+		return frame
+	}
+	b := append(make([]byte, 0, len(frame)+4), frame[:12]...)
+	b = binary.BigEndian.AppendUint16(append(b, 0x81, 0x00), vlan)
+	return append(b, frame[12:]...)
+}
+
+func frameTo(mac, to [6]byte, src, dst netip.Addr, payload []byte) []byte {
+	b := ether(mac, to, etherIPv4, ipLen+udpLen+len(payload))
 	ip := b[etherLen:]
 	ip[0], ip[8], ip[9] = 0x45, 64, protoUDP
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
 	if src.IsValid() {
 		copy(ip[12:], src.AsSlice())
 	}
-	copy(ip[16:], broadcastMAC[:4])
+	copy(ip[16:], dst.AsSlice())
 	binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip[:ipLen]))
 	udp := ip[ipLen:]
 	binary.BigEndian.PutUint16(udp, clientPort)

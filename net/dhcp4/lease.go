@@ -42,6 +42,8 @@ type Lease struct {
 	Domain   string       `json:"domain,omitempty"`
 	MTU      int          `json:"mtu,omitempty"` // bytes of IP packet; 0: not told
 
+	Via MAC `json:"via"` // station that answers came from: the server or a relay; zero: unknown
+
 	Seconds uint32 `json:"seconds"` // how long it holds; Infinite
 	T1      uint32 `json:"t1"`      // seconds until renewing
 	T2      uint32 `json:"t2"`      // seconds until rebinding

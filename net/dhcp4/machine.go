@@ -64,6 +64,7 @@ func MACClientID(mac [6]byte) []byte { return append([]byte{1}, mac[:]...) }
 // Datagram is to be sent from the lease's address, port 68, to port 67 of a server.
 type Datagram struct {
 	From, To netip.Addr
+	Via      MAC // station that the server's answers came from; zero: unknown
 	Payload  []byte
 }
 
@@ -88,6 +89,7 @@ type Machine struct {
 	since time.Duration
 	hint  netip.Addr // address to ask for in a DISCOVER; zero: none
 
+	from     MAC // sender of the frame being read; zero: not of a frame
 	xid      uint32
 	began    time.Duration // of the exchange
 	sent     time.Duration // last REQUEST
@@ -183,18 +185,27 @@ func (m *Machine) LinkDown(now time.Duration) {
 }
 
 // Release gives the lease back and rests until LinkUp: what an operator wants
-// who takes the interface out of service.
+// who takes the interface out of service. A lease of an earlier process that
+// was never used by this one is given back too.
 func (m *Machine) Release(now time.Duration) {
-	if m.lease != nil && m.state != Down {
-		m.exchange(now)
-		r := m.request(now, dhcpv4.MessageTypeRelease)
-		r.secs, r.ciaddr, r.server = 0, m.lease.Address.Addr(), m.lease.Server
-		m.unicast(r)
+	switch {
+	case m.lease != nil && m.state != Down:
+		m.giveBack(now, m.lease)
 		m.lose(now, GivenBack)
+	case m.lease == nil && m.remembered && m.since != Never && m.over(m.since, m.want.Seconds) > now:
+		m.giveBack(now, m.want)
+		m.tell(GivenBack, m.want.Address.Addr(), m.want.Server)
 	}
 	m.want, m.remembered, m.hint = nil, false, netip.Addr{}
 	m.set(Released)
 	m.deadline, m.announce = Never, Never
+}
+
+func (m *Machine) giveBack(now time.Duration, l *Lease) {
+	m.exchange(now)
+	r := m.request(now, dhcpv4.MessageTypeRelease)
+	r.secs, r.ciaddr, r.server = 0, l.Address.Addr(), l.Server
+	m.unicast(r, l)
 }
 
 // Tick does what is due.
@@ -230,7 +241,9 @@ func (m *Machine) Frame(now time.Duration, frame []byte) {
 		}
 	case etherIPv4:
 		if b, err := udpPayload(frame); err == nil {
+			m.from = MAC(frame[6:12])
 			m.Datagram(now, b)
+			m.from = MAC{}
 		}
 	}
 }

@@ -64,6 +64,30 @@ func DHCPChanged(name string) Event {
 	}
 }
 
+// SubnetOverlap is the alarm of an interface whose leased subnet overlaps one of
+// another interface.
+func SubnetOverlap(name, subnet, other string) Alarm {
+	return Alarm{
+		Category: GIID, Severity: Minor, Source: name,
+		Message: fmt.Sprintf("DHCP subnet %s of interface [%s] overlaps a subnet of interface [%s]", subnet, name, other),
+		Key:     key("subnet-overlap", name),
+	}
+}
+
+// AddressChanged tells that an interface has other addresses than before: what
+// peers and monitors of paths have to follow.
+func AddressChanged(name string, before, after []string) Event {
+	return Event{
+		Kind: KindSystem, Type: TypeAddressChanged, Category: NetworkInterface, Severity: Info, Source: name,
+		Message: fmt.Sprintf("address of interface [%s] changed from [%s] to [%s]", name,
+			strings.Join(before, ", "), strings.Join(after, ", ")),
+		Addresses: after,
+	}
+}
+
+// TypeAddressChanged is the type of AddressChanged.
+const TypeAddressChanged = "system.address_changed"
+
 // PeerPath names one path to a peer.
 type PeerPath struct {
 	Peer            string

@@ -34,6 +34,7 @@ type Interface struct {
 	ID       IfID
 	Device   string // name of the device-interface
 	Name     string // name of the network-interface
+	Type     string // of the device-interface: config.DeviceEthernet, config.DeviceLTE
 	Target   string // Linux interface below it (target-interface)
 	GlobalID uint32
 	VLAN     uint16 // 0 = untagged

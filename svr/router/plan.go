@@ -76,7 +76,7 @@ func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
 func leaseRoutes(t *policy.Tables, v *view) (list []route.Route) {
 	for i := range t.Interfaces {
 		f := &t.Interfaces[i]
-		if lease := v.leases[f.ID]; lease != nil && v.state(f).up {
+		if lease := v.leases[f.ID]; lease != nil && f.VLAN == 0 && v.state(f).up {
 			index, metric := v.links[f.Target].Index, uint32(leaseMetric+i)
 			list = append(list, lease.DefaultRoutes(index, metric)...)
 			list = append(list, lease.StaticRoutes(index, metric)...)

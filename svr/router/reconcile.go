@@ -112,6 +112,7 @@ func (r *Router) adopt(v *view) {
 		r.alarmInterface(f, s)
 	}
 	r.tellLeases(v)
+	r.alarmOverlaps(v)
 	r.alarmPaths()
 	if late {
 		r.follow(v)
@@ -122,14 +123,16 @@ func (r *Router) adopt(v *view) {
 func (r *Router) tell(f *policy.Interface, s ifState) {
 	r.log.Info("interface changed", "interface", f.Name, "up", s.up, "reason", s.reason, "mtu", s.mtu)
 	var addrs []netip.Addr
+	var prefixes []netip.Prefix
 	for _, a := range s.addrs {
-		addrs = append(addrs, a.Prefix.Addr())
+		addrs, prefixes = append(addrs, a.Prefix.Addr()), append(prefixes, a.Prefix)
 	}
 	carrier := s.up || s.reason == reasonNoAddress
 	var changed []path.Change
 	_ = r.lane.Do(func() { // fails only when the lane has ended
 		changed = r.parts.Carrier.SetInterface(uint16(f.ID), carrier, addrs, s.mtu)
 		r.parts.Engine.SetInterface(uint16(f.ID), s.up, s.mtu, s.addrs)
+		r.lane.SetAddrs(laneID(uint16(f.ID)), prefixes)
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,7 +21,7 @@ func (r *Router) showInterfaces(a *answer) error {
 		if f.GlobalID != 0 {
 			giid = f.GlobalID
 		}
-		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, "ethernet",
+		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, f.Type,
 			orNull(f.Config.Type), dhcp, addresses(s.addrs), gateways(s.addrs), orNull(f.Config.Hostname),
 			upDown(f.Enabled), upDown(s.up), giid}
 		if a.detail {

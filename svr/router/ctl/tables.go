@@ -82,6 +82,7 @@ var dhcpColumns = []Column{
 	{Header: "Lease Expiration Time", Kind: Time, Detail: true}, {Header: "Learned MTU", Kind: Number, Detail: true},
 	{Header: "Server Address", Detail: true}, {Header: "Dns Server Address", Kind: List, Detail: true},
 	{Header: "Conductor", Kind: List, Detail: true, Extra: true},
+	{Header: "Conductor Host Key", Detail: true, Extra: true},
 }
 
 var peerColumns = []Column{
