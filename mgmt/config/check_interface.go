@@ -44,6 +44,7 @@ func (r *routerChecker) networkInterface(e *entry) {
 		r.missing(e, "inter-router-security", "is missing: the interface has peers", r.known("security"))
 	}
 	r.dhcpClient(e, &ni)
+	r.hostServices(e, &ni)
 	if h := e.kid("hostname"); h != nil && ni.DHCP == DHCPDisabled {
 		r.warn(h, "is not needed: the address is not dynamic")
 	}

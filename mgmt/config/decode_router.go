@@ -15,6 +15,7 @@ func decodeRouter(e *entry) Router {
 		Nodes:         each(e, "node", decodeNode),
 		ServiceRoutes: each(e, "service-route", decodeServiceRoute),
 	}
+	r.decodeHost(e)
 	r.resolve()
 	return r
 }
@@ -100,6 +101,7 @@ func decodeInterface(e *entry) NetworkInterface {
 		TenantPrefixes:      each(e, "tenant-prefixes", decodeTenantPrefix),
 		DHCP:                DHCPMode(e.str("dhcp")),
 		DHCPClient:          decodeDHCPClient(e.sub("dhcp-client")),
+		HostServices:        each(e, "host-service", decodeHostService),
 		Hostname:            e.str("hostname"),
 		DefaultRoute:        e.flag("default-route"),
 		Management:          e.flag("management"),

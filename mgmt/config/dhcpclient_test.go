@@ -80,3 +80,6 @@ func TestLTEIsMetered(t *testing.T) {
 		}
 	}
 }
+
+// plainClient is what a client tells without dhcp-client.
+var plainClient = config.DHCPClient{VendorClass: "waymark", ClientID: config.ClientIDDUID}

@@ -21,6 +21,8 @@ func schemaRouter() *element {
 			lf("router-name", name(), "", "name of the remote router").must(),
 			lf("description", text(1024), "", "free text"),
 			lf("generated", boolean(), "false", "made by a conductor")),
+		schemaDNSConfig(),
+		schemaSystem(),
 		schemaNode().must(),
 		schemaServiceRoute(),
 	)
@@ -101,6 +103,7 @@ func schemaInterface() *element {
 			ll("source-address", prefix(), "sources").must()),
 		lf("dhcp", enumLater([]string{"v6", "v4-v6"}, "disabled", "v4"), "disabled", "address from the network"),
 		schemaDHCPClient(),
+		schemaHostService(),
 		lf("hostname", fqdn(), "", "where peers find a dynamic address"),
 		lf("conductor", boolean(), "false", "way to the conductor"),
 		lf("default-route", boolean(), "false", "Linux default route"),

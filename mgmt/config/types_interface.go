@@ -55,6 +55,7 @@ type NetworkInterface struct {
 	TenantPrefixes      []TenantPrefix
 	DHCP                DHCPMode
 	DHCPClient          DHCPClient
+	HostServices        []HostService
 	Hostname            string // FQDN under which peers find a dynamic address
 	DefaultRoute        bool
 	Management          bool

@@ -12,6 +12,9 @@ import (
 type Tables struct {
 	RouterName, NodeName string
 
+	Resolvers   []netip.Addr // of the box, configured; empty: as the networks say
+	TimeServers []string     // of the box, configured: addresses and host names
+
 	Interfaces   []Interface      // index = IfID
 	Tenants      []Tenant         // index = TenantID; [0] is <global>
 	Services     []Service        // index = ServiceID; those that apply to this router

@@ -9,6 +9,8 @@ const (
 	SysctlFile  = "router.sysctl.json" // kernel parameters as they were before
 	RecordsFile = "router.records"     // sessions of the fast lane, mapped
 	LeasePrefix = "router.lease-"      // begins the file of a DHCP lease, by Linux interface
+	ResolvFile  = "resolv.json"        // WANs and their resolvers, the live one first
+	ResolvConf  = "resolv.conf"        // the live WAN's resolvers for other programs
 	EventsFile  = "events.jsonl"       // newest events
 	EventsOld   = "events.jsonl.1"     // the events before those
 	SocketFile  = ctl.Socket           // control socket

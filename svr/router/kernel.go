@@ -13,6 +13,7 @@ import (
 	"waymark/net/neigh"
 	"waymark/net/route"
 	"waymark/net/rtnl"
+	"waymark/net/rule"
 	"waymark/net/sysctl"
 	"waymark/svr/lane/fast"
 	"waymark/svr/policy"
@@ -96,10 +97,19 @@ func (k *kernel) apply() (*view, error) {
 			return nil, err
 		}
 	}
-	if _, err := route.Apply(k.conn, wantRoutes(k.tables, v)); err != nil {
-		k.log.Warn("cannot set default route", "error", err) // own traffic only
-	}
+	k.applyRoutes(v)
 	return v, nil
+}
+
+// applyRoutes sets the ways of the host's own traffic. Tables come before the
+// rules that name them, so that nothing leaves by another WAN in between.
+func (k *kernel) applyRoutes(v *view) {
+	if _, err := route.Apply(k.conn, append(wantRoutes(k.tables, v), sourceRoutes(k.tables, v)...)); err != nil {
+		k.log.Warn("cannot set routes", "error", err)
+	}
+	if _, err := rule.Apply(k.conn, wantRules(k.tables, v)); err != nil {
+		k.log.Warn("cannot set rules", "error", err)
+	}
 }
 
 // applyDevices sets the kernel parameters when the devices changed.
@@ -164,9 +174,10 @@ func sameGuard(a, b guard.Config) bool {
 // undo removes what this router made and puts back what it changed: addresses
 // first, so that nothing answers for them when the guard goes.
 func (k *kernel) undo() error {
+	_, errRule := rule.Apply(k.conn, nil)
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
-	return errors.Join(errRoute, errAddr, guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
+	return errors.Join(errRule, errRoute, errAddr, guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
 		sysctl.Restore(k.sysctl), k.state.remove())
 }
 

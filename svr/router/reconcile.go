@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"waymark/net/addr"
@@ -111,6 +112,7 @@ func (r *Router) adopt(v *view) {
 		}
 		r.alarmInterface(f, s)
 	}
+	r.tellNames(v)
 	r.tellLeases(v)
 	r.alarmOverlaps(v)
 	r.alarmPaths()
@@ -136,6 +138,9 @@ func (r *Router) tell(f *policy.Interface, s ifState) {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if before, after := addresses(r.status[f.ID].addrs), addresses(s.addrs); f.DHCP && !slices.Equal(before, after) {
+		r.journal.tell(event.AddressChanged(f.Name, before, after))
+	}
 	r.status[f.ID] = s
 	for _, c := range changed {
 		if c.Status.Up && r.since[c.ID].IsZero() {

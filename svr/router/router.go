@@ -37,6 +37,7 @@ type Router struct {
 	seen   *view            // the newest; the reconciler's
 	probed chan probed      // what test frames showed
 	leaseTrack
+	names names
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -155,7 +156,7 @@ func (r *Router) stop() error {
 	if r.set.Keep || r.robbed {
 		r.log.Info("stopped; addresses, routes and guard stay")
 	} else {
-		err = errors.Join(err, r.kernel.undo())
+		err = errors.Join(err, r.forgetNames(), r.kernel.undo())
 		r.log.Info("stopped")
 	}
 	return errors.Join(err, r.kernel.close(), r.journal.close())
