@@ -12,6 +12,8 @@ import (
 	"time"
 
 	crand "crypto/rand"
+
+	"waymark/net/keep"
 )
 
 // Options are what a client is told.
@@ -168,7 +170,7 @@ func (c *Client) recall() {
 	if c.opt.File == "" {
 		return
 	}
-	l, age, known, err := load(c.opt.File, &c.opt.Config, readClocks())
+	l, age, known, err := load(c.opt.File, &c.opt.Config, keep.Now())
 	if err != nil {
 		c.opt.Log.Warn("cannot use the lease kept", "interface", c.opt.Interface, "error", err)
 	}
@@ -239,7 +241,7 @@ func (c *Client) keep(k EventKind, lease *Lease, start time.Duration) {
 	}
 	var err error
 	if lease != nil {
-		err = save(c.opt.File, &c.opt.Config, lease, c.now()-start, readClocks())
+		err = save(c.opt.File, &c.opt.Config, lease, c.now()-start, keep.Now())
 	} else if err = os.Remove(c.opt.File); os.IsNotExist(err) {
 		err = nil
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // Infinite is the lease time that never ends, in seconds.
@@ -42,7 +44,7 @@ type Lease struct {
 	Domain   string       `json:"domain,omitempty"`
 	MTU      int          `json:"mtu,omitempty"` // bytes of IP packet; 0: not told
 
-	Via MAC `json:"via"` // station that answers came from: the server or a relay; zero: unknown
+	Via frame.MAC `json:"via"` // station that answers came from: the server or a relay; zero: unknown
 
 	Seconds uint32 `json:"seconds"` // how long it holds; Infinite
 	T1      uint32 `json:"t1"`      // seconds until renewing

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 const (
@@ -62,9 +64,9 @@ func TestFirstLease(t *testing.T) {
 		s.tick()
 		_, arps := s.take()
 		for _, a := range arps {
-			if a.sender.IsUnspecified() && a.target == address && a.mac == ourMAC {
+			if a.Sender.IsUnspecified() && a.Target == address && a.MAC == ourMAC {
 				probes++
-			} else if a.sender != address || s.m.State() != Bound {
+			} else if a.Sender != address || s.m.State() != Bound {
 				t.Errorf("ARP %+v while checking", a)
 			}
 		}
@@ -340,7 +342,7 @@ func TestReleaseOfAnEarlierLease(t *testing.T) {
 		{"nobody knows how old", 0, false, 0},
 	} {
 		s := newSim(t)
-		l := &Lease{Address: netip.MustParsePrefix("192.0.2.100/24"), Server: server1, Seconds: 3600, T1: 1800, T2: 3150, Via: MAC(hisMAC)}
+		l := &Lease{Address: netip.MustParsePrefix("192.0.2.100/24"), Server: server1, Seconds: 3600, T1: 1800, T2: 3150, Via: frame.MAC(hisMAC)}
 		s.m.Remember(l, tt.obtained, tt.known)
 		s.m.Release(s.now)
 		o := s.m.Take()
@@ -358,31 +360,31 @@ func TestVia(t *testing.T) {
 	s.m.LinkUp(s.now)
 	s.tick()
 	s.one(discover)
-	frame := func(from [6]byte, payload []byte) []byte {
+	framed := func(from [6]byte, payload []byte) []byte {
 		f := udpFrame(from, server1, payload)
-		copy(f[etherLen+ipLen:], []byte{0, 67, 0, 68, f[38], f[39], 0, 0})
+		copy(f[frame.EtherLen+frame.IPLen:], []byte{0, 67, 0, 68, f[38], f[39], 0, 0})
 		return f
 	}
-	s.m.Frame(s.now, frame(hisMAC, s.reply(offer, server1)))
+	s.m.Frame(s.now, framed(hisMAC, s.reply(offer, server1)))
 	s.one(req)
-	s.m.Frame(s.now, frame(hisMAC, s.reply(ack, server1)))
+	s.m.Frame(s.now, framed(hisMAC, s.reply(ack, server1)))
 	s.checked()
 	for i, step := range []struct {
 		from [6]byte // zero: by the socket
 		want [6]byte
 	}{{[6]byte{}, hisMAC}, {[6]byte{2, 9}, [6]byte{2, 9}}, {[6]byte{}, [6]byte{2, 9}}} {
 		s.tick()
-		if o := s.m.out.Datagrams; len(o) != 1 || i == 0 && o[0].Via != MAC(hisMAC) {
+		if o := s.m.out.Datagrams; len(o) != 1 || i == 0 && o[0].Via != frame.MAC(hisMAC) {
 			t.Errorf("step %d: renewal %+v", i, o)
 		}
 		s.take()
 		if step.from == ([6]byte{}) {
 			s.hear(s.reply(ack, server1))
 		} else {
-			s.m.Frame(s.now, frame(step.from, s.reply(ack, server1)))
+			s.m.Frame(s.now, framed(step.from, s.reply(ack, server1)))
 		}
 		s.take()
-		if l, _ := s.m.Lease(); l.Via != MAC(step.want) || s.events[len(s.events)-1] != Renewed {
+		if l, _ := s.m.Lease(); l.Via != frame.MAC(step.want) || s.events[len(s.events)-1] != Renewed {
 			t.Errorf("step %d: via %x, %v", i, l.Via, s.events[len(s.events)-1])
 		}
 	}
@@ -390,16 +392,16 @@ func TestVia(t *testing.T) {
 
 // Frames of ours on a tag, and to a station.
 func TestFramesOnTheWire(t *testing.T) {
-	d := Datagram{From: address, To: server1, Via: MAC(hisMAC), Payload: []byte("hello")}
+	d := Datagram{From: address, To: server1, Via: frame.MAC(hisMAC), Payload: []byte("hello")}
 	f := viaFrame(ourMAC, d)
 	if [6]byte(f[:6]) != hisMAC || [6]byte(f[6:]) != ourMAC || string(f[len(f)-5:]) != "hello" || netip.AddrFrom4([4]byte(f[30:])) != server1 ||
-		sum(0, f[etherLen:etherLen+ipLen]) != 0xffff || sum(uint32(pseudo(f[etherLen:])), f[etherLen+ipLen:]) != 0xffff {
+		frame.Sum(0, f[frame.EtherLen:frame.EtherLen+frame.IPLen]) != 0xffff || frame.Sum(uint32(frame.PseudoSum(f[frame.EtherLen:])), f[frame.EtherLen+frame.IPLen:]) != 0xffff {
 		t.Errorf("frame %x", f)
 	}
-	if b := tagged(f, 0xabc); string(b[:12]) != string(f[:12]) || string(b[12:16]) != "\x81\x00\x0a\xbc" || string(b[16:]) != string(f[12:]) {
+	if b := frame.Tagged(f, 0xabc); string(b[:12]) != string(f[:12]) || string(b[12:16]) != "\x81\x00\x0a\xbc" || string(b[16:]) != string(f[12:]) {
 		t.Errorf("tagged %x", b)
 	}
-	if d.Via = (MAC{}); [6]byte(viaFrame(ourMAC, d)) != broadcastMAC {
+	if d.Via = (frame.MAC{}); [6]byte(viaFrame(ourMAC, d)) != frame.Broadcast {
 		t.Error("a station nobody knows is not all stations")
 	}
 }

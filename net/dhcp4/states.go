@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // answers say who listens to servers; other states hear nothing.
@@ -135,7 +137,7 @@ func (m *Machine) acked(now time.Duration, msg *message) {
 	if m.state == Rebooting && l.Address.Addr() != m.want.Address.Addr() {
 		return // no answer to what was asked
 	}
-	if l.Via = m.from; l.Via == (MAC{}) && m.lease != nil {
+	if l.Via = m.from; l.Via == (frame.MAC{}) && m.lease != nil {
 		l.Via = m.lease.Via
 	}
 	m.want = l
@@ -186,7 +188,7 @@ func (m *Machine) bind(now time.Duration) {
 		m.tell(Renewed, a, m.lease.Server)
 	}
 	if old == nil || old.Address != m.lease.Address {
-		m.out.Frames = append(m.out.Frames, announce(m.cfg.MAC, a))
+		m.out.Frames = append(m.out.Frames, frame.Announce(m.cfg.MAC, a))
 		m.announce = now + announceEvery
 	}
 	m.resume(now)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
+
+	"waymark/net/frame"
 )
 
 // hearing is what a client listens to.
@@ -48,7 +50,7 @@ type sockets struct {
 	name  string
 	index int
 	vlan  uint16
-	mac   MAC
+	mac   frame.MAC
 	in    chan heard
 	done  chan struct{}
 	read  sync.WaitGroup
@@ -59,7 +61,7 @@ type sockets struct {
 	udp   net.PacketConn
 }
 
-func newSockets(name string, index int, vlan uint16, mac MAC) *sockets {
+func newSockets(name string, index int, vlan uint16, mac frame.MAC) *sockets {
 	return &sockets{name: name, index: index, vlan: vlan, mac: mac, in: make(chan heard, 16), done: make(chan struct{})}
 }
 
@@ -106,28 +108,13 @@ func (s *sockets) openRaw(h hearing, lease netip.Addr) error {
 			proto = unix.ETH_P_ARP
 		}
 	}
-	ifi := &net.Interface{Index: s.index, Name: s.name, HardwareAddr: make(net.HardwareAddr, 6)}
-	c, err := packet.Listen(ifi, packet.Raw, proto, &packet.Config{Filter: filter})
+	c, err := frame.Open(s.name, s.index, proto, filter)
 	if err != nil {
-		return fmt.Errorf("open packet socket on %s: %w", s.name, err)
-	}
-	if err := ignoreOutgoing(c); err != nil {
-		c.Close()
-		return fmt.Errorf("open packet socket on %s: %w", s.name, err)
+		return err
 	}
 	s.raw = c
 	s.read.Go(func() { s.drain(c, false) })
 	return nil
-}
-
-// ignoreOutgoing keeps the kernel from copying for a socket what others send.
-func ignoreOutgoing(c *packet.Conn) error {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	ctl := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1) })
-	return errors.Join(ctl, err)
 }
 
 func (s *sockets) openUDP(lease netip.Addr) error {
@@ -150,7 +137,7 @@ func (s *sockets) openUDP(lease netip.Addr) error {
 // drain hands on what a socket receives until it is closed. The interface may go
 // down and come back meanwhile.
 func (s *sockets) drain(c net.PacketConn, datagram bool) {
-	b := make([]byte, whole)
+	b := make([]byte, frame.Whole)
 	for {
 		n, _, err := c.ReadFrom(b)
 		switch {
@@ -168,12 +155,11 @@ func (s *sockets) drain(c net.PacketConn, datagram bool) {
 	}
 }
 
-func (s *sockets) send(frame []byte) error {
+func (s *sockets) send(b []byte) error {
 	if s.raw == nil {
 		return errNoSocket
 	}
-	_, err := s.raw.WriteTo(tagged(frame, s.vlan), &packet.Addr{HardwareAddr: broadcastMAC[:]})
-	return err
+	return frame.Send(s.raw, b, s.vlan)
 }
 
 // sendTo sends by the kernel's own stack, which knows the way, or as a frame to
