@@ -85,6 +85,13 @@ func AddressChanged(name string, before, after []string) Event {
 	}
 }
 
+// ServiceDown is the alarm of a service that the box should offer on an
+// interface and does not.
+func ServiceDown(service, name string) Alarm {
+	return Alarm{Category: Process, Severity: Major, Source: name,
+		Message: fmt.Sprintf("Process has exited unexpectedly: %s of interface [%s]", service, name), Key: key("service-down", service, name)}
+}
+
 // TypeAddressChanged is the type of AddressChanged.
 const TypeAddressChanged = "system.address_changed"
 

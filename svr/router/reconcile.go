@@ -113,6 +113,7 @@ func (r *Router) adopt(v *view) {
 		r.alarmInterface(f, s)
 	}
 	r.tellNames(v)
+	r.serveLANs(v)
 	r.tellLeases(v)
 	r.alarmOverlaps(v)
 	r.alarmPaths()
@@ -206,6 +207,7 @@ func (r *Router) suspect(id policy.PathID) {
 // levels looks at the pools.
 func (r *Router) levels() {
 	r.alarmLeases()
+	r.serveLANs(r.seen)
 	var use poolUse
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {
 		return

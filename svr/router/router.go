@@ -37,7 +37,8 @@ type Router struct {
 	seen   *view            // the newest; the reconciler's
 	probed chan probed      // what test frames showed
 	leaseTrack
-	names names
+	names   names
+	daemons daemons
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -77,7 +78,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
 		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
-		leaseTrack: newLeaseTrack(),
+		leaseTrack: newLeaseTrack(), daemons: daemons{dhcp: map[policy.IfID]*daemon{}},
 	}
 	var err error
 	if r.fast, r.why, err = openFast(set, t, prof); err != nil {
@@ -152,6 +153,7 @@ var errLane = errors.New("lane broke")
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {
 	r.kernel.dhcp.close()
+	r.daemons.close()
 	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed))
 	if r.set.Keep || r.robbed {
 		r.log.Info("stopped; addresses, routes and guard stay")

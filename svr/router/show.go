@@ -15,7 +15,8 @@ import (
 // producers make the rows of each table. They run on a connection's goroutine.
 var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "capacity": (*Router).showCapacity,
-	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "events": (*Router).showEvents, "fib": (*Router).showFIB,
+	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "dhcp server": (*Router).showDHCPServer,
+	"events": (*Router).showEvents, "fib": (*Router).showFIB,
 	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,

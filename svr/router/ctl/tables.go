@@ -14,6 +14,9 @@ var Tables = []Table{
 		{Header: "Usage", Kind: Percent}, {Header: "Highest", Kind: Number}, {Header: "Refused", Kind: Number}}},
 	{What: "device-interface", Layout: Blocks, Columns: deviceColumns},
 	{What: "dhcp", Columns: dhcpColumns},
+	{What: "dhcp server", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Address"}, {Header: "MAC Address"},
+		{Header: "Hostname"}, {Header: "State"}, {Header: "Expires", Kind: Time}, {Header: "Client ID", Extra: true}}},
 	{What: "dynamic-peer-update", Later: true},
 	{What: "entitlement", Later: true},
 	{What: "events", Columns: []Column{
