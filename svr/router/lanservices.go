@@ -2,19 +2,13 @@ package router
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"net"
-	"net/netip"
-	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
 
 	"waymark/mgmt/config"
 	"waymark/net/dhcpd"
-	"waymark/net/frame"
-	"waymark/net/link"
+	"waymark/net/dnsd"
 	"waymark/svr/event"
 	"waymark/svr/policy"
 )
@@ -24,6 +18,7 @@ type daemon struct {
 	what any // its configuration and device: another one is another daemon
 	born time.Time
 	dhcp *dhcpd.Daemon
+	dns  *dnsd.Forwarder
 	stop func() // ends it and waits
 	dead chan struct{}
 }
@@ -31,8 +26,14 @@ type daemon struct {
 // daemons are the services that the box offers on its LANs. The reconciler alone
 // starts and ends them; show looks on.
 type daemons struct {
-	mu   sync.Mutex // guards dhcp
-	dhcp map[policy.IfID]*daemon
+	mu   sync.Mutex // guards runs
+	runs map[service]*daemon
+}
+
+// service names one of them.
+type service struct {
+	id   policy.IfID
+	kind string // config.ServeDHCP, config.ServeDNS
 }
 
 // serveLANs starts and ends what interfaces offer as they come and go.
@@ -40,39 +41,72 @@ func (r *Router) serveLANs(v *view) {
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		for _, h := range f.Config.HostServices {
-			if h.Enabled && h.Type == config.ServeDHCP {
+			switch {
+			case !h.Enabled:
+			case h.Type == config.ServeDHCP:
 				r.serveDHCP(v, f, &h)
+			case h.Type == config.ServeDNS:
+				r.serveDNS(v, f)
 			}
 		}
 	}
 }
 
-// serveDHCP makes the DHCP server of an interface run as it should. One that
-// ended by itself, because another one has the port, is tried again.
 func (r *Router) serveDHCP(v *view, f *policy.Interface, h *config.HostService) {
 	l, there := v.links[f.Target]
-	want, wanted := dhcpdOptions(r.set.RunDir, f, h, l), there && v.state(f).up && l.Type == ethernet
-	d := r.daemons.dhcp[f.ID]
-	if d != nil && (!wanted || d.again() || !reflect.DeepEqual(d.what, want)) {
-		d.stop()
-		r.putDHCP(f.ID, nil)
-		d = nil
-	}
-	if d == nil && wanted {
+	want := dhcpdOptions(r.set.RunDir, f, h, l)
+	r.keepServing(f, config.ServeDHCP, want, there && v.state(f).up && l.Type == ethernet, func() *daemon {
 		opt := want
 		opt.Log = r.log
 		s := dhcpd.NewDaemon(opt)
-		d = r.launch(want, func(ctx context.Context) error { return s.Run(ctx) })
-		d.dhcp = s
-		r.putDHCP(f.ID, d)
+		return r.launch(&daemon{dhcp: s}, s.Run)
+	})
+}
+
+// serveDNS forwards the questions of an interface's hosts.
+func (r *Router) serveDNS(v *view, f *policy.Interface) {
+	l, there := v.links[f.Target]
+	want := dnsd.Options{Interface: f.Target}
+	for _, a := range f.Addresses {
+		want.Addrs = append(want.Addrs, a.Prefix.Addr())
 	}
-	r.journal.set(event.ServiceDown("dhcp-server", f.Name), d != nil && d.gone())
+	on := there && f.VLAN == 0 && v.state(f).up
+	r.keepServing(f, config.ServeDNS, dnsOn{want, l.Index}, on, func() *daemon {
+		opt := want
+		opt.Client, opt.Log = r.client, r.log
+		s := dnsd.NewForwarder(opt)
+		return r.launch(&daemon{dns: s}, s.Run)
+	})
+}
+
+// dnsOn tells one forwarder from another.
+type dnsOn struct {
+	dnsd.Options
+	index int
+}
+
+// keepServing makes a service run as it should. One that ended by itself,
+// because another program has the port, is tried again.
+func (r *Router) keepServing(f *policy.Interface, kind string, want any, wanted bool, start func() *daemon) {
+	name := service{f.ID, kind}
+	d := r.daemons.runs[name]
+	if d != nil && (!wanted || d.again() || !reflect.DeepEqual(d.what, want)) {
+		d.stop()
+		r.daemons.put(name, nil)
+		d = nil
+	}
+	if d == nil && wanted {
+		d = start()
+		d.what = want
+		r.daemons.put(name, d)
+	}
+	r.journal.set(event.ServiceDown(kind, f.Name), d != nil && d.gone())
 }
 
 // launch runs a service until it is stopped.
-func (r *Router) launch(what any, run func(context.Context) error) *daemon {
+func (r *Router) launch(d *daemon, run func(context.Context) error) *daemon {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &daemon{what: what, born: time.Now(), dead: make(chan struct{})}
+	d.born, d.dead = time.Now(), make(chan struct{})
 	d.stop = func() { cancel(); <-d.dead }
 	go func() {
 		defer close(d.dead)
@@ -99,111 +133,71 @@ const restEvery = 10 * time.Second
 // again tells that a service ended by itself long enough ago.
 func (d *daemon) again() bool { return d.gone() && time.Since(d.born) > restEvery }
 
-func (r *Router) putDHCP(id policy.IfID, d *daemon) {
-	r.daemons.mu.Lock()
-	defer r.daemons.mu.Unlock()
-	if d == nil {
-		delete(r.daemons.dhcp, id)
+func (d *daemons) put(name service, x *daemon) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x == nil {
+		delete(d.runs, name)
 		return
 	}
-	r.daemons.dhcp[id] = d
+	d.runs[name] = x
+}
+
+// running returns a service that serves; nil: it does not.
+func (d *daemons) running(id policy.IfID, kind string) *daemon {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x := d.runs[service{id, kind}]; x != nil && !x.gone() {
+		return x
+	}
+	return nil
 }
 
 func (d *daemons) close() {
-	for _, x := range d.dhcp {
+	for _, x := range d.runs {
 		x.stop()
 	}
 }
 
-// dhcpdOptions are those of an interface's DHCP server. It is pure.
-func dhcpdOptions(run string, f *policy.Interface, h *config.HostService, l link.Link) dhcpd.Options {
-	name := f.Target
-	if f.VLAN != 0 {
-		name += fmt.Sprintf(".%d", f.VLAN)
-	}
-	o := dhcpd.Options{Interface: f.Target, Index: l.Index, VLAN: f.VLAN, File: filepath.Join(run, ServedPrefix+name+".json"),
-		Config: dhcpd.Config{MAC: l.MAC, MaxLease: h.MaxLease}}
-	forwards := false
-	for _, other := range f.Config.HostServices {
-		forwards = forwards || other.Enabled && other.Type == config.ServeDNS
-	}
-	for i := range h.Pools {
-		p := &h.Pools[i]
-		for _, a := range f.Addresses {
-			if a.Prefix.Masked().Contains(p.Start) {
-				o.Config.Pools = append(o.Config.Pools, dhcpPool(p, a.Prefix, forwards))
-				break
-			}
+// showDNS lists the resolvers in the order in which they are asked.
+func (r *Router) showDNS(a *answer) error {
+	list, stats := r.client.Look()
+	for i, up := range list {
+		s := stats[i]
+		state, rtt := "unused", any(nil)
+		switch {
+		case !s.Silent.IsZero():
+			state = "silent"
+		case s.Queries > 0:
+			state, rtt = "answers", float64(s.RTT.Microseconds())/1000
 		}
-	}
-	return o
-}
-
-// Options of a DHCP server (RFC 2132).
-const (
-	optRouter, optDNS, optDomain, optMTU, optNTP = 3, 6, 15, 26, 42
-)
-
-func dhcpPool(p *config.AddressPool, server netip.Prefix, forwards bool) dhcpd.Pool {
-	d := dhcpd.Pool{Server: server, Start: p.Start, End: p.End, Static: map[frame.MAC]netip.Addr{}, Options: map[uint8][]byte{}}
-	for _, s := range p.Static {
-		d.Static[s.MAC] = s.Address
-	}
-	for _, c := range p.Custom {
-		d.Options[c.Code] = c.Value
-	}
-	router, dns := p.Router, p.DNS
-	if !router.IsValid() {
-		router = server.Addr()
-	}
-	if len(dns) == 0 && forwards {
-		dns = []netip.Addr{server.Addr()}
-	}
-	for code, list := range map[uint8][]netip.Addr{optRouter: {router}, optDNS: dns, optNTP: p.NTP} {
-		for _, a := range list {
-			d.Options[code] = append(d.Options[code], a.AsSlice()...)
-		}
-	}
-	if p.Domain != "" {
-		d.Options[optDomain] = []byte(p.Domain)
-	}
-	if p.MTU > 0 {
-		d.Options[optMTU] = binary.BigEndian.AppendUint16(nil, uint16(p.MTU))
-	}
-	return d
-}
-
-// lookWait bounds how long show waits for a service.
-const lookWait = 2 * time.Second
-
-// showDHCPServer lists the leases that the box gave.
-func (r *Router) showDHCPServer(a *answer) error {
-	for i := range r.tables.Interfaces {
-		f := &r.tables.Interfaces[i]
-		r.daemons.mu.Lock()
-		d := r.daemons.dhcp[f.ID]
-		r.daemons.mu.Unlock()
-		if d == nil || d.gone() {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), lookWait)
-		leases, _, _, err := d.dhcp.Look(ctx)
-		cancel()
+		err := a.row(r.tables.RouterName, r.tables.NodeName, up.WAN, up.Server.String(), addrOrNull(up.Source), state, s.Queries, s.Failures, rtt)
 		if err != nil {
-			return fmt.Errorf("ask DHCP server of %s: %w", f.Name, err)
+			return err
 		}
-		for _, l := range leases {
-			mac, ends := any(nil), any(nil)
-			if l.MAC != (frame.MAC{}) {
-				mac = net.HardwareAddr(l.MAC[:]).String()
-			}
-			if l.Left > 0 {
-				ends = time.Now().Add(l.Left).UTC().Truncate(time.Second)
-			}
-			if err := a.row(r.tables.RouterName, r.tables.NodeName, f.Name, l.Address.String(), mac, orNull(l.Hostname),
-				string(l.State), ends, orNull(l.ClientID())); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// dnsStats are the counters of the forwarders, for show stats.
+func (r *Router) dnsStats(row func(name string, value uint64) error) error {
+	var sum dnsd.Stats
+	for i := range r.tables.Interfaces {
+		if d := r.daemons.running(r.tables.Interfaces[i].ID, config.ServeDNS); d != nil {
+			s := d.dns.Stats()
+			sum.Queries, sum.Cached, sum.Forwarded, sum.Failed = sum.Queries+s.Queries, sum.Cached+s.Cached, sum.Forwarded+s.Forwarded, sum.Failed+s.Failed
+			sum.Refused, sum.Malformed, sum.Dropped = sum.Refused+s.Refused, sum.Malformed+s.Malformed, sum.Dropped+s.Dropped
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		value uint64
+	}{
+		{"dns/queries", sum.Queries}, {"dns/cached", sum.Cached}, {"dns/forwarded", sum.Forwarded}, {"dns/failed", sum.Failed},
+		{"dns/refused", sum.Refused}, {"dns/malformed", sum.Malformed}, {"dns/dropped", sum.Dropped},
+	} {
+		if err := row(c.name, c.value); err != nil {
+			return err
 		}
 	}
 	return nil

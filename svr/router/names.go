@@ -31,6 +31,7 @@ func (r *Router) tellNames(v *view) {
 		return
 	}
 	r.names.file, r.names.ready = file, true
+	r.client.Use(file.Upstreams())
 	live := ""
 	if len(file.WANs) > 0 {
 		live = file.WANs[0].Interface

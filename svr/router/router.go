@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"waymark/net/resolve"
 	"waymark/svr/event"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
@@ -39,6 +40,7 @@ type Router struct {
 	leaseTrack
 	names   names
 	daemons daemons
+	client  *resolve.Client // of the box's own look-ups, and of the LANs'
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -78,7 +80,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
 		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
-		leaseTrack: newLeaseTrack(), daemons: daemons{dhcp: map[policy.IfID]*daemon{}},
+		leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(),
 	}
 	var err error
 	if r.fast, r.why, err = openFast(set, t, prof); err != nil {

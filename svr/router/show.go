@@ -17,7 +17,7 @@ var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "dhcp server": (*Router).showDHCPServer,
 	"events": (*Router).showEvents, "fib": (*Router).showFIB,
-	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
+	"dns": (*Router).showDNS, "network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
 	"tenant members": (*Router).showTenantMembers, "udp-transform": (*Router).showTransform,
@@ -116,7 +116,11 @@ func (r *Router) showStats(a *answer) error {
 			return err
 		}
 	}
-	return r.fastStats(func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) })
+	row := func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) }
+	if err := r.dnsStats(row); err != nil {
+		return err
+	}
+	return r.fastStats(row)
 }
 
 func (r *Router) showFIB(a *answer) error {

@@ -17,6 +17,9 @@ var Tables = []Table{
 	{What: "dhcp server", Columns: []Column{
 		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Address"}, {Header: "MAC Address"},
 		{Header: "Hostname"}, {Header: "State"}, {Header: "Expires", Kind: Time}, {Header: "Client ID", Extra: true}}},
+	{What: "dns", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Server"}, {Header: "Source"},
+		{Header: "State"}, {Header: "Queries", Kind: Number}, {Header: "Failures", Kind: Number}, {Header: "RTT(ms)", Kind: Decimal}}},
 	{What: "dynamic-peer-update", Later: true},
 	{What: "entitlement", Later: true},
 	{What: "events", Columns: []Column{
