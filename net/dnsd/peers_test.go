@@ -223,6 +223,23 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// A resolver that says nothing at all costs the first host its time, and is
+// asked last from then on.
+func TestSilentResolver(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.dnsmasq(p.isp2, "100.64.0.1")
+	p.serve("203.0.113.9", "100.64.0.1")
+	for _, name := range []string{"www.a.example", "from.example"} {
+		if out := p.dig("+short", name); strings.TrimSpace(out) == "" || strings.Contains(out, "timed out") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	if got := p.stats(); len(got) != 2 || got[0] != "STATS true 1 false" || got[1] != "STATS true 0 true" {
+		t.Errorf("resolvers: %q", got)
+	}
+}
+
 // Nobody but the LAN is served: not by the WAN's address, and not by the LAN's
 // through the WAN.
 func TestNoOpenResolver(t *testing.T) {
