@@ -138,7 +138,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		return beliefDrop
 	}
 	e.paths[g.path].prove(&p.T.Src)
-	e.setSimple(r, false)
+	e.setSimple(r, shortNone)
 	g.signal = true
 	if g.unanswered < 255 {
 		g.unanswered++

@@ -71,7 +71,7 @@ func (e *Engine) established(p *packet.Packet, slot uint32) {
 	owner := e.table.Owner(slot)
 	i, d := owner>>1, int(owner&1)
 	r := &e.recs[i]
-	if r.simple && e.forwardSimple(p, r, slot, d) {
+	if r.simple.has(d) && e.forwardSimple(p, r, slot, d) {
 		return
 	}
 	if r.leg[d].kind == kindSVR {

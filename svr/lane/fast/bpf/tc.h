@@ -15,8 +15,8 @@ INLINE int starts_cookie(struct __sk_buff *skb, __u32 at)
 
 // control tells whether a segment begins with the cookie: the packet itself, or
 // any segment of a super-packet. Returns 0 or a reason. last is the last offset
-// at which 8 bytes are left, first that of the payload.
-static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
+// at which 8 bytes are left, first that of the payload. Global: verified once.
+__noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
 {
 	if (first <= last && starts_cookie(skb, first))
 		return PUNT_CONTROL;
