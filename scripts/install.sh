@@ -6,7 +6,7 @@ export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # command:package, the command proves that the package is there
 lab=(ip:iproute2 nft:nftables ethtool:ethtool tcpdump:tcpdump traceroute:traceroute ping:iputils-ping dnsmasq:dnsmasq-base)
-test=("${lab[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server busybox:busybox dhclient:isc-dhcp-client dig:bind9-dnsutils)
+test=("${lab[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server busybox:busybox dhclient:isc-dhcp-client dig:bind9-dnsutils chronyd:chrony)
 bench=("${lab[@]}" iperf3:iperf3)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 

@@ -37,7 +37,6 @@ var notYet = []string{
 	"authority/router/max-inter-node-way-points",
 	"authority/router/peering-common-name",
 	"authority/router/service-route/next-hop/source-nat-pool",
-	"authority/router/system",
 	"authority/router/node/forwarding-core-mode",
 	"authority/router/node/forwarding-core-count",
 	"authority/router/node/power-saver",

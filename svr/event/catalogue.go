@@ -92,6 +92,17 @@ func ServiceDown(service, name string) Alarm {
 		Message: fmt.Sprintf("Process has exited unexpectedly: %s of interface [%s]", service, name), Key: key("service-down", service, name)}
 }
 
+// NoTimeServer is the alarm of a box that no time server tells the time.
+func NoTimeServer() Alarm {
+	return Alarm{Category: System, Severity: Major, Source: "ntp", Message: "No active NTP server", Key: key("no-time-server")}
+}
+
+// ClockStepped tells that the machine's clock was set by an offset at once.
+func ClockStepped(offset string) Event {
+	return Event{Kind: KindSystem, Type: "system.ntp_adjustment", Category: System, Severity: Info, Source: "ntp",
+		Message: "clock set by " + offset}
+}
+
 // TypeAddressChanged is the type of AddressChanged.
 const TypeAddressChanged = "system.address_changed"
 

@@ -32,6 +32,7 @@ func (r *Router) tellNames(v *view) {
 	}
 	r.names.file, r.names.ready = file, true
 	r.client.Use(file.Upstreams())
+	r.clockClient.Use(r.timeServers(&file))
 	live := ""
 	if len(file.WANs) > 0 {
 		live = file.WANs[0].Interface

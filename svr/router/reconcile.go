@@ -207,6 +207,7 @@ func (r *Router) suspect(id policy.PathID) {
 // levels looks at the pools.
 func (r *Router) levels() {
 	r.alarmLeases()
+	r.alarmClock()
 	r.serveLANs(r.seen)
 	var use poolUse
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"waymark/net/resolve"
+	"waymark/net/sntp"
 	"waymark/svr/event"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
@@ -38,9 +39,10 @@ type Router struct {
 	seen   *view            // the newest; the reconciler's
 	probed chan probed      // what test frames showed
 	leaseTrack
-	names   names
-	daemons daemons
-	client  *resolve.Client // of the box's own look-ups, and of the LANs'
+	names       names
+	daemons     daemons
+	client      *resolve.Client // of the box's own look-ups, and of the LANs'
+	clockClient *sntp.Client
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -82,6 +84,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 		leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(),
 	}
+	r.clockClient = newClock(set, r.client, r.log, r.clockSet)
 	var err error
 	if r.fast, r.why, err = openFast(set, t, prof); err != nil {
 		return nil, err
@@ -132,6 +135,7 @@ func (r *Router) run(ctx context.Context) error {
 			cancel(fmt.Errorf("%w: %w", errLane, err))
 		}
 	})
+	done.Go(func() { r.runClock(ctx) })
 	r.adopt(view)
 	socket, err := r.serve(ctx)
 	if err != nil {

@@ -17,7 +17,7 @@ var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "dhcp server": (*Router).showDHCPServer,
 	"events": (*Router).showEvents, "fib": (*Router).showFIB,
-	"dns": (*Router).showDNS, "network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
+	"dns": (*Router).showDNS, "ntp": (*Router).showNTP, "network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
 	"tenant members": (*Router).showTenantMembers, "udp-transform": (*Router).showTransform,

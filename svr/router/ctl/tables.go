@@ -36,6 +36,10 @@ var Tables = []Table{
 		{Header: "Type"}, {Header: "DHCP"}, {Header: "Address", Kind: List}, {Header: "Gateway", Kind: List},
 		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
 		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
+	{What: "ntp", Columns: []Column{
+		{Header: "Status"}, {Header: "Time Source"}, {Header: "Ref. ID"}, {Header: "Stratum", Kind: Number}, {Header: "Type"},
+		{Header: "When", Kind: Number}, {Header: "Poll", Kind: Number}, {Header: "Reach", Kind: Number}, {Header: "Delay", Kind: Decimal},
+		{Header: "Offset", Kind: Decimal}, {Header: "Jitter", Kind: Decimal}, {Header: "Tally Code"}, {Header: "Reason", Extra: true}}},
 	{What: "peers", Columns: peerColumns},
 	{What: "security key-status", Later: true},
 	{What: "service-path", Columns: []Column{
