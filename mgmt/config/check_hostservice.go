@@ -19,12 +19,12 @@ func fields(s string) []string { return strings.Fields(s) }
 // hostServices checks what an interface offers.
 func (r *routerChecker) hostServices(e *entry, ni *NetworkInterface) {
 	for _, h := range e.all("host-service") {
-		wan := ni.DHCP != DHCPDisabled || ni.SourceNAT || slices.ContainsFunc(ni.Addresses, func(a Address) bool { return a.Gateway.IsValid() })
+		wan := ni.Dynamic() || ni.SourceNAT || slices.ContainsFunc(ni.Addresses, func(a Address) bool { return a.Gateway.IsValid() })
 		switch typ := h.str("service-type"); {
 		case typ != ServeDHCP && typ != ServeDNS:
 			continue // its type told
 		case wan:
-			r.err(h, "is not for an interface with a gateway, dhcp or source-nat: strangers are behind it", "a LAN")
+			r.err(h, "is not for an interface with a gateway, dynamic address or source-nat: strangers are behind it", "a LAN")
 		case typ == ServeDNS && ni.VLAN != 0:
 			r.err(h, "is not possible on a tag: the kernel has no address there", "vlan 0")
 		case typ == ServeDNS && h.kid("address-pool") != nil:

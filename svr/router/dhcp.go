@@ -17,7 +17,7 @@ import (
 )
 
 // hasClient tells whether an interface gets its address by our DHCP client.
-func hasClient(f *policy.Interface) bool { return f.DHCP && f.Enabled }
+func hasClient(f *policy.Interface) bool { return f.DHCP && f.PPPoE == nil && f.Enabled }
 
 // dhcpClients are the DHCP clients of a router. An interface on which somebody
 // else has put an IPv4 address, by hand or by a client of their own, has that
@@ -68,6 +68,7 @@ func (k *kernel) look() (*view, error) {
 	v, err := look(k.conn)
 	if err == nil {
 		k.dhcp.follow(v)
+		k.pppoe.follow(v)
 	}
 	return v, err
 }
@@ -80,7 +81,7 @@ func (d *dhcpClients) follow(v *view) {
 		f := &d.tables.Interfaces[i]
 		l, there := v.links[f.Target]
 		if !hasClient(f) {
-			if f.DHCP && there && l.Usable() && l.Type == ethernet {
+			if f.DHCP && f.PPPoE == nil && there && l.Usable() && l.Type == ethernet {
 				d.giveBack(f, l)
 			}
 			continue

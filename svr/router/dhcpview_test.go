@@ -68,3 +68,18 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("identity %+v", id)
 	}
 }
+
+// Where the box denies by default, the LAN's hosts reach its forwarder; nobody
+// else does.
+func TestDNSIsOpenedOnItsLAN(t *testing.T) {
+	tables := acme(t, "branch1")
+	if got := dnsOpenings(tables); len(got) != 0 {
+		t.Errorf("without a service: %v", got)
+	}
+	find(t, tables, "lan").Config.HostServices = []config.HostService{{Type: config.ServeDNS, Enabled: true}, {Type: config.ServeDHCP, Enabled: true}}
+	find(t, tables, "fiber").Config.HostServices = []config.HostService{{Type: config.ServeDNS}}
+	got := dnsOpenings(tables)
+	if len(got) != 2 || got[0].Interface != "lan0" || got[1].Interface != "lan0" || got[0].Protocol == got[1].Protocol || got[0].Port != 53 || got[1].Port != 53 {
+		t.Errorf("opened %v", got)
+	}
+}

@@ -9,6 +9,7 @@ const (
 	SysctlFile   = "router.sysctl.json" // kernel parameters as they were before
 	RecordsFile  = "router.records"     // sessions of the fast lane, mapped
 	LeasePrefix  = "router.lease-"      // begins the file of a DHCP lease, by Linux interface
+	PPPoEPrefix  = "router.pppoe-"      // begins the file of a PPPoE session, by the Linux interface of its line
 	ServedPrefix = "router.dhcpd-"      // begins the file of a DHCP server's leases, by Linux interface
 	ResolvFile   = "resolv.json"        // WANs and their resolvers, the live one first
 	ResolvConf   = "resolv.conf"        // the live WAN's resolvers for other programs

@@ -3,7 +3,9 @@ package router
 import (
 	"net/netip"
 
+	"waymark/mgmt/config"
 	"waymark/net/addr"
+	"waymark/net/deny"
 	"waymark/net/guard"
 	"waymark/net/route"
 	"waymark/net/sysctl"
@@ -37,6 +39,7 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 		}
 		if f.DHCP {
 			list = append(list, v.leases[f.ID].Addresses(l.Index)...)
+			list = append(list, v.linkLocal(f.ID, l.Index)...)
 			continue
 		}
 		for _, a := range f.Addresses {
@@ -151,3 +154,31 @@ func reservedPorts(t *policy.Tables) (list []sysctl.Range) {
 	}
 	return list
 }
+
+// wantOpenings: on a box, which denies by default, own addresses answer echo
+// requests where the configuration does not drop ICMP.
+func wantOpenings(t *policy.Tables) (list []deny.Opening) {
+	for i := range t.Interfaces {
+		if f := &t.Interfaces[i]; f.Enabled && f.VLAN == 0 && !f.DropICMP {
+			list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.Echo})
+		}
+	}
+	return append(list, dnsOpenings(t)...)
+}
+
+// dnsOpenings let the hosts of LANs ask the forwarder. The DHCP server hears
+// frames and needs none.
+func dnsOpenings(t *policy.Tables) (list []deny.Opening) {
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		for _, h := range f.Config.HostServices {
+			if h.Enabled && h.Type == config.ServeDNS && f.Enabled && f.VLAN == 0 {
+				list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.UDP, Port: dnsPort},
+					deny.Opening{Interface: f.Target, Protocol: deny.TCP, Port: dnsPort})
+			}
+		}
+	}
+	return list
+}
+
+const dnsPort = 53

@@ -188,6 +188,10 @@ int wm_tc1(struct __sk_buff *skb)
 	struct counts *n = counters();
 	if (!n)
 		return TC_ACT_SHOT;
+	if (l3dev && skb->mark == magic) {
+		skb->mark = 0;
+		return host(n, HOST_OWN);
+	}
 	n->in_tc++;
 	__u32 ifc = ingress, station = 0, type = skb->protocol;
 	if (skb->pkt_type == 3) // PACKET_OTHERHOST
