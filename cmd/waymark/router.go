@@ -21,12 +21,13 @@ const defaultRun = "/run/waymark"
 func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	var c configFlags
 	var s router.Settings
-	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-keep] [-v]", stderr)
+	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-keep] [-set-clock] [-v]", stderr)
 	c.add(f)
 	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
 	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf; for tests and measurements bpf,xdp (XDP even on veth) and bpf,tc")
 	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
 	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes, guard and the fast lane on an orderly stop")
+	f.BoolVar(&s.SetClock, "set-clock", false, "set the machine's clock by time servers: those of the configuration, or those that the networks told")
 	verbose := f.Bool("v", false, "log more")
 	words, err := parse(f, args)
 	if errors.Is(err, errHelp) {

@@ -96,7 +96,7 @@ func TestAcmeInterfaces(t *testing.T) {
 	d, lan := n.FindInterface("lan")
 	same(t, "target", d.Target, "lan0")
 	same(t, "lan", *lan, config.NetworkInterface{
-		Name: "lan", Type: "external", Tenant: "corp", DHCP: config.DHCPDisabled, MTU: 1500, BillingType: "none",
+		Name: "lan", Type: "external", Tenant: "corp", DHCP: config.DHCPDisabled, DHCPClient: plainClient, MTU: 1500, BillingType: "none",
 		Addresses: []config.Address{
 			{IP: netip.MustParseAddr("192.168.1.1"), PrefixLength: 24, ValidWaypoint: true},
 			{IP: netip.MustParseAddr("fd00:1::1"), PrefixLength: 64, ValidWaypoint: true}},

@@ -44,6 +44,8 @@ func (r *routerChecker) networkInterface(e *entry) {
 	if (len(ni.Neighborhoods) > 0 || len(ni.Adjacencies) > 0) && ni.InterRouterSecurity == "" {
 		r.missing(e, "inter-router-security", "is missing: the interface has peers", r.known("security"))
 	}
+	r.dhcpClient(e, &ni)
+	r.hostServices(e, &ni)
 	if h := e.kid("hostname"); h != nil && !ni.Dynamic() {
 		r.warn(h, "is not needed: the address is not dynamic")
 	}

@@ -16,6 +16,7 @@ func (k *checker) router(e *entry) {
 	r := &routerChecker{k, e, make(map[string]bool), make(map[string]bool),
 		make(map[string]map[string]*entry), make(map[string]*entry)}
 	r.index()
+	r.host()
 	for _, n := range e.all("node") {
 		r.node(n)
 	}

@@ -67,6 +67,8 @@ var restartRouter = []string{
 	"authority/router/router-group",
 	"authority/router/inter-node-security",
 	"authority/router/peer",
+	"authority/router/dns-config",
+	"authority/router/system",
 	"authority/router/service-route",
 	"authority/router/node/name",
 	"authority/router/node/role",

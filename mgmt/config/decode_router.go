@@ -15,6 +15,7 @@ func decodeRouter(e *entry) Router {
 		Nodes:         each(e, "node", decodeNode),
 		ServiceRoutes: each(e, "service-route", decodeServiceRoute),
 	}
+	r.decodeHost(e)
 	r.resolve()
 	return r
 }
@@ -72,7 +73,7 @@ func decodeNode(e *entry) Node {
 }
 
 func decodeDevice(e *entry) DeviceInterface {
-	return DeviceInterface{
+	d := DeviceInterface{
 		Name:        e.str("name"),
 		Description: e.str("description"),
 		Type:        e.str("type"),
@@ -82,6 +83,12 @@ func decodeDevice(e *entry) DeviceInterface {
 		Forwarding:  e.flag("forwarding"),
 		Interfaces:  each(e, "network-interface", decodeInterface),
 	}
+	for i, n := range e.all("network-interface") {
+		if d.Type == DeviceLTE && n.kid("billing-type") == nil {
+			d.Interfaces[i].BillingType = billingMetered
+		}
+	}
+	return d
 }
 
 func decodeInterface(e *entry) NetworkInterface {
@@ -94,6 +101,8 @@ func decodeInterface(e *entry) NetworkInterface {
 		Tenant:              e.str("tenant"),
 		TenantPrefixes:      each(e, "tenant-prefixes", decodeTenantPrefix),
 		DHCP:                DHCPMode(e.str("dhcp")),
+		DHCPClient:          decodeDHCPClient(e.sub("dhcp-client")),
+		HostServices:        each(e, "host-service", decodeHostService),
 		PPPoE:               e.parent.str("type") == typePPPoE,
 		Hostname:            e.str("hostname"),
 		DefaultRoute:        e.flag("default-route"),

@@ -257,6 +257,8 @@ type Router struct {
 	Location          string
 	Groups            []string
 	InterNodeSecurity string
+	Resolvers         []netip.Addr // dns-config static; empty: as the networks say
+	TimeServers       []string     // system > ntp: addresses and host names
 	Peers             []Peer
 	Nodes             []Node
 	ServiceRoutes     []ServiceRoute

@@ -10,13 +10,24 @@ import (
 type DeviceInterface struct {
 	Name        string
 	Description string
-	Type        string // ethernet, pppoe
+	Type        string // DeviceEthernet, DeviceLTE, pppoe
 	Target      string // Linux interface name; with pppoe: of the line
 	PPPoE       *PPPoE // with type pppoe
 	Enabled     bool
 	Forwarding  bool
 	Interfaces  []NetworkInterface
 }
+
+// Values of device-interface > type that are built. An LTE stick in Ethernet mode
+// is an ordinary port whose interfaces are metered unless billing-type says
+// otherwise.
+const (
+	DeviceEthernet = "ethernet"
+	DeviceLTE      = "lte"
+)
+
+// billingMetered is the value of billing-type that counts bytes.
+const billingMetered = "metered"
 
 // DHCPMode is network-interface > dhcp.
 type DHCPMode string
@@ -44,6 +55,8 @@ type NetworkInterface struct {
 	Tenant              string // tenant of everything that arrives, may be empty
 	TenantPrefixes      []TenantPrefix
 	DHCP                DHCPMode
+	DHCPClient          DHCPClient
+	HostServices        []HostService
 	PPPoE               bool   // the device-interface is of type pppoe
 	Hostname            string // FQDN under which peers find a dynamic address
 	DefaultRoute        bool
@@ -66,7 +79,7 @@ type NetworkInterface struct {
 func (n *NetworkInterface) Dynamic() bool { return n.DHCP == DHCPv4 || n.PPPoE }
 
 // Metered tells whether bytes on this interface cost money.
-func (n *NetworkInterface) Metered() bool { return n.BillingType == "metered" }
+func (n *NetworkInterface) Metered() bool { return n.BillingType == billingMetered }
 
 // Address is one address of a network-interface.
 type Address struct {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // RFC 5227 probes for 4 to 7 s. The same steps with shorter pauses find every
@@ -31,7 +33,7 @@ func (m *Machine) check(now time.Duration) {
 		return
 	}
 	m.probes++
-	m.out.Frames = append(m.out.Frames, probe(m.cfg.MAC, m.want.Address.Addr()))
+	m.out.Frames = append(m.out.Frames, frame.Probe(m.cfg.MAC, m.want.Address.Addr()))
 	m.deadline = now + probePause + m.cfg.Random(probeBlur)
 	if m.probes == probeCount {
 		m.deadline = now + probeLast
@@ -39,11 +41,11 @@ func (m *Machine) check(now time.Duration) {
 }
 
 // hearARP looks for other stations on the address we want or have.
-func (m *Machine) hearARP(now time.Duration, a arp) {
+func (m *Machine) hearARP(now time.Duration, a frame.ARP) {
 	switch {
-	case m.state == Checking && a.claims(m.want.Address.Addr(), m.cfg.MAC, true):
+	case m.state == Checking && claims(a, m.want.Address.Addr(), m.cfg.MAC, true):
 		m.decline(now, m.want)
-	case m.lease != nil && m.state != Down && a.claims(m.lease.Address.Addr(), m.cfg.MAC, false):
+	case m.lease != nil && m.state != Down && claims(a, m.lease.Address.Addr(), m.cfg.MAC, false):
 		m.defend(now)
 	}
 }
@@ -56,7 +58,7 @@ func (m *Machine) defend(now time.Duration) {
 		return
 	}
 	m.lastClaim = now
-	m.out.Frames = append(m.out.Frames, announce(m.cfg.MAC, m.lease.Address.Addr()))
+	m.out.Frames = append(m.out.Frames, frame.Announce(m.cfg.MAC, m.lease.Address.Addr()))
 }
 
 // decline tells the server that its address is taken, and begins anew later.

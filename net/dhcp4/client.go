@@ -12,12 +12,15 @@ import (
 	"time"
 
 	crand "crypto/rand"
+
+	"waymark/net/keep"
 )
 
 // Options are what a client is told.
 type Options struct {
 	Interface string // Linux interface
 	Index     int
+	VLAN      uint16 // tag of the frames, which the client sets and takes off by itself; 0: none
 	Config    Config // Random and XID may be nil
 	File      string // keeps the lease over restarts; empty: nothing is kept
 	// InUse tells whether an address is on the interface because an earlier
@@ -72,7 +75,7 @@ func NewClient(opt Options) *Client {
 	if opt.Config.XID == nil {
 		opt.Config.XID = randomXID
 	}
-	c := &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index),
+	c := &Client{opt: opt, m: New(opt.Config), wire: newSockets(opt.Interface, opt.Index, opt.VLAN, opt.Config.MAC),
 		began: time.Now(), poke: make(chan struct{}, 1)}
 	c.recall()
 	return c
@@ -167,7 +170,7 @@ func (c *Client) recall() {
 	if c.opt.File == "" {
 		return
 	}
-	l, age, known, err := load(c.opt.File, &c.opt.Config, readClocks())
+	l, age, known, err := load(c.opt.File, &c.opt.Config, keep.Now())
 	if err != nil {
 		c.opt.Log.Warn("cannot use the lease kept", "interface", c.opt.Interface, "error", err)
 	}
@@ -238,7 +241,7 @@ func (c *Client) keep(k EventKind, lease *Lease, start time.Duration) {
 	}
 	var err error
 	if lease != nil {
-		err = save(c.opt.File, &c.opt.Config, lease, c.now()-start, readClocks())
+		err = save(c.opt.File, &c.opt.Config, lease, c.now()-start, keep.Now())
 	} else if err = os.Remove(c.opt.File); os.IsNotExist(err) {
 		err = nil
 	}

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
+	"waymark/net/keep"
 )
 
 // fakeWire is a link with one server that answers at once what it is asked.
@@ -42,7 +45,7 @@ func (w *fakeWire) send(f []byte) error {
 	if f[13] == 6 {
 		return nil
 	}
-	return w.answer(f[etherLen+ipLen+udpLen:], sent{dst: ip("255.255.255.255")}, false)
+	return w.answer(f[frame.EtherLen+frame.IPLen+frame.UDPLen:], sent{dst: ip("255.255.255.255")}, false)
 }
 
 func (w *fakeWire) sendTo(d Datagram) error {
@@ -61,8 +64,8 @@ func (w *fakeWire) answer(b []byte, s sent, datagram bool) (err error) {
 	b = w.reply(kind, server1, option(optLeaseTime, u32(100)), func(p *dhcpv4.DHCPv4) { p.TransactionID = s.TransactionID })
 	if !datagram { // as a frame from the server's port to ours
 		b = udpFrame(hisMAC, server1, b)
-		copy(b[etherLen+ipLen:], []byte{0, 67, 0, 68})
-		copy(b[etherLen+ipLen+6:], []byte{0, 0})
+		copy(b[frame.EtherLen+frame.IPLen:], []byte{0, 67, 0, 68})
+		copy(b[frame.EtherLen+frame.IPLen+6:], []byte{0, 0})
 	}
 	w.in <- heard{b, datagram}
 	return nil
@@ -215,7 +218,7 @@ func TestStore(t *testing.T) {
 	cfg := &Config{MAC: ourMAC, ClientID: ourID}
 	l := &Lease{Address: prefix("192.0.2.100/24"), Server: server1, Seconds: 3600, T1: 1800, T2: 3150,
 		Conductor: Conductor{Hosts: []string{"c.example"}}}
-	then := clocks{wall: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), boot: "a", uptime: time.Hour}
+	then := keep.Stamp{Wall: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Boot: "a", Uptime: time.Hour}
 	if err := save(file, cfg, l, 5*sec, then); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +231,7 @@ func TestStore(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		cfg   *Config
-		now   clocks
+		now   keep.Stamp
 		from  string // text that is replaced
 		to    string
 		lease bool
@@ -236,10 +239,10 @@ func TestStore(t *testing.T) {
 		age   time.Duration
 		fails bool
 	}{
-		{"same boot", cfg, clocks{then.wall.Add(10 * sec), "a", time.Hour + 10*sec}, "", "", true, true, 15 * sec, false},
-		{"same boot, wall clock jumped back", cfg, clocks{time.Unix(0, 0), "a", time.Hour + 10*sec}, "", "", true, true, 15 * sec, false},
-		{"rebooted", cfg, clocks{then.wall.Add(60 * sec), "b", sec}, "", "", true, true, 65 * sec, false},
-		{"rebooted without a clock", cfg, clocks{time.Unix(0, 0), "b", sec}, "", "", true, false, 0, false},
+		{"same boot", cfg, keep.Stamp{Wall: then.Wall.Add(10 * sec), Boot: "a", Uptime: time.Hour + 10*sec}, "", "", true, true, 15 * sec, false},
+		{"same boot, wall clock jumped back", cfg, keep.Stamp{Wall: time.Unix(0, 0), Boot: "a", Uptime: time.Hour + 10*sec}, "", "", true, true, 15 * sec, false},
+		{"rebooted", cfg, keep.Stamp{Wall: then.Wall.Add(60 * sec), Boot: "b", Uptime: sec}, "", "", true, true, 65 * sec, false},
+		{"rebooted without a clock", cfg, keep.Stamp{Wall: time.Unix(0, 0), Boot: "b", Uptime: sec}, "", "", true, false, 0, false},
 		{"another identity", &other, then, "", "", false, false, 0, false},
 		{"another device", &mac, then, "", "", false, false, 0, false},
 		{"cut", cfg, then, `"mac"`, `"mac`, false, false, 0, true},

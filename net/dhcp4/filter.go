@@ -5,47 +5,34 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/bpf"
+
+	"waymark/net/frame"
 )
 
-// whole is how many bytes of a frame a filter lets through.
-const whole = 4096
-
-// wireFilter lets untagged ARP and UDP to port 68 pass, of IPv4 packets that
-// are no later fragments. What it drops costs the lane nothing but the filter.
-var wireFilter = assemble(
-	bpf.LoadExtension{Num: bpf.ExtVLANTagPresent},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 11},
-	bpf.LoadAbsolute{Off: 12, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: etherARP, SkipTrue: 8},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: etherIPv4, SkipTrue: 8},
-	bpf.LoadAbsolute{Off: etherLen + 9, Size: 1},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protoUDP, SkipTrue: 6},
-	bpf.LoadAbsolute{Off: etherLen + 6, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x1fff, SkipTrue: 4},
-	bpf.LoadMemShift{Off: etherLen},
-	bpf.LoadIndirect{Off: etherLen + 2, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: clientPort, SkipTrue: 1},
-	bpf.RetConstant{Val: whole},
-	bpf.RetConstant{Val: 0},
-)
-
-// claimFilter lets ARP pass whose sender says that it has address a: on a busy
-// segment all other questions would wake us for nothing.
-func claimFilter(a netip.Addr) []bpf.RawInstruction {
-	b := a.As4()
-	return assemble(
-		bpf.LoadAbsolute{Off: etherLen + 14, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(b[:]), SkipTrue: 1},
-		bpf.RetConstant{Val: whole},
-		bpf.RetConstant{Val: 0},
-	)
+// wireFilter lets ARP and UDP to port 68 of one tag pass. What it drops costs
+// the lane nothing but the filter.
+func wireFilter(vlan uint16) []bpf.RawInstruction {
+	return frame.Assemble(frame.OnTag(vlan), frame.ToPort(clientPort))
 }
 
-// assemble makes a filter of constant instructions; a wrong one is a bug.
-func assemble(list ...bpf.Instruction) []bpf.RawInstruction {
-	raw, err := bpf.Assemble(list)
-	if err != nil {
-		panic(err)
+// claimFilter lets ARP pass whose sender says that it has address a: on a busy
+// segment all other questions would wake us for nothing. Without a tag it is
+// for a socket of ETH_P_ARP, with one for a socket of ETH_P_ALL.
+func claimFilter(vlan uint16, a netip.Addr) []bpf.RawInstruction {
+	if vlan == 0 {
+		return frame.Assemble(frame.Untagged(), claimOf(a))
 	}
-	return raw
+	return frame.Assemble(frame.OnTag(vlan), claimOf(a))
+}
+
+func claimOf(a netip.Addr) []bpf.Instruction {
+	b := a.As4()
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: 12, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: frame.TypeARP, SkipTrue: 3},
+		bpf.LoadAbsolute{Off: frame.EtherLen + 14, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(b[:]), SkipTrue: 1},
+		bpf.RetConstant{Val: frame.Whole},
+		bpf.RetConstant{Val: 0},
+	}
 }

@@ -3,6 +3,8 @@ package dhcp4
 import (
 	"testing"
 	"time"
+
+	"waymark/net/frame"
 )
 
 // FuzzMachine feeds frames, flaps and time to a machine. The first byte of each
@@ -15,7 +17,7 @@ func FuzzMachine(f *testing.F) {
 	for to := Init; to <= Rebinding; to++ {
 		f.Add(uint8(to), append([]byte{1}, ack...))
 		f.Add(uint8(to), append([]byte{5}, s.reply(nak, server2)...))
-		f.Add(uint8(to), append([]byte{2}, announce(hisMAC, address)...))
+		f.Add(uint8(to), append([]byte{2}, frame.Announce(hisMAC, address)...))
 	}
 	over := overload(3, []byte{optMTU, 2, 5, 0}, []byte{optDNS, 4, 2, 2, 2, 2})
 	f.Add(uint8(Requesting), append([]byte{1}, over(s.reply(5, server1))...))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // Infinite is the lease time that never ends, in seconds.
@@ -41,6 +43,8 @@ type Lease struct {
 	Hostname string       `json:"hostname,omitempty"`
 	Domain   string       `json:"domain,omitempty"`
 	MTU      int          `json:"mtu,omitempty"` // bytes of IP packet; 0: not told
+
+	Via frame.MAC `json:"via"` // station that answers came from: the server or a relay; zero: unknown
 
 	Seconds uint32 `json:"seconds"` // how long it holds; Infinite
 	T1      uint32 `json:"t1"`      // seconds until renewing

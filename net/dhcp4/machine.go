@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // Never is an instant that does not come.
@@ -64,6 +66,7 @@ func MACClientID(mac [6]byte) []byte { return append([]byte{1}, mac[:]...) }
 // Datagram is to be sent from the lease's address, port 68, to port 67 of a server.
 type Datagram struct {
 	From, To netip.Addr
+	Via      frame.MAC // station that the server's answers came from; zero: unknown
 	Payload  []byte
 }
 
@@ -88,6 +91,7 @@ type Machine struct {
 	since time.Duration
 	hint  netip.Addr // address to ask for in a DISCOVER; zero: none
 
+	from     frame.MAC // sender of the frame being read; zero: not of a frame
 	xid      uint32
 	began    time.Duration // of the exchange
 	sent     time.Duration // last REQUEST
@@ -183,25 +187,34 @@ func (m *Machine) LinkDown(now time.Duration) {
 }
 
 // Release gives the lease back and rests until LinkUp: what an operator wants
-// who takes the interface out of service.
+// who takes the interface out of service. A lease of an earlier process that
+// was never used by this one is given back too.
 func (m *Machine) Release(now time.Duration) {
-	if m.lease != nil && m.state != Down {
-		m.exchange(now)
-		r := m.request(now, dhcpv4.MessageTypeRelease)
-		r.secs, r.ciaddr, r.server = 0, m.lease.Address.Addr(), m.lease.Server
-		m.unicast(r)
+	switch {
+	case m.lease != nil && m.state != Down:
+		m.giveBack(now, m.lease)
 		m.lose(now, GivenBack)
+	case m.lease == nil && m.remembered && m.since != Never && m.over(m.since, m.want.Seconds) > now:
+		m.giveBack(now, m.want)
+		m.tell(GivenBack, m.want.Address.Addr(), m.want.Server)
 	}
 	m.want, m.remembered, m.hint = nil, false, netip.Addr{}
 	m.set(Released)
 	m.deadline, m.announce = Never, Never
 }
 
+func (m *Machine) giveBack(now time.Duration, l *Lease) {
+	m.exchange(now)
+	r := m.request(now, dhcpv4.MessageTypeRelease)
+	r.secs, r.ciaddr, r.server = 0, l.Address.Addr(), l.Server
+	m.unicast(r, l)
+}
+
 // Tick does what is due.
 func (m *Machine) Tick(now time.Duration) {
 	if now >= m.announce {
 		m.announce = Never
-		m.out.Frames = append(m.out.Frames, announce(m.cfg.MAC, m.lease.Address.Addr()))
+		m.out.Frames = append(m.out.Frames, frame.Announce(m.cfg.MAC, m.lease.Address.Addr()))
 	}
 	if now >= m.deadline {
 		m.deadline = Never
@@ -219,18 +232,20 @@ var ticks = [...]func(*Machine, time.Duration){
 }
 
 // Frame takes a frame of the link: DHCP and ARP, anything else is no matter.
-func (m *Machine) Frame(now time.Duration, frame []byte) {
-	if len(frame) < etherLen {
+func (m *Machine) Frame(now time.Duration, b []byte) {
+	if len(b) < frame.EtherLen {
 		return
 	}
-	switch binary.BigEndian.Uint16(frame[12:]) {
-	case etherARP:
-		if a, ok := parseARP(frame); ok {
+	switch binary.BigEndian.Uint16(b[12:]) {
+	case frame.TypeARP:
+		if a, ok := frame.ReadARP(b); ok {
 			m.hearARP(now, a)
 		}
-	case etherIPv4:
-		if b, err := udpPayload(frame); err == nil {
-			m.Datagram(now, b)
+	case frame.TypeIPv4:
+		if d, err := frame.ReadUDP(b, clientPort); err == nil {
+			m.from = d.From
+			m.Datagram(now, d.Payload)
+			m.from = frame.MAC{}
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package dhcp4
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 const (
@@ -61,9 +64,9 @@ func TestFirstLease(t *testing.T) {
 		s.tick()
 		_, arps := s.take()
 		for _, a := range arps {
-			if a.sender.IsUnspecified() && a.target == address && a.mac == ourMAC {
+			if a.Sender.IsUnspecified() && a.Target == address && a.MAC == ourMAC {
 				probes++
-			} else if a.sender != address || s.m.State() != Bound {
+			} else if a.Sender != address || s.m.State() != Bound {
 				t.Errorf("ARP %+v while checking", a)
 			}
 		}
@@ -323,6 +326,83 @@ func TestNakLoop(t *testing.T) {
 	}
 	if want := []time.Duration{firstPause / 2, firstPause / 2, 2 * sec, 4 * sec, 8 * sec, 16 * sec, 32 * sec, 60 * sec}; !slices.Equal(pauses, want) {
 		t.Errorf("pauses %v, want %v", pauses, want)
+	}
+}
+
+// A process gives back what an earlier one got, if the lease is not over.
+func TestReleaseOfAnEarlierLease(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		obtained time.Duration
+		known    bool
+		want     int
+	}{
+		{"half way", -30 * time.Minute, true, 1},
+		{"over", -2 * time.Hour, true, 0},
+		{"nobody knows how old", 0, false, 0},
+	} {
+		s := newSim(t)
+		l := &Lease{Address: netip.MustParsePrefix("192.0.2.100/24"), Server: server1, Seconds: 3600, T1: 1800, T2: 3150, Via: frame.MAC(hisMAC)}
+		s.m.Remember(l, tt.obtained, tt.known)
+		s.m.Release(s.now)
+		o := s.m.Take()
+		if len(o.Datagrams) != tt.want || tt.want == 1 && (o.Datagrams[0].Via != l.Via || o.Datagrams[0].From != address) {
+			t.Errorf("%s: sent %+v, want %d", tt.name, o.Datagrams, tt.want)
+		}
+		s.state(Released)
+	}
+}
+
+// Answers in frames say which station leads to the server; those of a socket
+// leave what was known, and a router that takes another's place is no change.
+func TestVia(t *testing.T) {
+	s := newSim(t)
+	s.m.LinkUp(s.now)
+	s.tick()
+	s.one(discover)
+	framed := func(from [6]byte, payload []byte) []byte {
+		f := udpFrame(from, server1, payload)
+		copy(f[frame.EtherLen+frame.IPLen:], []byte{0, 67, 0, 68, f[38], f[39], 0, 0})
+		return f
+	}
+	s.m.Frame(s.now, framed(hisMAC, s.reply(offer, server1)))
+	s.one(req)
+	s.m.Frame(s.now, framed(hisMAC, s.reply(ack, server1)))
+	s.checked()
+	for i, step := range []struct {
+		from [6]byte // zero: by the socket
+		want [6]byte
+	}{{[6]byte{}, hisMAC}, {[6]byte{2, 9}, [6]byte{2, 9}}, {[6]byte{}, [6]byte{2, 9}}} {
+		s.tick()
+		if o := s.m.out.Datagrams; len(o) != 1 || i == 0 && o[0].Via != frame.MAC(hisMAC) {
+			t.Errorf("step %d: renewal %+v", i, o)
+		}
+		s.take()
+		if step.from == ([6]byte{}) {
+			s.hear(s.reply(ack, server1))
+		} else {
+			s.m.Frame(s.now, framed(step.from, s.reply(ack, server1)))
+		}
+		s.take()
+		if l, _ := s.m.Lease(); l.Via != frame.MAC(step.want) || s.events[len(s.events)-1] != Renewed {
+			t.Errorf("step %d: via %x, %v", i, l.Via, s.events[len(s.events)-1])
+		}
+	}
+}
+
+// Frames of ours on a tag, and to a station.
+func TestFramesOnTheWire(t *testing.T) {
+	d := Datagram{From: address, To: server1, Via: frame.MAC(hisMAC), Payload: []byte("hello")}
+	f := viaFrame(ourMAC, d)
+	if [6]byte(f[:6]) != hisMAC || [6]byte(f[6:]) != ourMAC || string(f[len(f)-5:]) != "hello" || netip.AddrFrom4([4]byte(f[30:])) != server1 ||
+		frame.Sum(0, f[frame.EtherLen:frame.EtherLen+frame.IPLen]) != 0xffff || frame.Sum(uint32(frame.PseudoSum(f[frame.EtherLen:])), f[frame.EtherLen+frame.IPLen:]) != 0xffff {
+		t.Errorf("frame %x", f)
+	}
+	if b := frame.Tagged(f, 0xabc); string(b[:12]) != string(f[:12]) || string(b[12:16]) != "\x81\x00\x0a\xbc" || string(b[16:]) != string(f[12:]) {
+		t.Errorf("tagged %x", b)
+	}
+	if d.Via = (frame.MAC{}); [6]byte(viaFrame(ourMAC, d)) != frame.Broadcast {
+		t.Error("a station nobody knows is not all stations")
 	}
 }
 

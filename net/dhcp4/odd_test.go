@@ -10,6 +10,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/net/bpf"
+
+	"waymark/net/frame"
 )
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -230,74 +232,23 @@ func TestConductor(t *testing.T) {
 	}
 }
 
-// Odd frames around a good message.
-func TestOddFrames(t *testing.T) {
-	good := func() []byte {
-		f := udpFrame(hisMAC, server1, []byte("hello"))
-		copy(f[etherLen+ipLen:], []byte{0, 67, 0, 68})
-		return f
-	}
-	f := good()
-	check := ^sum(uint32(pseudo(f[etherLen:])), append(f[etherLen+ipLen:etherLen+ipLen+6:etherLen+ipLen+6], append([]byte{0, 0}, "hello"...)...))
-	binary.BigEndian.PutUint16(f[etherLen+ipLen+6:], check)
-	const ipAt, udpAt = etherLen, etherLen + ipLen
-	fix := func(b []byte) []byte { // the header's checksum
-		binary.BigEndian.PutUint16(b[ipAt+10:], 0)
-		binary.BigEndian.PutUint16(b[ipAt+10:], ^sum(0, b[ipAt:udpAt]))
-		return b
-	}
-	for _, tt := range []struct {
-		name string
-		raw  raw
-		want bool
-	}{
-		{"good", at(0), true},
-		{"padding behind", func(b []byte) []byte { return append(b, 1, 2, 3) }, true},
-		{"no UDP checksum", at(udpAt+6, 0, 0), true},
-		{"only the pseudo header's sum, as before hardware", func(b []byte) []byte {
-			binary.BigEndian.PutUint16(b[udpAt+6:], pseudo(b[ipAt:]))
-			return b
-		}, true},
-		{"wrong UDP checksum", at(udpAt+6, 1, 2), false},
-		{"wrong header checksum", at(ipAt+10, 1, 2), false},
-		{"IPv6", at(ipAt, 0x65), false},
-		{"header length 4", func(b []byte) []byte { b[ipAt] = 0x41; return fix(b) }, false},
-		{"header longer than the packet", func(b []byte) []byte { b[ipAt] = 0x4f; return fix(b) }, false},
-		{"total length beyond the frame", func(b []byte) []byte { b[ipAt+2] = 9; return fix(b) }, false},
-		{"total length 0", func(b []byte) []byte { copy(b[ipAt+2:], []byte{0, 0}); return fix(b) }, false},
-		{"first fragment", func(b []byte) []byte { b[ipAt+6] = 0x20; return fix(b) }, false},
-		{"later fragment", func(b []byte) []byte { b[ipAt+7] = 1; return fix(b) }, false},
-		{"TCP", func(b []byte) []byte { b[ipAt+9] = 6; return fix(b) }, false},
-		{"another port", at(udpAt+2, 0, 67), false},
-		{"UDP length below 8", at(udpAt+4, 0, 7), false},
-		{"UDP length beyond", at(udpAt+4, 9, 9), false},
-		{"cut", func(b []byte) []byte { return b[:30] }, false},
-	} {
-		b, err := udpPayload(tt.raw(bytes.Clone(f)))
-		if (err == nil) != tt.want || tt.want && string(b) != "hello" {
-			t.Errorf("%s: got %q, %v", tt.name, b, err)
-		}
-	}
-}
-
-// What the filters of the packet socket let through. The first two instructions
+// What the filters of the packet socket let through. Their first instructions
 // ask the kernel for a VLAN tag, which the machine here cannot.
 func TestFilters(t *testing.T) {
-	run := func(filter []bpf.RawInstruction, frame []byte) bool {
+	run := func(list []bpf.Instruction, frame []byte) bool {
 		t.Helper()
-		list, ok := bpf.Disassemble(filter)
 		vm, err := bpf.NewVM(list)
-		if !ok || err != nil {
-			t.Fatal(ok, err)
+		if err != nil {
+			t.Fatal(err)
 		}
 		n, err := vm.Run(frame)
 		return err == nil && n > 0
 	}
 	toUs := udpFrame(hisMAC, server1, make([]byte, 300))
-	copy(toUs[etherLen+ipLen:], []byte{0, 67, 0, 68})
+	copy(toUs[frame.EtherLen+frame.IPLen:], []byte{0, 67, 0, 68})
 	with := func(i int, v byte) []byte { b := bytes.Clone(toUs); b[i] = v; return b }
-	options := append(bytes.Clone(toUs[:etherLen+ipLen]), append(make([]byte, 4), toUs[etherLen+ipLen:]...)...)
-	options[etherLen] = 0x46
+	options := append(bytes.Clone(toUs[:frame.EtherLen+frame.IPLen]), append(make([]byte, 4), toUs[frame.EtherLen+frame.IPLen:]...)...)
+	options[frame.EtherLen] = 0x46
 	for _, tt := range []struct {
 		name       string
 		frame      []byte
@@ -306,20 +257,19 @@ func TestFilters(t *testing.T) {
 		{"DHCP", toUs, true, false},
 		{"DHCP behind IP options", options, true, false},
 		{"to the server", udpFrame(ourMAC, server1, make([]byte, 300)), false, false},
-		{"TCP", with(etherLen+9, 6), false, false},
-		{"first fragment, for the parser to refuse", with(etherLen+6, 0x20), true, false},
-		{"later fragment", with(etherLen+7, 3), false, false},
+		{"TCP", with(frame.EtherLen+9, 6), false, false},
+		{"first fragment, for the parser to refuse", with(frame.EtherLen+6, 0x20), true, false},
+		{"later fragment", with(frame.EtherLen+7, 3), false, false},
 		{"IPv6", with(12, 0x86), false, false},
-		{"claim of our address", announce(hisMAC, address), true, true},
-		{"question for our address", arpFrame(hisMAC, server1, address), true, false},
-		{"probe", probe(hisMAC, address), true, false},
+		{"claim of our address", frame.Announce(hisMAC, address), true, true},
+		{"question for our address", frame.Ask(hisMAC, server1, address), true, false},
+		{"probe", frame.Probe(hisMAC, address), true, false},
 		{"short", toUs[:20], false, false},
 	} {
-		if got := run(wireFilter[2:], tt.frame); got != tt.wire {
+		if got := run(frame.ToPort(clientPort), tt.frame); got != tt.wire {
 			t.Errorf("%s: wire filter lets it pass: %t", tt.name, got)
 		}
-		arpOnly := tt.frame[12] == 8 && tt.frame[13] == 6 // the kernel's part
-		if got := arpOnly && run(claimFilter(address), tt.frame); got != tt.mine {
+		if got := run(claimOf(address), tt.frame); got != tt.mine {
 			t.Errorf("%s: claim filter lets it pass: %t", tt.name, got)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"waymark/net/netns/nstest"
 	"waymark/net/route"
 	"waymark/net/rtnl"
+	"waymark/svr/lane/lanetest/gen"
 )
 
 // lan is a client and a server on one cable, each in a namespace of its own.
@@ -36,6 +37,7 @@ type lan struct {
 	dev            link.Link // the client's
 	conn           *rtnl.Conn
 	file           string
+	vlan           uint16
 
 	mu       sync.Mutex
 	statuses []dhcp4.Status
@@ -52,8 +54,11 @@ type asked struct {
 	dst netip.Addr
 }
 
-func newLAN(t *testing.T) *lan {
-	l := &lan{T: t, client: nstest.New(t), server: nstest.New(t), file: filepath.Join(t.TempDir(), "lease.json"), news: make(chan struct{}, 1)}
+func newLAN(t *testing.T) *lan { return newTaggedLAN(t, 0) }
+
+// newTaggedLAN is a lan whose client finds the server on a tag.
+func newTaggedLAN(t *testing.T, vlan uint16) *lan {
+	l := &lan{T: t, vlan: vlan, client: nstest.New(t), server: nstest.New(t), file: filepath.Join(t.TempDir(), "lease.json"), news: make(chan struct{}, 1)}
 	nstest.Veth(t, netns.End{NS: l.client, Name: "c0"},
 		netns.End{NS: l.server, Name: "s0", Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}})
 	nstest.In(t, l.client, func() (err error) {
@@ -63,6 +68,9 @@ func newLAN(t *testing.T) *lan {
 		return err
 	})
 	t.Cleanup(func() { l.conn.Close() })
+	if vlan != 0 {
+		gen.Tagger(t, l.server, "s0", vlan)
+	}
 	l.capture()
 	return l
 }
@@ -96,6 +104,7 @@ func (l *lan) capture() {
 				continue
 			}
 			l.mu.Lock()
+			l.poke()
 			l.asked = append(l.asked, asked{DHCPv4: p, to: append(net.HardwareAddr{}, b[:6]...), dst: netip.AddrFrom4([4]byte(b[30:34]))})
 			l.mu.Unlock()
 		}
@@ -105,8 +114,15 @@ func (l *lan) capture() {
 
 // run starts a client and returns it with what ends it.
 func (l *lan) run() (*dhcp4.Client, func()) {
+	c, end := l.later()
+	c.Link(true)
+	return c, end
+}
+
+// later is run without a link.
+func (l *lan) later() (*dhcp4.Client, func()) {
 	c := dhcp4.NewClient(dhcp4.Options{
-		Interface: "c0", Index: l.dev.Index, File: l.file, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Interface: "c0", Index: l.dev.Index, VLAN: l.vlan, File: l.file, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Config: dhcp4.Config{MAC: l.dev.MAC, ClientID: dhcp4.DUIDClientID(1, l.dev.MAC), VendorClass: "waymark", Hostname: "branch1"},
 		Changed: func(s dhcp4.Status) {
 			l.apply(s.Lease)
@@ -132,13 +148,15 @@ func (l *lan) run() (*dhcp4.Client, func()) {
 		}
 	})
 	l.Cleanup(end)
-	c.Link(true)
 	return c, end
 }
 
 // apply does what the router does with a lease; the second time it must find
 // nothing to do.
 func (l *lan) apply(lease *dhcp4.Lease) {
+	if l.vlan != 0 {
+		return // the kernel has no part in it
+	}
 	for i := range 2 {
 		a, err := addr.Apply(l.conn, lease.Addresses(l.dev.Index))
 		if err != nil {
@@ -355,6 +373,52 @@ func TestKeaRebootAndNAK(t *testing.T) {
 	l.until(n, dhcp4.Obtained, 10*time.Second)
 	if got := l.last().Lease.Address; got.Masked().String() != "198.51.100.0/24" || l.has(first.String()) {
 		t.Errorf("in the other network: %v; old one there: %t", got, l.has(first.String()))
+	}
+}
+
+// On a tag, without any device of the kernel for it: Kea's lease is got,
+// renewed by unicast, and given back.
+func TestKeaOnTag(t *testing.T) {
+	t.Parallel()
+	l := newTaggedLAN(t, 35)
+	l.kea("192.0.2.")
+	_, end := l.run()
+	n := l.until(0, dhcp4.Obtained, 10*time.Second)
+	s := l.last().Lease
+	before := len(l.since(0))
+	n = l.until(n, dhcp4.Renewed, 6*time.Second)
+	for _, m := range l.since(before) {
+		if m.to.String() == "ff:ff:ff:ff:ff:ff" || m.dst.String() != "192.0.2.1" || m.ClientIPAddr.String() != s.Address.Addr().String() {
+			t.Errorf("renewal to %v, %v: %v", m.to, m.dst, m)
+		}
+	}
+	// A later process gives back what this one got.
+	end()
+	before = len(l.since(0))
+	c, _ := l.later()
+	c.Release()
+	l.until(n, dhcp4.GivenBack, 5*time.Second)
+	l.sent(before, dhcpv4.MessageTypeRelease)
+	if _, err := os.Stat(l.file); !os.IsNotExist(err) {
+		t.Errorf("the lease is kept: %v", err)
+	}
+}
+
+// sent waits until the client's next message behind the first n is on the wire.
+func (l *lan) sent(n int, kind dhcpv4.MessageType) {
+	l.Helper()
+	for late := time.After(5 * time.Second); ; {
+		if m := l.since(n); len(m) > 0 {
+			if m[0].MessageType() != kind || len(m) != 1 {
+				l.Errorf("sent %v, want one %v", m, kind)
+			}
+			return
+		}
+		select {
+		case <-l.news:
+		case <-late:
+			l.Fatalf("no %v", kind)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // flap takes the link away and back.
@@ -193,18 +195,18 @@ func TestRemembered(t *testing.T) {
 func TestConflictWhileChecking(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		a        arp
+		a        frame.ARP
 		conflict bool
 	}{
-		{"answer", arp{hisMAC, address, ip("0.0.0.0")}, true},
-		{"probe of another for the same", arp{hisMAC, ip("0.0.0.0"), address}, true},
-		{"question about it", arp{hisMAC, server1, address}, false},
-		{"our own", arp{ourMAC, ip("0.0.0.0"), address}, false},
-		{"another address", arp{hisMAC, server2, server1}, false},
+		{"answer", frame.ARP{MAC: hisMAC, Sender: address, Target: ip("0.0.0.0")}, true},
+		{"probe of another for the same", frame.ARP{MAC: hisMAC, Sender: ip("0.0.0.0"), Target: address}, true},
+		{"question about it", frame.ARP{MAC: hisMAC, Sender: server1, Target: address}, false},
+		{"our own", frame.ARP{MAC: ourMAC, Sender: ip("0.0.0.0"), Target: address}, false},
+		{"another address", frame.ARP{MAC: hisMAC, Sender: server2, Target: server1}, false},
 	} {
 		s := newSim(t)
 		s.reach(Checking)
-		s.m.Frame(s.now, arpFrame(tt.a.mac, tt.a.sender, tt.a.target))
+		s.m.Frame(s.now, frame.Ask(tt.a.MAC, tt.a.Sender, tt.a.Target))
 		if !tt.conflict {
 			s.state(Checking)
 			continue
@@ -229,7 +231,7 @@ func TestConflictStreak(t *testing.T) {
 	s := newSim(t)
 	for i := range 12 {
 		s.reach(Checking)
-		s.m.Frame(s.now, announce(hisMAC, address))
+		s.m.Frame(s.now, frame.Announce(hisMAC, address))
 		s.take()
 		if w := s.tick(); (w >= time.Minute) != (i >= 9) {
 			t.Errorf("pause %d: %v", i, w)
@@ -242,17 +244,17 @@ func TestConflictStreak(t *testing.T) {
 func TestConflictWhileBound(t *testing.T) {
 	s := newSim(t)
 	s.bound()
-	claim := announce(hisMAC, address)
+	claim := frame.Announce(hisMAC, address)
 	for range 2 { // far apart: defended each time
 		s.now += time.Minute
 		s.m.Frame(s.now, claim)
-		if list, arps := s.take(); len(list) != 0 || len(arps) != 1 || arps[0].sender != address {
+		if list, arps := s.take(); len(list) != 0 || len(arps) != 1 || arps[0].Sender != address {
 			t.Fatalf("sent %v, %v", list, arps)
 		}
 		s.state(Bound)
 	}
 	s.now += sec
-	s.m.Frame(s.now, probe(hisMAC, address)) // a probe is the kernel's to answer
+	s.m.Frame(s.now, frame.Probe(hisMAC, address)) // a probe is the kernel's to answer
 	s.state(Bound)
 	s.m.Frame(s.now, claim)
 	s.one(dhcpv4.MessageTypeDecline)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 var (
@@ -55,20 +57,20 @@ func (p sent) addr(code uint8) string {
 }
 
 // take returns what the machine did: DHCP messages, and ARP packets.
-func (s *sim) take() (list []sent, arps []arp) {
+func (s *sim) take() (list []sent, arps []frame.ARP) {
 	s.Helper()
 	o := s.m.Take()
 	for _, f := range o.Frames {
-		if a, ok := parseARP(f); ok && f[13] == 6 {
+		if a, ok := frame.ReadARP(f); ok && f[13] == 6 {
 			arps = append(arps, a)
 			continue
 		}
 		// The frame must be right for a server: ports the other way round.
-		udp := f[etherLen+ipLen:]
-		if sum(0, f[etherLen:etherLen+ipLen]) != 0xffff || sum(uint32(pseudo(f[etherLen:])), udp) != 0xffff {
+		udp := f[frame.EtherLen+frame.IPLen:]
+		if frame.Sum(0, f[frame.EtherLen:frame.EtherLen+frame.IPLen]) != 0xffff || frame.Sum(uint32(frame.PseudoSum(f[frame.EtherLen:])), udp) != 0xffff {
 			s.Fatalf("checksums wrong in %x", f)
 		}
-		p, err := dhcpv4.FromBytes(udp[udpLen:])
+		p, err := dhcpv4.FromBytes(udp[frame.UDPLen:])
 		if err != nil {
 			s.Fatal(err)
 		}

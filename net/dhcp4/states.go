@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"waymark/net/frame"
 )
 
 // answers say who listens to servers; other states hear nothing.
@@ -36,8 +38,8 @@ func (m *Machine) broadcast(r *request, src netip.Addr) {
 	m.out.Frames = append(m.out.Frames, udpFrame(m.cfg.MAC, src, r.bytes()))
 }
 
-func (m *Machine) unicast(r *request) {
-	m.out.Datagrams = append(m.out.Datagrams, Datagram{From: r.ciaddr, To: m.lease.Server, Payload: r.bytes()})
+func (m *Machine) unicast(r *request, l *Lease) {
+	m.out.Datagrams = append(m.out.Datagrams, Datagram{From: r.ciaddr, To: l.Server, Via: l.Via, Payload: r.bytes()})
 }
 
 func (m *Machine) discover(now time.Duration) {
@@ -135,6 +137,9 @@ func (m *Machine) acked(now time.Duration, msg *message) {
 	if m.state == Rebooting && l.Address.Addr() != m.want.Address.Addr() {
 		return // no answer to what was asked
 	}
+	if l.Via = m.from; l.Via == (frame.MAC{}) && m.lease != nil {
+		l.Via = m.lease.Via
+	}
 	m.want = l
 	if m.lease != nil && m.lease.Address.Addr() == l.Address.Addr() {
 		m.bind(now) // the address is in use: a probe would ask ourselves
@@ -164,7 +169,9 @@ func (m *Machine) naked(now time.Duration, msg *message) {
 func (m *Machine) bind(now time.Duration) {
 	old, changed := m.lease, true
 	if old != nil {
-		changed = !reflect.DeepEqual(old, m.want)
+		same := *old
+		same.Via = m.want.Via // routers take turns; nobody else minds
+		changed = !reflect.DeepEqual(&same, m.want)
 	}
 	m.lease, m.start, m.hint = m.want, m.sent, m.want.Address.Addr()
 	m.want, m.remembered, m.naks, m.conflicts = nil, false, 0, 0
@@ -181,7 +188,7 @@ func (m *Machine) bind(now time.Duration) {
 		m.tell(Renewed, a, m.lease.Server)
 	}
 	if old == nil || old.Address != m.lease.Address {
-		m.out.Frames = append(m.out.Frames, announce(m.cfg.MAC, a))
+		m.out.Frames = append(m.out.Frames, frame.Announce(m.cfg.MAC, a))
 		m.announce = now + announceEvery
 	}
 	m.resume(now)
@@ -215,7 +222,7 @@ func (m *Machine) ask(now time.Duration, s State, until time.Duration) {
 	r := m.request(now, dhcpv4.MessageTypeRequest)
 	r.ciaddr = m.lease.Address.Addr()
 	if s == Renewing {
-		m.unicast(r)
+		m.unicast(r, m.lease)
 	} else {
 		m.broadcast(r, r.ciaddr)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
+
+	"waymark/net/frame"
 )
 
 // hearing is what a client listens to.
@@ -42,10 +44,13 @@ type wire interface {
 // sockets is the wire of the kernel. The packet socket of ETH_P_ALL sees
 // frames before the kernel's filters and the lane do, so that unicast answers to
 // an address nobody has yet arrive; it is open only while there is no lease or
-// one is to be extended.
+// one is to be extended. On a tag the kernel has no address: there it is the
+// only socket, and stays.
 type sockets struct {
 	name  string
 	index int
+	vlan  uint16
+	mac   frame.MAC
 	in    chan heard
 	done  chan struct{}
 	read  sync.WaitGroup
@@ -56,15 +61,16 @@ type sockets struct {
 	udp   net.PacketConn
 }
 
-func newSockets(name string, index int) *sockets {
-	return &sockets{name: name, index: index, in: make(chan heard, 16), done: make(chan struct{})}
+func newSockets(name string, index int, vlan uint16, mac frame.MAC) *sockets {
+	return &sockets{name: name, index: index, vlan: vlan, mac: mac, in: make(chan heard, 16), done: make(chan struct{})}
 }
 
 func (s *sockets) received() <-chan heard { return s.in }
 
 // listen opens and closes sockets so that h is heard and nothing else.
 func (s *sockets) listen(h hearing, lease netip.Addr) error {
-	if h == s.how && lease == s.lease && (h != hearBoth || s.udp != nil) {
+	udp := h == hearBoth && s.vlan == 0
+	if h == s.how && lease == s.lease && (!udp || s.udp != nil) {
 		return nil
 	}
 	if frames(h) != frames(s.how) || h == hearARP && lease != s.lease {
@@ -77,7 +83,7 @@ func (s *sockets) listen(h hearing, lease netip.Addr) error {
 		s.udp.Close()
 		s.udp = nil
 	}
-	if h != hearBoth {
+	if !udp {
 		return nil
 	}
 	return s.openUDP(lease)
@@ -95,14 +101,16 @@ func (s *sockets) openRaw(h hearing, lease netip.Addr) error {
 	if h == deaf {
 		return nil
 	}
-	proto, filter := unix.ETH_P_ALL, wireFilter
+	proto, filter := unix.ETH_P_ALL, wireFilter(s.vlan)
 	if h == hearARP {
-		proto, filter = unix.ETH_P_ARP, claimFilter(lease)
+		filter = claimFilter(s.vlan, lease)
+		if s.vlan == 0 {
+			proto = unix.ETH_P_ARP
+		}
 	}
-	ifi := &net.Interface{Index: s.index, Name: s.name, HardwareAddr: make(net.HardwareAddr, 6)}
-	c, err := packet.Listen(ifi, packet.Raw, proto, &packet.Config{Filter: filter})
+	c, err := frame.Open(s.name, s.index, proto, filter)
 	if err != nil {
-		return fmt.Errorf("open packet socket on %s: %w", s.name, err)
+		return err
 	}
 	s.raw = c
 	s.read.Go(func() { s.drain(c, false) })
@@ -129,7 +137,7 @@ func (s *sockets) openUDP(lease netip.Addr) error {
 // drain hands on what a socket receives until it is closed. The interface may go
 // down and come back meanwhile.
 func (s *sockets) drain(c net.PacketConn, datagram bool) {
-	b := make([]byte, whole)
+	b := make([]byte, frame.Whole)
 	for {
 		n, _, err := c.ReadFrom(b)
 		switch {
@@ -147,18 +155,22 @@ func (s *sockets) drain(c net.PacketConn, datagram bool) {
 	}
 }
 
-func (s *sockets) send(frame []byte) error {
+func (s *sockets) send(b []byte) error {
 	if s.raw == nil {
 		return errNoSocket
 	}
-	_, err := s.raw.WriteTo(frame, &packet.Addr{HardwareAddr: broadcastMAC[:]})
-	return err
+	return frame.Send(s.raw, b, s.vlan)
 }
 
+// sendTo sends by the kernel's own stack, which knows the way, or as a frame to
+// the station that answered last where the kernel has no such address.
 func (s *sockets) sendTo(d Datagram) error {
+	if s.vlan != 0 {
+		return s.sendVia(d)
+	}
 	if s.udp == nil {
 		if err := s.openUDP(d.From); err != nil {
-			return err
+			return s.sendVia(d)
 		}
 		defer func() { // a last word: nobody listens for an answer
 			s.udp.Close()
@@ -167,6 +179,16 @@ func (s *sockets) sendTo(d Datagram) error {
 	}
 	_, err := s.udp.WriteTo(d.Payload, net.UDPAddrFromAddrPort(netip.AddrPortFrom(d.To, serverPort)))
 	return err
+}
+
+func (s *sockets) sendVia(d Datagram) error {
+	if s.raw == nil { // deaf already: a last word
+		if err := s.openRaw(hearARP, d.From); err != nil {
+			return err
+		}
+		defer func() { _ = s.openRaw(deaf, netip.Addr{}) }() // closing has no error that matters
+	}
+	return s.send(viaFrame(s.mac, d))
 }
 
 var errNoSocket = errors.New("no socket on the link")

@@ -6,13 +6,14 @@ import (
 	"slices"
 )
 
-// Route is one unicast route of the main table.
+// Route is one unicast route.
 type Route struct {
 	Dst     netip.Prefix // 0.0.0.0/0 or ::/0: default
 	Gateway netip.Addr   // zero: on link
 	Index   int          // outgoing interface
 	Metric  uint32       // lower wins; IPv6: 0 means 1,024
 	Source  netip.Addr   // preferred source address; zero: kernel's choice
+	Table   uint32       // 0: the main table
 }
 
 // Plan is what has to change.
@@ -65,6 +66,6 @@ func order(a, b Route) int {
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(via(a), via(b)), a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()),
+	return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(via(a), via(b)), a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()),
 		cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Index, b.Index))
 }

@@ -21,6 +21,8 @@ func r(dst, gw string, index int, metric uint32) route.Route {
 	return out
 }
 
+func inTable(n uint32, r route.Route) route.Route { r.Table = n; return r }
+
 func TestMakePlan(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -61,6 +63,7 @@ func TestApply(t *testing.T) {
 			{r("0.0.0.0/0", "10.0.0.1", i, 0), r("::/0", "fd00::1", i, 0)},
 			{r("0.0.0.0/0", "10.0.0.1", i, 100), r("0.0.0.0/0", "10.0.0.3", i, 200), r("198.51.100.0/24", "", i, 0),
 				{Dst: netip.MustParsePrefix("203.0.113.0/24"), Gateway: netip.MustParseAddr("10.0.0.1"), Index: i, Source: netip.MustParseAddr("10.0.0.2")}},
+			{inTable(22272, r("10.0.0.0/24", "", i, 0)), inTable(22272, r("0.0.0.0/0", "10.0.0.1", i, 0)), inTable(100, r("::/0", "fd00::1", i, 0)), r("0.0.0.0/0", "10.0.0.1", i, 0)},
 			{r("fd09::/16", "", i, 7)},
 			nil,
 		} {

@@ -64,6 +64,48 @@ func DHCPChanged(name string) Event {
 	}
 }
 
+// SubnetOverlap is the alarm of an interface whose leased subnet overlaps one of
+// another interface.
+func SubnetOverlap(name, subnet, other string) Alarm {
+	return Alarm{
+		Category: GIID, Severity: Minor, Source: name,
+		Message: fmt.Sprintf("DHCP subnet %s of interface [%s] overlaps a subnet of interface [%s]", subnet, name, other),
+		Key:     key("subnet-overlap", name),
+	}
+}
+
+// AddressChanged tells that an interface has other addresses than before: what
+// peers and monitors of paths have to follow.
+func AddressChanged(name string, before, after []string) Event {
+	return Event{
+		Kind: KindSystem, Type: TypeAddressChanged, Category: NetworkInterface, Severity: Info, Source: name,
+		Message: fmt.Sprintf("address of interface [%s] changed from [%s] to [%s]", name,
+			strings.Join(before, ", "), strings.Join(after, ", ")),
+		Addresses: after,
+	}
+}
+
+// ServiceDown is the alarm of a service that the box should offer on an
+// interface and does not.
+func ServiceDown(service, name string) Alarm {
+	return Alarm{Category: Process, Severity: Major, Source: name,
+		Message: fmt.Sprintf("Process has exited unexpectedly: %s of interface [%s]", service, name), Key: key("service-down", service, name)}
+}
+
+// NoTimeServer is the alarm of a box that no time server tells the time.
+func NoTimeServer() Alarm {
+	return Alarm{Category: System, Severity: Major, Source: "ntp", Message: "No active NTP server", Key: key("no-time-server")}
+}
+
+// ClockStepped tells that the machine's clock was set by an offset at once.
+func ClockStepped(offset string) Event {
+	return Event{Kind: KindSystem, Type: "system.ntp_adjustment", Category: System, Severity: Info, Source: "ntp",
+		Message: "clock set by " + offset}
+}
+
+// TypeAddressChanged is the type of AddressChanged.
+const TypeAddressChanged = "system.address_changed"
+
 // PPPoEDown is the alarm of an interface whose PPPoE session is not up.
 func PPPoEDown(name string) Alarm {
 	return Alarm{

@@ -115,7 +115,7 @@ func (l *Log) Set(at time.Time, a Alarm, wrong bool) (Record, bool) {
 func (l *Log) Tell(at time.Time, e Event) Record {
 	return l.tell(at, Record{
 		Source: clean(e.Source), Category: e.Category, Severity: e.Severity,
-		Message: clean(e.Message), Kind: e.Kind, Type: clean(e.Type),
+		Message: clean(e.Message), Kind: e.Kind, Type: clean(e.Type), Addresses: e.Addresses,
 	})
 }
 

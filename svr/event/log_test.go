@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +69,7 @@ func TestRaiseAnswers(t *testing.T) {
 		t.Errorf("first: %+v, %v", first, told)
 	}
 	again, told := l.Raise(start.Add(time.Hour), event.SessionTable())
-	if told || again != first {
+	if told || !reflect.DeepEqual(again, first) {
 		t.Errorf("again: %+v, %v, want %+v", again, told, first)
 	}
 	over, told := l.Clear(start.Add(time.Hour), event.SessionTable().Key)
@@ -177,7 +178,7 @@ func TestRecordJSON(t *testing.T) {
 	if err := json.Unmarshal(got, &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Seq = r.Seq; back != r {
+	if back.Seq = r.Seq; !reflect.DeepEqual(back, r) {
 		t.Errorf("back %+v, want %+v", back, r)
 	}
 }

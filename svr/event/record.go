@@ -78,6 +78,9 @@ type Record struct {
 	Type     string    `json:"type"`
 	// Alarm is the ID of the alarm that this event adds or clears.
 	Alarm string `json:"alarm,omitempty"`
+	// Addresses are those that an interface has after an event of
+	// TypeAddressChanged, with their prefix lengths.
+	Addresses []string `json:"addresses,omitempty"`
 	// Seq is the n of ID, for Since.
 	Seq uint64 `json:"-"`
 }
@@ -102,4 +105,6 @@ type Event struct {
 	Severity Severity
 	Source   string
 	Message  string
+	// Addresses is Record.Addresses.
+	Addresses []string
 }

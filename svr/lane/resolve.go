@@ -1,6 +1,9 @@
 package lane
 
 import (
+	"net/netip"
+	"slices"
+
 	"waymark/net/neigh"
 	"waymark/svr/lane/l2"
 	"waymark/svr/packet"
@@ -97,6 +100,18 @@ func (p *Port) newStation(it *iface) {
 			}
 			p.lane.resolved(id, mac, st)
 		})
+}
+
+// SetAddrs replaces the router's own addresses on a network-interface; only
+// tagged ones, which the lane answers for, have any here. Through Do.
+func (l *Lane) SetAddrs(id uint16, addrs []netip.Prefix) {
+	it := l.iface(id)
+	if it == nil || it.station == nil || slices.Equal(it.Addrs, addrs) {
+		return
+	}
+	it.Addrs = addrs
+	it.station.SetAddrs(addrs)
+	it.station.Announce()
 }
 
 // sendFrame queues a copy of a frame of our own.

@@ -44,6 +44,7 @@ func Build(a *config.Authority, router, node string) (*Tables, error) {
 		return nil, fmt.Errorf("build policy of %q node %q: %w", router, node, ErrNoNode)
 	}
 	b.t.RouterName, b.t.NodeName = b.router.Name, b.node.Name
+	b.t.Resolvers, b.t.TimeServers = b.router.Resolvers, b.router.TimeServers
 	for _, step := range []func() error{b.addSecurity, b.addTenants, b.addInterfaces, b.addSources,
 		b.addPaths, b.addServices, b.addRoutes} {
 		if err := step(); err != nil {

@@ -27,7 +27,7 @@ func (b *builder) addInterfaces() error {
 }
 
 func (b *builder) addInterface(d *config.DeviceInterface, n *config.NetworkInterface) (err error) {
-	f := Interface{ID: IfID(len(b.t.Interfaces)), Device: d.Name, Name: n.Name, Target: d.Target,
+	f := Interface{ID: IfID(len(b.t.Interfaces)), Device: d.Name, Name: n.Name, Type: d.Type, Target: d.Target,
 		GlobalID: n.GlobalID, VLAN: n.VLAN, MTU: n.MTU, DHCP: n.DHCP == config.DHCPv4, Tenant: NoTenant,
 		SourceNAT: n.SourceNAT, Metered: n.Metered(), DropICMP: n.ICMPDrop,
 		Enabled: b.node.Enabled && d.Enabled && d.Forwarding, Config: n}

@@ -12,6 +12,9 @@ import (
 type Tables struct {
 	RouterName, NodeName string
 
+	Resolvers   []netip.Addr // of the box, configured; empty: as the networks say
+	TimeServers []string     // of the box, configured: addresses and host names
+
 	Interfaces   []Interface      // index = IfID
 	Tenants      []Tenant         // index = TenantID; [0] is <global>
 	Services     []Service        // index = ServiceID; those that apply to this router
@@ -34,6 +37,7 @@ type Interface struct {
 	ID       IfID
 	Device   string // name of the device-interface
 	Name     string // name of the network-interface
+	Type     string // of the device-interface: config.DeviceEthernet, config.DeviceLTE, pppoe
 	Target   string // Linux interface below it: target-interface, or with PPPoE the session's
 	GlobalID uint32
 	VLAN     uint16 // 0 = untagged

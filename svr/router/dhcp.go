@@ -2,9 +2,11 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,12 +16,8 @@ import (
 	"waymark/svr/policy"
 )
 
-// vendorClass is option 60 of our clients: servers tell them from others by it.
-const vendorClass = "waymark"
-
-// hasClient tells whether an interface gets its address by our DHCP client. The
-// service lane answers for tagged interfaces, whose addresses are configured.
-func hasClient(f *policy.Interface) bool { return f.DHCP && f.PPPoE == nil && f.VLAN == 0 && f.Enabled }
+// hasClient tells whether an interface gets its address by our DHCP client.
+func hasClient(f *policy.Interface) bool { return f.DHCP && f.PPPoE == nil && f.Enabled }
 
 // dhcpClients are the DHCP clients of a router. An interface on which somebody
 // else has put an IPv4 address, by hand or by a client of their own, has that
@@ -82,10 +80,13 @@ func (d *dhcpClients) follow(v *view) {
 	v.leases = map[policy.IfID]*dhcp4.Lease{}
 	for i := range d.tables.Interfaces {
 		f := &d.tables.Interfaces[i]
+		l, there := v.links[f.Target]
 		if !hasClient(f) {
+			if f.DHCP && f.PPPoE == nil && there && l.Usable() && l.Type == ethernet {
+				d.giveBack(f, l)
+			}
 			continue
 		}
-		l, there := v.links[f.Target]
 		run := d.runs[f.ID]
 		if run != nil && (!there || run.index != l.Index || run.mac != l.MAC) {
 			d.end(f.ID)
@@ -98,7 +99,7 @@ func (d *dhcpClients) follow(v *view) {
 			continue
 		}
 		lease := d.get(f.ID).Lease
-		d.link(run, l, l.Usable() && (lease != nil || len(v.theirs[l.Index]) == 0))
+		d.link(run, l, l.Usable() && (lease != nil || f.VLAN != 0 || len(v.theirs[l.Index]) == 0))
 		if lease != nil {
 			v.leases[f.ID] = lease
 		}
@@ -114,17 +115,35 @@ func (d *dhcpClients) link(run *dhcpRun, l link.Link, up bool) {
 }
 
 func (d *dhcpClients) start(f *policy.Interface, l link.Link, v *view) *dhcpRun {
-	id := f.ID
 	all, theirs := v.addrs[l.Index], v.theirs[l.Index]
-	c := dhcp4.NewClient(dhcp4.Options{
-		Interface: l.Name, Index: l.Index, Log: d.log,
-		File: filepath.Join(d.set.RunDir, LeasePrefix+l.Name+".json"),
-		Config: dhcp4.Config{MAC: l.MAC, ClientID: dhcp4.DUIDClientID(iaid(f.Name), l.MAC),
-			Hostname: d.tables.RouterName, VendorClass: vendorClass},
-		InUse:   func(p netip.Prefix) bool { return slices.Contains(all, p) && !slices.Contains(theirs, p) },
+	opt := d.options(f, l)
+	opt.InUse = func(p netip.Prefix) bool {
+		return f.VLAN == 0 && slices.Contains(all, p) && !slices.Contains(theirs, p)
+	}
+	return d.launch(f.ID, l, opt)
+}
+
+// options are those of an interface's client.
+func (d *dhcpClients) options(f *policy.Interface, l link.Link) dhcp4.Options {
+	id := f.ID
+	return dhcp4.Options{
+		Interface: l.Name, Index: l.Index, VLAN: f.VLAN, Log: d.log, File: d.file(f), Config: d.identity(f, l.MAC),
 		Changed: func(s dhcp4.Status) { d.put(id, s) },
 		Event:   func(e dhcp4.Event) { d.note(id, e) },
-	})
+	}
+}
+
+// file is where the lease of an interface is kept.
+func (d *dhcpClients) file(f *policy.Interface) string {
+	name := f.Target
+	if f.VLAN != 0 {
+		name += fmt.Sprintf(".%d", f.VLAN)
+	}
+	return filepath.Join(d.set.RunDir, LeasePrefix+name+".json")
+}
+
+func (d *dhcpClients) launch(id policy.IfID, l link.Link, opt dhcp4.Options) *dhcpRun {
+	c := dhcp4.NewClient(opt)
 	d.put(id, c.Initial())
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -132,6 +151,18 @@ func (d *dhcpClients) start(f *policy.Interface, l link.Link, v *view) *dhcpRun 
 	run := &dhcpRun{client: c, index: l.Index, mac: l.MAC, seen: l.Changes, stop: func() { cancel(); done.Wait() }}
 	d.runs[id] = run
 	return run
+}
+
+// giveBack releases the lease of an interface that was taken out of service
+// since an earlier process got it.
+func (d *dhcpClients) giveBack(f *policy.Interface, l link.Link) {
+	if d.runs[f.ID] != nil {
+		return
+	}
+	if _, err := os.Stat(d.file(f)); err != nil {
+		return // nothing to give
+	}
+	d.launch(f.ID, l, d.options(f, l)).client.Release()
 }
 
 // iaid numbers an interface for its client identifier: the same as long as its

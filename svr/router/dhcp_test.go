@@ -9,6 +9,7 @@ import (
 
 	"waymark/cmd/lab/world"
 	"waymark/net/netns/nstest"
+	"waymark/net/resolve"
 	"waymark/svr/router"
 )
 
@@ -18,7 +19,8 @@ const keaConfig = `{"Dhcp4": {"interfaces-config": {"interfaces": ["branch"], "d
  "lease-database": {"type": "memfile", "persist": false}, "authoritative": true,
  "valid-lifetime": 8, "renew-timer": 2, "rebind-timer": 5,
  "subnet4": [{"id": 1, "subnet": "100.64.0.0/24", "interface": "branch", "pools": [{"pool": "%[1]s - %[1]s"}],
-   "option-data": [{"name": "routers", "data": "100.64.0.1"}, {"name": "interface-mtu", "data": "1428"}]}],
+   "option-data": [{"name": "routers", "data": "100.64.0.1"}, {"name": "interface-mtu", "data": "1428"},
+     {"name": "domain-name-servers", "data": "100.64.0.1, 100.64.0.2"}]}],
  "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}]}}`
 
 // kea serves one address on the LTE provider's side.
@@ -96,12 +98,78 @@ func testDHCP(t *testing.T) {
 	if out, err := w.Exec(world.Branch, "ip", "-4", "route", "show", "default", "dev", "wan1"); err != nil || !strings.Contains(out, "via 100.64.0.1") || !strings.Contains(out, "src "+first) {
 		t.Errorf("default route by DHCP: %s, %v", out, err)
 	}
+	leavesByItsWAN(t, w, first)
+	resolvers(t, r, "fiber", "lte")
 	if err := w.Carrier(world.ISPFiber, "branch", false); err != nil {
 		t.Fatal(err)
 	}
 	interfaceUp(t, r, "fiber", "down", "no-carrier")
 	overLTE(t, w, r, first)
+	resolvers(t, r, "lte")
+	told := only(show(t, r, "events"), "event-type", "system.address_changed")
+	if len(told) != 1 || told[0]["message"] != "address of interface [lte] changed from [] to ["+first+"/24]" {
+		t.Errorf("events of addresses: %v", told)
+	}
+}
 
+// leavesByItsWAN: with two WANs what has the address of one leaves, and is
+// answered, by that one. Both lead to the hub, whose answer goes to the address.
+func leavesByItsWAN(t *testing.T, w *world.World, lte string) {
+	t.Helper()
+	for source, dev := range map[string]string{"203.0.113.2": "wan0", lte: "wan1"} {
+		out, err := w.Exec(world.Branch, "ip", "route", "get", "198.51.100.2", "from", source)
+		if err != nil || !strings.Contains(out, "dev "+dev) {
+			t.Errorf("from %s: %s, %v", source, out, err)
+		}
+		before := sentBy(t, w, dev)
+		if out, err := w.Exec(world.Branch, "ping", "-c", "3", "-i", "0.2", "-W", "2", "-I", source, "198.51.100.2"); err != nil {
+			t.Errorf("ping from %s: %v, %s", source, err, out)
+		}
+		if got := sentBy(t, w, dev) - before; got < 3 {
+			t.Errorf("%d packets from %s left by %s", got, source, dev)
+		}
+	}
+	// A host of the LAN is reached from any address, and by its own interface.
+	if out, err := w.Exec(world.Branch, "ip", "route", "get", "192.168.1.10", "from", lte); err != nil || !strings.Contains(out, "dev lan0") {
+		t.Errorf("to the LAN: %s, %v", out, err)
+	}
+}
+
+// sentBy counts the packets that left by a device of the branch.
+func sentBy(t *testing.T, w *world.World, dev string) (n int) {
+	t.Helper()
+	out, err := w.Exec(world.Branch, "cat", "/sys/class/net/"+dev+"/statistics/tx_packets")
+	if _, e := fmt.Sscan(out, &n); err != nil || e != nil {
+		t.Fatal(out, err, e)
+	}
+	return n
+}
+
+// resolvers waits until RUN/resolv.json has these WANs in this order.
+func resolvers(t *testing.T, r *world.Router, names ...string) {
+	t.Helper()
+	var f *resolve.File
+	err := world.Until(patience, "resolvers", func() (bool, error) {
+		var err error
+		f, err = resolve.Read(filepath.Join(r.Run, router.ResolvFile))
+		return err == nil && len(f.WANs) == len(names), err
+	})
+	if err != nil {
+		t.Fatal(err, f)
+	}
+	for i, n := range names {
+		if f.WANs[i].Interface != n {
+			t.Errorf("WANs %+v, want %v", f.WANs, names)
+		}
+	}
+	last := f.WANs[len(names)-1]
+	if !last.Metered || fmt.Sprint(last.Resolvers) != "[100.64.0.1 100.64.0.2]" || len(f.Upstreams()) != 2 || f.Upstreams()[0].Source != last.Addresses[0] {
+		t.Errorf("%+v, upstreams %+v", last, f.Upstreams())
+	}
+	conf, err := os.ReadFile(filepath.Join(r.Run, router.ResolvConf))
+	if want := map[bool]int{true: 2, false: 0}[names[0] == "lte"]; err != nil || strings.Count(string(conf), "nameserver ") != want {
+		t.Errorf("resolv.conf: %s, %v", conf, err)
+	}
 }
 
 // The life of a leased address in a router: the path follows it.

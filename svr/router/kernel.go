@@ -14,6 +14,7 @@ import (
 	"waymark/net/neigh"
 	"waymark/net/route"
 	"waymark/net/rtnl"
+	"waymark/net/rule"
 	"waymark/net/sysctl"
 	"waymark/svr/lane/fast"
 	"waymark/svr/policy"
@@ -106,10 +107,19 @@ func (k *kernel) apply() (*view, error) {
 		}
 		v.leases, v.sessions = leases, sessions
 	}
-	if _, err := route.Apply(k.conn, wantRoutes(k.tables, v)); err != nil {
-		k.log.Warn("cannot set default route", "error", err) // own traffic only
-	}
+	k.applyRoutes(v)
 	return v, nil
+}
+
+// applyRoutes sets the ways of the host's own traffic. Tables come before the
+// rules that name them, so that nothing leaves by another WAN in between.
+func (k *kernel) applyRoutes(v *view) {
+	if _, err := route.Apply(k.conn, append(wantRoutes(k.tables, v), sourceRoutes(k.tables, v)...)); err != nil {
+		k.log.Warn("cannot set routes", "error", err)
+	}
+	if _, err := rule.Apply(k.conn, wantRules(k.tables, v)); err != nil {
+		k.log.Warn("cannot set rules", "error", err)
+	}
 }
 
 // applyDevices sets the kernel parameters when the devices changed.
@@ -178,9 +188,10 @@ func sameGuard(a, b guard.Config) bool {
 // first, so that nothing answers for them when the guard goes.
 func (k *kernel) undo() error {
 	k.pppoe.close() // while their lines are up: the other ends are told
+	_, errRule := rule.Apply(k.conn, nil)
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
-	return errors.Join(errRoute, errAddr, deny.Open(guardOwner, nil), guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
+	return errors.Join(errRule, errRoute, errAddr, deny.Open(guardOwner, nil), guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
 		sysctl.Restore(k.sysctl), k.state.remove())
 }
 

@@ -21,7 +21,7 @@ func leftFiles(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		lease := strings.HasPrefix(e.Name(), router.LeasePrefix)
+		lease := strings.HasPrefix(e.Name(), router.LeasePrefix) || strings.HasPrefix(e.Name(), router.ServedPrefix)
 		if !lease && !slices.Contains([]string{router.LockFile, router.EventsFile}, e.Name()) {
 			t.Errorf("%s after stop: %s", dir, e.Name())
 		}

@@ -3,6 +3,7 @@ package router
 import (
 	"net/netip"
 
+	"waymark/mgmt/config"
 	"waymark/net/addr"
 	"waymark/net/deny"
 	"waymark/net/guard"
@@ -81,7 +82,7 @@ func wantRoutes(t *policy.Tables, v *view) (list []route.Route) {
 func leaseRoutes(t *policy.Tables, v *view) (list []route.Route) {
 	for i := range t.Interfaces {
 		f := &t.Interfaces[i]
-		if lease := v.leases[f.ID]; lease != nil && v.state(f).up {
+		if lease := v.leases[f.ID]; lease != nil && f.VLAN == 0 && v.state(f).up {
 			index, metric := v.links[f.Target].Index, uint32(leaseMetric+i)
 			list = append(list, lease.DefaultRoutes(index, metric)...)
 			list = append(list, lease.StaticRoutes(index, metric)...)
@@ -165,5 +166,22 @@ func wantOpenings(t *policy.Tables) (list []deny.Opening) {
 			list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.Echo})
 		}
 	}
+	return append(list, dnsOpenings(t)...)
+}
+
+// dnsOpenings let the hosts of LANs ask the forwarder. The DHCP server hears
+// frames and needs none.
+func dnsOpenings(t *policy.Tables) (list []deny.Opening) {
+	for i := range t.Interfaces {
+		f := &t.Interfaces[i]
+		for _, h := range f.Config.HostServices {
+			if h.Enabled && h.Type == config.ServeDNS && f.Enabled && f.VLAN == 0 {
+				list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.UDP, Port: dnsPort},
+					deny.Opening{Interface: f.Target, Protocol: deny.TCP, Port: dnsPort})
+			}
+		}
+	}
 	return list
 }
+
+const dnsPort = 53

@@ -88,7 +88,7 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 			continue
 		}
 		var addrs []netip.Prefix
-		for _, a := range f.Addresses {
+		for _, a := range r.addresses(f) {
 			addrs = append(addrs, a.Prefix)
 		}
 		list = append(list, lane.Interface{
@@ -97,6 +97,15 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 		})
 	}
 	return list
+}
+
+// addresses are those that an interface has by configuration or, as told last,
+// by DHCP. The reconciler alone asks.
+func (r *Router) addresses(f *policy.Interface) []policy.Address {
+	if f.DHCP {
+		return r.status[f.ID].addrs
+	}
+	return f.Addresses
 }
 
 // isLAN tells an interface with hosts behind it from one with an ISP, where

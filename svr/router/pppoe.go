@@ -130,7 +130,7 @@ func (v *view) dialled(f *policy.Interface, s ifState) ifState {
 	lease := v.leases[f.ID]
 	s.addrs = nil
 	if lease != nil && made {
-		s.addrs, s.mtu = v.leased(lease, l.Index), lease.LimitMTU(s.mtu)
+		s.addrs, s.mtu = v.leased(f, lease, l.Index), lease.LimitMTU(s.mtu)
 	}
 	switch {
 	case !f.Enabled:

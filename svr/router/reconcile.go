@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"waymark/net/addr"
@@ -130,7 +131,10 @@ func (r *Router) adopt(v *view) {
 	if changed {
 		r.steer()
 	}
+	r.tellNames(v)
+	r.serveLANs(v)
 	r.tellLeases(v)
+	r.alarmOverlaps(v)
 	r.alarmPaths()
 	if late {
 		r.follow(v)
@@ -141,17 +145,22 @@ func (r *Router) adopt(v *view) {
 func (r *Router) tell(f *policy.Interface, s ifState) {
 	r.log.Info("interface changed", "interface", f.Name, "up", s.up, "reason", s.reason, "mtu", s.mtu)
 	var addrs []netip.Addr
+	var prefixes []netip.Prefix
 	for _, a := range s.addrs {
-		addrs = append(addrs, a.Prefix.Addr())
+		addrs, prefixes = append(addrs, a.Prefix.Addr()), append(prefixes, a.Prefix)
 	}
 	carrier := s.up || s.reason == reasonNoAddress
 	var changed []path.Change
 	_ = r.lane.Do(func() { // fails only when the lane has ended
 		changed = r.parts.Carrier.SetInterface(uint16(f.ID), carrier, addrs, s.mtu)
 		r.parts.Engine.SetInterface(uint16(f.ID), s.up, s.mtu, s.addrs)
+		r.lane.SetAddrs(laneID(uint16(f.ID)), prefixes)
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if before, after := addresses(r.status[f.ID].addrs), addresses(s.addrs); f.DHCP && !slices.Equal(before, after) {
+		r.journal.tell(event.AddressChanged(f.Name, before, after))
+	}
 	r.status[f.ID] = s
 	r.noteSince(changed)
 }
@@ -259,6 +268,8 @@ func (r *Router) suspect(id policy.PathID) {
 // levels looks at the pools.
 func (r *Router) levels() {
 	r.alarmLeases()
+	r.alarmClock()
+	r.serveLANs(r.seen)
 	var use poolUse
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {
 		return

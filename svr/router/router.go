@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"waymark/net/resolve"
+	"waymark/net/sntp"
 	"waymark/svr/event"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
@@ -42,6 +44,10 @@ type Router struct {
 	again   bool               // a new configuration wants a new start; the reconciler's
 	reloads chan *reload
 	leaseTrack
+	names       names
+	daemons     daemons
+	client      *resolve.Client // of the box's own look-ups, and of the LANs'
+	clockClient *sntp.Client
 
 	mu         sync.Mutex  // guards what follows, for show
 	status     []ifState   // by IfID
@@ -85,8 +91,9 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
 		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
-		leaseTrack: newLeaseTrack(),
+		leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(),
 	}
+	r.clockClient = newClock(set, r.client, r.log, r.clockSet)
 	var err error
 	if r.fast, r.why, err = openFast(set, t, prof); err != nil {
 		return nil, err
@@ -142,6 +149,7 @@ func (r *Router) run(ctx context.Context) error {
 			cancel(fmt.Errorf("%w: %w", errLane, err))
 		}
 	})
+	done.Go(func() { r.runClock(ctx) })
 	r.adopt(view)
 	socket, err := r.serve(ctx)
 	if err != nil {
@@ -169,11 +177,12 @@ var errLane = errors.New("lane broke")
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {
 	r.kernel.dhcp.close()
+	r.daemons.close()
 	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed || r.again))
 	if r.set.Keep || r.robbed || r.again {
 		r.log.Info("stopped; addresses, routes and guard stay")
 	} else {
-		err = errors.Join(err, r.kernel.undo())
+		err = errors.Join(err, r.forgetNames(), r.kernel.undo())
 		r.log.Info("stopped")
 	}
 	return errors.Join(err, r.kernel.close(), r.journal.close())

@@ -21,6 +21,7 @@ type Settings struct {
 	Lanes      string // LanesAuto, LanesGo, LanesBPF, for tests and measurements LanesXDP, LanesTC
 	Profile    string // empty: by the memory of the machine
 	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
+	SetClock   bool   // set the machine's clock by NTP; else time servers are only watched
 	Log        *slog.Logger
 
 	// Source reads the configuration again for a reload; nil: none can be asked for.

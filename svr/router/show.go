@@ -15,8 +15,9 @@ import (
 // producers make the rows of each table. They run on a connection's goroutine.
 var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "bfd": (*Router).showBFD, "capacity": (*Router).showCapacity,
-	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "events": (*Router).showEvents, "fib": (*Router).showFIB,
-	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
+	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "dhcp server": (*Router).showDHCPServer,
+	"dns": (*Router).showDNS, "events": (*Router).showEvents, "fib": (*Router).showFIB,
+	"network-interface": (*Router).showInterfaces, "ntp": (*Router).showNTP, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
 	"tenant members": (*Router).showTenantMembers, "udp-transform": (*Router).showTransform,
@@ -116,7 +117,11 @@ func (r *Router) showStats(a *answer) error {
 			return err
 		}
 	}
-	return r.fastStats(func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) })
+	row := func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) }
+	if err := r.dnsStats(row); err != nil {
+		return err
+	}
+	return r.fastStats(row)
 }
 
 func (r *Router) showFIB(a *answer) error {

@@ -63,10 +63,10 @@ func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
 	}
 	detection := any(nil)
 	if s.Detection > 0 {
-		detection = millis(s.Detection)
+		detection = toMillis(s.Detection)
 	}
 	row := []any{name, r.tables.NodeName, r.tables.Interfaces[s.If].Name, dest, port, status, s.State.String(),
-		s.RemoteState.String(), millis(s.Tx), detection, s.Multiplier, s.Ups, s.Downs}
+		s.RemoteState.String(), toMillis(s.Tx), detection, s.Multiplier, s.Ups, s.Downs}
 	if a.detail {
 		row = append(row, s.Diag, s.RemoteDiag, discText(s.Disc), discText(s.RemoteDisc), addrOrNull(s.Local), portOrNull(s.NAT),
 			s.NATChanges, float64(s.HoldDown)/1e9, s.Endpoints, s.Counts.Switched, s.Counts.Refused, s.clock, s.Packets, s.Bytes)
@@ -74,7 +74,7 @@ func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
 	return row
 }
 
-func millis(ns int64) float64 { return float64(ns/1e4) / 100 }
+func toMillis(ns int64) float64 { return float64(ns/1e4) / 100 }
 
 func discText(d uint32) any {
 	if d == 0 {
@@ -105,7 +105,7 @@ func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jit
 		return measured, nil, nil, nil
 	}
 	score := path.MOS(time.Duration(rtt), time.Duration(j), l)
-	return millis(rtt), millis(j), hundredths(l), hundredths(score)
+	return toMillis(rtt), toMillis(j), hundredths(l), hundredths(score)
 }
 
 func hundredths(f float64) float64 { return math.Round(f*100) / 100 }

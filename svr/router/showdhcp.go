@@ -1,6 +1,7 @@
 package router
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"time"
 
@@ -104,7 +105,7 @@ func (r *Router) dhcpRow(f *policy.Interface, s dhcp4.Status, addrs []policy.Add
 
 func leaseDetail(s *dhcp4.Status) []any {
 	if s.Lease == nil {
-		return []any{nil, nil, nil, nil, nil, nil, []string{}, []string{}}
+		return []any{nil, nil, nil, nil, nil, nil, []string{}, []string{}, nil}
 	}
 	mtu := any(nil)
 	if s.Lease.MTU > 0 {
@@ -115,7 +116,7 @@ func leaseDetail(s *dhcp4.Status) []any {
 		dns = append(dns, a.String())
 	}
 	return []any{timeOrNull(s.Start), timeOrNull(s.At(s.Lease.T1)), timeOrNull(s.At(s.Lease.T2)),
-		timeOrNull(s.At(s.Lease.Seconds)), mtu, addrOrNull(s.Lease.Server), dns, orEmpty(s.Lease.Conductor.Hosts)}
+		timeOrNull(s.At(s.Lease.Seconds)), mtu, addrOrNull(s.Lease.Server), dns, orEmpty(s.Lease.Conductor.Hosts), orNull(hex.EncodeToString(s.Lease.Conductor.HostKey))}
 }
 
 // timeOrNull writes an instant, null when there is none.

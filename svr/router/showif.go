@@ -21,7 +21,7 @@ func (r *Router) showInterfaces(a *answer) error {
 		if f.GlobalID != 0 {
 			giid = f.GlobalID
 		}
-		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, deviceType(f),
+		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, f.Type,
 			orNull(f.Config.Type), dhcp, addresses(s.addrs), gateways(s.addrs), orNull(f.Config.Hostname),
 			upDown(f.Enabled), upDown(s.up), giid}
 		if a.detail {
@@ -83,7 +83,7 @@ func deviceRow(f *policy.Interface, v *view, n lane.PortCounters) []any {
 	if there {
 		mtu = l.MTU
 	}
-	return []any{f.Device, deviceType(f), f.Enabled, "host", nil, mac, upDown(f.Enabled), upDown(usable(l, there)),
+	return []any{f.Device, f.Type, f.Enabled, "host", nil, mac, upDown(f.Enabled), upDown(usable(l, there)),
 		upDown(f.Enabled), "non-redundant", nil, nil, n.RxBytes, n.RxPackets, n.RxDropped + n.RxTruncated + n.RxMalformed,
 		n.TxBytes, n.TxPackets, n.TxErrors, nil, lineOf(f), mtu, reason}
 }

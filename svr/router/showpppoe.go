@@ -24,14 +24,6 @@ func (r *Router) alarmSession(f *policy.Interface) {
 	r.journal.set(event.PPPoERefused(f.Name), s.Failure != nil && s.Failure.Code == refusedCode)
 }
 
-// deviceType is the device-interface's.
-func deviceType(f *policy.Interface) string {
-	if f.PPPoE != nil {
-		return "pppoe"
-	}
-	return "ethernet"
-}
-
 // lineOf is the Linux interface that a device-interface names.
 func lineOf(f *policy.Interface) string {
 	if f.PPPoE != nil {

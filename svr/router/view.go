@@ -80,7 +80,7 @@ func (v *view) state(f *policy.Interface) ifState {
 		return v.dialled(f, s)
 	}
 	if hasClient(f) && there {
-		s.addrs = v.leased(v.leases[f.ID], l.Index)
+		s.addrs = v.leased(f, v.leases[f.ID], l.Index)
 		s.mtu = v.leases[f.ID].LimitMTU(s.mtu)
 	}
 	switch {
@@ -108,10 +108,13 @@ func (v *view) configured(f *policy.Interface) []policy.Address {
 
 // leased returns the address of a lease, which may not be on its interface yet,
 // and the IPv4 addresses that somebody else put there, with the gateway of the
-// interface's best default route.
-func (v *view) leased(lease *dhcp4.Lease, index int) (list []policy.Address) {
+// interface's best default route. On a tag the kernel has none.
+func (v *view) leased(f *policy.Interface, lease *dhcp4.Lease, index int) (list []policy.Address) {
 	if lease != nil {
 		list = append(list, policy.Address{Prefix: lease.Address, Gateway: lease.Gateway, Waypoint: true})
+	}
+	if f.VLAN != 0 {
+		return list
 	}
 	gw := v.gateway(index)
 	for _, p := range v.addrs[index] {

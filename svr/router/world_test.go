@@ -177,7 +177,7 @@ func stateOf(t *testing.T, w *world.World, ns string) map[string]string {
 	t.Helper()
 	state := map[string]string{}
 	for _, cmd := range []string{
-		"ip -o address", "ip -4 route", "ip -6 route", "ip neigh show nud permanent", "nft list ruleset",
+		"ip -o address", "ip -4 route show table all", "ip -6 route", "ip -4 rule", "ip -6 rule", "ip neigh show nud permanent", "nft list ruleset",
 		"ip -o link show up", "cat /proc/net/unix", "cat /proc/net/packet",
 		"sh -c grep_-rs_._/proc/sys/net/ipv4_/proc/sys/net/ipv6",
 	} {

@@ -14,6 +14,12 @@ var Tables = []Table{
 		{Header: "Usage", Kind: Percent}, {Header: "Highest", Kind: Number}, {Header: "Refused", Kind: Number}}},
 	{What: "device-interface", Layout: Blocks, Columns: deviceColumns},
 	{What: "dhcp", Columns: dhcpColumns},
+	{What: "dhcp server", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Address"}, {Header: "MAC Address"},
+		{Header: "Hostname"}, {Header: "State"}, {Header: "Expires", Kind: Time}, {Header: "Client ID", Extra: true}}},
+	{What: "dns", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Server"}, {Header: "Source"},
+		{Header: "State"}, {Header: "Queries", Kind: Number}, {Header: "Failures", Kind: Number}, {Header: "RTT(ms)", Kind: Decimal}}},
 	{What: "dynamic-peer-update", Later: true},
 	{What: "entitlement", Later: true},
 	{What: "events", Columns: []Column{
@@ -30,6 +36,10 @@ var Tables = []Table{
 		{Header: "Type"}, {Header: "DHCP"}, {Header: "Address", Kind: List}, {Header: "Gateway", Kind: List},
 		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
 		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
+	{What: "ntp", Columns: []Column{
+		{Header: "Status"}, {Header: "Time Source"}, {Header: "Ref. ID"}, {Header: "Stratum", Kind: Number}, {Header: "Type"},
+		{Header: "When", Kind: Number}, {Header: "Poll", Kind: Number}, {Header: "Reach", Kind: Number}, {Header: "Delay", Kind: Decimal},
+		{Header: "Offset", Kind: Decimal}, {Header: "Jitter", Kind: Decimal}, {Header: "Tally Code"}, {Header: "Reason", Extra: true}}},
 	{What: "peers", Columns: peerColumns},
 	{What: "progress", Columns: []Column{
 		{Header: "Node"}, {Header: "Forwarding", Kind: Bool}, {Header: "Interfaces Up", Kind: Number},
@@ -89,6 +99,7 @@ var dhcpColumns = []Column{
 	{Header: "Lease Expiration Time", Kind: Time, Detail: true}, {Header: "Learned MTU", Kind: Number, Detail: true},
 	{Header: "Server Address", Detail: true}, {Header: "Dns Server Address", Kind: List, Detail: true},
 	{Header: "Conductor", Kind: List, Detail: true, Extra: true},
+	{Header: "Conductor Host Key", Detail: true, Extra: true},
 }
 
 var peerColumns = []Column{

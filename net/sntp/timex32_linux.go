@@ -1,0 +1,7 @@
+//go:build 386 || arm || mips || mipsle
+
+package sntp
+
+import "golang.org/x/sys/unix"
+
+func setOffset(t *unix.Timex, v int64) { t.Offset = int32(v) }

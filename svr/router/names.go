@@ -1,0 +1,53 @@
+package router
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"waymark/net/resolve"
+)
+
+// names keeps RUN/resolv.json and its other form true. The reconciler's.
+type names struct {
+	file  resolve.File
+	ready bool // written once
+}
+
+func (r *Router) namesPaths() (path, conf string) {
+	return filepath.Join(r.set.RunDir, ResolvFile), filepath.Join(r.set.RunDir, ResolvConf)
+}
+
+// tellNames writes which resolvers serve now, if they are others than before.
+func (r *Router) tellNames(v *view) {
+	file := wanNames(r.tables, v)
+	if r.names.ready && reflect.DeepEqual(file, r.names.file) {
+		return
+	}
+	if err := file.Write(r.namesPaths()); err != nil {
+		r.log.Warn("cannot tell resolvers", "error", err)
+		return
+	}
+	r.names.file, r.names.ready = file, true
+	r.client.Use(file.Upstreams())
+	r.clockClient.Use(r.timeServers(&file))
+	live := ""
+	if len(file.WANs) > 0 {
+		live = file.WANs[0].Interface
+	}
+	r.log.Info("resolvers", "live", live, "wans", len(file.WANs), "upstreams", len(file.Upstreams()))
+}
+
+// forgetNames removes the files.
+func (r *Router) forgetNames() error {
+	path, conf := r.namesPaths()
+	var errs []error
+	for _, p := range []string{path, conf} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
