@@ -87,3 +87,6 @@ func (r *Reports) Events() []Event {
 
 // Said returns everything that was said on the report port.
 func (r *Reports) Said() []byte { return r.stream.Said() }
+
+// Write writes to the report port, whose other end may take orders.
+func (r *Reports) Write(b []byte) (int, error) { return r.stream.Write(b) }

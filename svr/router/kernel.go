@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"waymark/net/addr"
+	"waymark/net/deny"
 	"waymark/net/guard"
 	"waymark/net/link"
 	"waymark/net/neigh"
@@ -160,7 +161,7 @@ func (k *kernel) applyGuard(v *view) error {
 		return err
 	}
 	k.guarded = want
-	return nil
+	return deny.Open(guardOwner, wantOpenings(k.tables))
 }
 
 func sameGuard(a, b guard.Config) bool {
@@ -176,7 +177,7 @@ func (k *kernel) undo() error {
 	k.pppoe.close() // while their lines are up: the other ends are told
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
-	return errors.Join(errRoute, errAddr, guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
+	return errors.Join(errRoute, errAddr, deny.Open(guardOwner, nil), guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
 		sysctl.Restore(k.sysctl), k.state.remove())
 }
 

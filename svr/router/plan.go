@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"waymark/net/addr"
+	"waymark/net/deny"
 	"waymark/net/guard"
 	"waymark/net/route"
 	"waymark/net/sysctl"
@@ -148,6 +149,17 @@ func reservedPorts(t *policy.Tables) (list []sysctl.Range) {
 			if first <= last {
 				list = append(list, sysctl.Range{First: first, Last: last})
 			}
+		}
+	}
+	return list
+}
+
+// wantOpenings: on a box, which denies by default, own addresses answer echo
+// requests where the configuration does not drop ICMP.
+func wantOpenings(t *policy.Tables) (list []deny.Opening) {
+	for i := range t.Interfaces {
+		if f := &t.Interfaces[i]; f.Enabled && f.VLAN == 0 && !f.DropICMP {
+			list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.Echo})
 		}
 	}
 	return list

@@ -31,11 +31,13 @@ type Router struct {
 	fast    *fastLane // nil: the service lane alone
 	why     string    // why there is no fast lane
 
-	ports  map[string]*port // by Linux interface; the reconciler's
-	doubts []time.Time      // by PathID: last event of suspect; the reconciler's
-	robbed bool             // another router owns the network now; the reconciler's
-	seen   *view            // the newest; the reconciler's
-	probed chan probed      // what test frames showed
+	ports  map[string]*port   // by Linux interface; the reconciler's
+	doubts []time.Time        // by PathID: last event of suspect; the reconciler's
+	robbed bool               // another router owns the network now; the reconciler's
+	seen   *view              // the newest; the reconciler's
+	probed chan probed        // what test frames showed
+	asked  chan chan struct{} // who waits for the reconciler to come round
+	ended  chan struct{}      // closed when it does not any more
 	leaseTrack
 
 	mu         sync.Mutex  // guards what follows, for show
@@ -75,7 +77,7 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		probed: make(chan probed, 8), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 		leaseTrack: newLeaseTrack(),
 	}
 	var err error
@@ -139,6 +141,7 @@ func (r *Router) run(ctx context.Context) error {
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
+	close(r.ended)
 	if err := context.Cause(ctx); errors.Is(err, errLane) {
 		return err
 	}

@@ -202,7 +202,7 @@ func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
 			return
 		}
 		if pol := e.payload(r); prot && !joined && len(b) > 0 && pol.DigestSize() > 0 {
-			if !e.checkDigest(p, pol) {
+			if !e.checkDigest(p, pol, true) {
 				return
 			}
 			digested = true

@@ -14,6 +14,11 @@ func (e *Engine) Receive(p *packet.Packet) {
 		e.stats.Add(DropMalformed, 1)
 		return
 	}
+	e.receive(p)
+}
+
+// receive takes a packet that was parsed.
+func (e *Engine) receive(p *packet.Packet) {
 	switch p.Kind {
 	case packet.KindFragment:
 		e.reassemble(p)

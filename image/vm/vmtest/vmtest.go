@@ -17,7 +17,7 @@ import (
 
 // Limit is how long a test waits for anything of a machine: ten times what it
 // takes, because the machine that emulates may be loaded.
-const Limit = 2 * time.Minute
+const Limit = 90 * time.Second
 
 // tail is how much of a port a failed test prints; the files have all.
 const tail = 8 << 10
