@@ -20,7 +20,6 @@ import (
 type fakeWire struct {
 	testing.TB
 	in     chan heard
-	ac     *sim // answers only
 	former int
 	limit  int // MTU that the line can have for IP packets
 	log    []string
