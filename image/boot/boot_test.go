@@ -98,7 +98,7 @@ func TestParseArgs(t *testing.T) {
 		"console=ttyS0 quiet panic=-1 ro": {},
 		"waymark.report=ttyS1 waymark.drill waymark.watchdog=8s": {Report: "ttyS1", Drill: true, Watchdog: 8 * time.Second},
 		"waymark.report=../mem waymark.watchdog=1ms":             {},
-		"waymark.board=pc-x86_64 waymark.x=y=z":   {Board: "pc-x86_64"},
+		"waymark.board=pc-x86_64 waymark.x=y=z":                  {Board: "pc-x86_64"},
 	} {
 		got := boot.ParseArgs(line)
 		if strings.Contains(line, "y=z") && got.Words["x"] != "y=z" {
