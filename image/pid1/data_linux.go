@@ -15,6 +15,9 @@ import (
 	"waymark/board"
 )
 
+// crashFile has the runtime's last words, in the folder log of the data partition.
+const crashFile = "crash.txt"
+
 // DataDir is where the data partition is mounted.
 const DataDir = "/data"
 
@@ -49,7 +52,7 @@ func (i *Init) openData() {
 		return
 	}
 	i.log.Info("data partition", "device", device)
-	f, err := os.OpenFile(filepath.Join(i.data.dir("log"), "crash.txt"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(i.data.dir("log"), crashFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err == nil {
 		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close())
 	}

@@ -3,7 +3,9 @@ package pid1
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,7 +71,7 @@ func (i *Init) settleSlots() {
 	if s.box == nil {
 		return
 	}
-	s.box.Store = slot.Dir(UpdateDir())
+	s.box.Store, s.box.Crash = slot.Dir(UpdateDir()), i.crashWords()
 	d, err := s.box.Begin()
 	if err != nil {
 		i.log.Error("cannot settle the last update", "error", err)
@@ -78,6 +80,28 @@ func (i *Init) settleSlots() {
 	if d.RolledBack {
 		i.tell(report{"event": "rolled-back", "version": d.State.Refused.Version, "reason": d.State.Refused.Reason})
 	}
+}
+
+// crashWords is how the kernel or init ended before this boot, if it did, in one
+// line; the rest is kept beside.
+func (i *Init) crashWords() string {
+	if i.reason.Why == WhyKernel {
+		return "the kernel panicked: " + i.reason.Detail
+	}
+	if i.data == nil {
+		return ""
+	}
+	name := filepath.Join(i.data.dir("log"), crashFile)
+	b, err := os.ReadFile(name)
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	if err != nil || line == "" {
+		return ""
+	}
+	// The runtime of this boot has the file open, to append: it stays, emptied.
+	if err := errors.Join(replaceFile(name+".before", b, 0o600), os.Truncate(name, 0)); err != nil {
+		i.log.Warn("cannot keep the words of a crash", "error", err)
+	}
+	return "init crashed: " + line
 }
 
 // slotStatus is what `show system` tells.

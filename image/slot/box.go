@@ -24,6 +24,9 @@ type Box struct {
 	Running Name // without counter, the zero Name if it is not known
 	Info    *build.Info
 	Log     *slog.Logger
+	// Crash is how the boot before ended, if it left words of its end; it belongs
+	// to the trial, if there was one, and says more than any note.
+	Crash string
 
 	mu sync.Mutex // one change of the state at a time
 }
@@ -66,6 +69,10 @@ func (b *Box) Begin() (d Decision, err error) {
 			return err
 		}
 		s, whole := b.load()
+		if p := s.Pending; p != nil && b.Crash != "" {
+			noted := *p
+			noted.Note, s.Pending = b.Crash, &noted
+		}
 		if d = Settle(b.Running, names, s, b.Info); d.Changed || !whole {
 			if err := b.Store.Save(d.State); err != nil {
 				return err

@@ -225,6 +225,13 @@ func TestRollBack(t *testing.T) {
 				must(m.t, m.Note("init crashed: index out of range"))
 			}
 		}, 3, "init crashed: index out of range"},
+		{"init crashes, and the next boot finds its words", func(m *machine) {
+			m.boot()
+			must(m.t, m.Note("it was reset while: the router made no progress"))
+			m.load().Crash = "init crashed: SIGABRT"
+			_, err := m.Begin()
+			must(m.t, err)
+		}, 3, "init crashed: SIGABRT"},
 		{"no health", func(m *machine) { m.boot(); must(m.t, m.GiveUp("wan had an address before and has none")) }, 2,
 			"wan had an address before and has none"},
 		{"a power cut, then no health", func(m *machine) { m.boot(); m.boot(); must(m.t, m.GiveUp("no conductor")) }, 3, "no conductor"},
