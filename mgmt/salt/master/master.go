@@ -50,7 +50,7 @@ type Config struct {
 // DefaultLimits.
 type Limits struct {
 	Conns     int           // of each port
-	HalfOpen  int           // of each port, before the handshake is done; the oldest gives way
+	HalfOpen  int           // of each port, before a key is proved; the oldest gives way
 	Handshake time.Duration // until the handshake must be done
 	Idle      time.Duration // of a connection for requests
 	Stranger  int           // bytes of a request before its connection proved a key
@@ -120,6 +120,7 @@ type Master struct {
 	serial   int64
 	lastJID  int64
 	minions  map[string]msgpack.Map // grains of those that asked for their pillar
+	proven   map[string]time.Time   // address to when a minion last proved its key from there
 }
 
 // session is the key that one minion's requests are sealed with.
@@ -137,7 +138,7 @@ func New(cfg Config) (*Master, error) {
 	m := &Master{
 		cfg: cfg, authority: salt.Authority{Key: cfg.Key, Random: rand.Reader},
 		large: make(chan struct{}, cfg.Limits.Large), claims: make(chan struct{}, cfg.Limits.Claims),
-		now: time.Now, sessions: map[string]session{}, minions: map[string]msgpack.Map{},
+		now: time.Now, sessions: map[string]session{}, minions: map[string]msgpack.Map{}, proven: map[string]time.Time{},
 	}
 	m.refused.log = cfg.Log
 	m.port.Store(int32(cfg.PublishPort))
@@ -190,6 +191,7 @@ func (m *Master) keepKeys(ctx context.Context) {
 			return
 		case now := <-t.C:
 			m.refused.summary()
+			m.forgetAddresses(now)
 			m.mu.Lock()
 			old := now.Sub(m.made) > keyLife
 			m.mu.Unlock()

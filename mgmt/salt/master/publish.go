@@ -135,7 +135,9 @@ func (m *Master) serveSubscriber(ctx context.Context, c net.Conn, opened func())
 	if err := z.SetReadDeadline(time.Time{}); err != nil {
 		return
 	}
-	opened()
+	if m.known(host(c)) {
+		opened() // others are served too, and give way first: subscriptions prove nothing
+	}
 	sub := m.subs.add(m.cfg.Limits.Queue)
 	defer m.subs.remove(sub)
 	ended := make(chan struct{})

@@ -23,8 +23,7 @@ func (m *Master) serveRequests(ctx context.Context, c net.Conn, opened func()) {
 		m.noteEnd("handshake", c, err)
 		return
 	}
-	opened()
-	proven := false
+	proven := false // until then it is half-open: a stranger's
 	for {
 		if err := z.SetReadDeadline(time.Now().Add(l.Idle)); err != nil {
 			return
@@ -43,9 +42,42 @@ func (m *Master) serveRequests(ctx context.Context, c net.Conn, opened func()) {
 		if who != "" && !proven {
 			proven = true
 			z.SetMax(l.Message)
+			m.remember(host(c))
+			opened()
 		}
 		if err := z.WriteMessage(append(msg.Parts[:n-1:n-1], reply)...); err != nil {
 			return
+		}
+	}
+}
+
+// maxProven bounds the addresses that are remembered.
+const maxProven = 16384
+
+// remember keeps the address of a minion that proved its key: subscriptions from
+// there are no strangers'.
+func (m *Master) remember(addr string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.proven[addr]; known || len(m.proven) < maxProven {
+		m.proven[addr] = m.now()
+	}
+}
+
+func (m *Master) known(addr string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.proven[addr]
+	return ok
+}
+
+// forgetAddresses drops those that nobody proved anything from for long.
+func (m *Master) forgetAddresses(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for addr, at := range m.proven {
+		if now.Sub(at) > keyLife {
+			delete(m.proven, addr)
 		}
 	}
 }

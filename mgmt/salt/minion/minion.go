@@ -216,8 +216,8 @@ var errLost = errors.New("subscription ended")
 
 // serve is life after acceptance.
 func (m *Minion) serve(ctx context.Context) error {
-	if err := m.RefreshGrains(ctx); err != nil {
-		return err
+	if err := m.RefreshGrains(ctx); err != nil { // a pillar that cannot be made must not make the box unreachable
+		m.once.warn("salt", "fetch pillar", "err", err)
 	}
 	sub, err := m.dial(ctx, m.current().Port, zmtp.Options{Socket: zmtp.SUB, Identity: m.id.ID})
 	if err != nil {
@@ -259,7 +259,9 @@ func (m *Minion) tellStart(ctx context.Context, at time.Time) {
 			return
 		}
 	}
-	m.setState(Ready)
+	if ctx.Err() == nil {
+		m.setState(Ready)
+	}
 }
 
 func (m *Minion) setState(s State) {

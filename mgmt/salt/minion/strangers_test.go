@@ -119,21 +119,30 @@ func TestNobodyGetsIn(t *testing.T) {
 	}
 }
 
-// 1,000 half-open connections on each port, and strangers that announce much.
+// 1,000 connections on each port that say nothing, stop within the greeting, or
+// greet and never prove anything. They come from another address than the box.
 func TestHalfOpen(t *testing.T) {
 	mk, k, _ := keys(t)
 	h := newHub(t, mk, accepted(t, map[string]*crypt.Private{"cpe-1": k}), "127.0.0.1:0", "127.0.0.1:0", master.Limits{HalfOpen: 100, Conns: 200, Handshake: patience})
 	b := newBox(t, h, "cpe-1", k, &pin{})
 	b.await(t, minion.Ready)
-	for _, l := range []net.Listener{h.req, h.pub} {
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	for socket, l := range map[string]net.Listener{zmtp.REQ: h.req, zmtp.SUB: h.pub} {
 		for n := range 1000 {
-			c, err := net.Dial("tcp", l.Addr().String())
+			c, err := from.DialContext(t.Context(), "tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if n%3 == 0 {
+			switch n % 3 {
+			case 0:
 				c.Write([]byte("\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03"))
+			case 1:
+				if z, err := zmtp.Handshake(c, zmtp.Options{Socket: socket, Max: 1000, Timeout: patience}); err != nil {
+					t.Fatal(err)
+				} else if socket == zmtp.SUB {
+					z.Subscribe("")
+				}
 			}
 		}
 	}
@@ -142,6 +151,9 @@ func TestHalfOpen(t *testing.T) {
 	}
 	if _, _, err := claim(t, h, "cpe-1", k); err != nil { // a new connection gets in too
 		t.Error(err)
+	}
+	if n := h.Refused()["connection to requests"] + h.Refused()["connection to publications"]; n > 0 {
+		t.Errorf("%d connections found the port full", n)
 	}
 	for _, port := range []string{"requests", "publications"} {
 		if n := h.log.count("what=\"half-open connection to " + port); n != 1 {
