@@ -77,7 +77,7 @@ func TestExitCodes(t *testing.T) {
 		{"show peers -run " + none, 1, none},
 		{"show -run " + none + " tenant members detail -json", 1, "no router runs there"},
 		{"show peers -run " + none + "/missing", 1, "no router runs there"},
-		{"show bfd -run " + none, 1, "not built yet"},
+		{"show entitlement -run " + none, 1, "not built yet"},
 		{"update", 2, "update from which file?"},
 		{"update a b", 2, "update from which file?"},
 		{"update " + none + "/missing.wmb", 1, "missing.wmb"},
