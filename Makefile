@@ -14,9 +14,11 @@ BIN      := $(CURDIR)/out/bin
 FUZZTIME ?= 60s
 SOAK     ?= 1h
 BENCH    ?=
+BOARD    ?= qemu-x86_64
+BOOT     ?=
 STATICCHECK := go tool -modfile=scripts/tools/go.mod staticcheck
 
-.PHONY: build test fmt vet staticcheck unit netns lab lab-up lab-down bench soak fuzz deps ratchet clean help
+.PHONY: build image boot test fmt vet staticcheck unit netns lab lab-up lab-down bench soak fuzz deps ratchet clean help
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -67,6 +69,17 @@ soak: ## the long forms of the timed tests (SOAK=1h), figures in docs/soak.md
 	@scripts/install.sh test
 	@$(MAKE) build
 	@SOAK=$(SOAK) scripts/soak.sh
+
+image: ## firmware of BOARD in out/BOARD; CONFIG=FILE ROUTER=NAME KEY=PEM VERSION=V COUNTER=N TRIAL=600s KERNEL=DIR
+	@scripts/install.sh image
+	@$(MAKE) build
+	@$(BIN)/mkimage -board $(BOARD) $(if $(CONFIG),-config $(CONFIG)) $(if $(ROUTER),-router $(ROUTER)) \
+		$(if $(VERSION),-version $(VERSION)) $(if $(COUNTER),-counter $(COUNTER)) $(if $(KERNEL),-kernel $(KERNEL)) \
+		$(if $(KEY),-key $(KEY)) $(if $(TRIAL),-trial $(TRIAL)) $(if $(APPEND),-append '$(APPEND)')
+
+boot: ## the image of BOARD in QEMU, its console in this terminal; BOOT='-append ... -disk ...'
+	@[ -s out/$(BOARD)/initramfs.zst ] || $(MAKE) image
+	@$(BIN)/mkimage boot -board $(BOARD) $(BOOT)
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -51,6 +51,8 @@ const (
 	delayTC     = "delay p99, Waymark TC lane"
 	delayXDP    = "delay p99, Waymark XDP lane"
 
+	lostKill = "frames lost at 1 Gbit/s while each router is killed and returns"
+
 	newSessions = "new sessions, profile cpe"
 	newMany     = "new sessions, profile hub"
 	memoryCPE   = "memory, profile cpe, 90 % of 65,536 sessions"
@@ -128,6 +130,7 @@ var figures = []figure{
 	{"12b", "Memory of profile hub at 90 % of 1 M IPv4 sessions, MB", alone(memoryHub, 1e6), most(350)},
 	{"13", "Added latency per router, p99, TC / kernel forwarding", added(delayTC, delayKernel, delayNone), most(1)},
 	{"14", "IPv6 over IPv4 waypoints, TC, TCP / wireguard-go", ratio(tcpSix, tcpWG), least(5)},
+	{"kill", "Frames lost per million, 1 Gbit/s of 1,200-byte UDP, TC, while each of 2 routers is killed and returns", alone(lostKill, 1), most(1)},
 	{"2-13a", "TCP single stream, clear, 2 routers / wireguard-go", ratio(tcpClear, tcpWG), least(3.5)},
 	{"2-13b", "TCP single stream, AES-128-CBC + HMAC-SHA256-128, 2 routers / wireguard-go", ratio(tcpCBC, tcpWG), least(1)},
 	{"2-13c", "64 bytes, service lane overloaded, 1 router / wireguard-go overloaded", ratio(overLane, overWG), least(8)},

@@ -27,6 +27,7 @@ const (
 	micros   unit = "µs"
 	perCore  unit = "1/s and core"
 	megabyte unit = "MB"
+	million  unit = "per million"
 )
 
 // per is how many of what measure returns make one of the unit.
@@ -89,7 +90,7 @@ type part struct {
 }
 
 func (b *bench) parts() []part {
-	return slices.Concat(b.packetParts(), b.transferParts(), b.overloadParts(), b.delayParts())
+	return slices.Concat(b.packetParts(), b.transferParts(), b.overloadParts(), b.delayParts(), b.killParts())
 }
 
 // setUp builds every line whose contestants are wanted.

@@ -14,7 +14,7 @@ import (
 // that a figure needs is one that runs.
 func TestFigures(t *testing.T) {
 	rows := []string{"1", "2", "3", "4a", "4b", "5", "6", "7a", "7b", "8", "9a", "9b", "9c", "10a", "10b", "10c",
-		"11", "12a", "12b", "13", "14", "2-13a", "2-13b", "2-13c"}
+		"11", "12a", "12b", "13", "14", "kill", "2-13a", "2-13b", "2-13c"}
 	known := map[string]bool{newSessions: true, newMany: true, memoryCPE: true, memoryHub: true}
 	for _, p := range (&bench{}).parts() {
 		for _, n := range p.names {

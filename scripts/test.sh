@@ -9,13 +9,15 @@ case "${GOFLAGS:-}" in *-buildvcs=*) ;; *) export GOFLAGS="${GOFLAGS:-} -buildvc
 
 section() { printf '\n== %s ==\n' "$*"; }
 
-# packages world: those whose tests build the namespace world; packages plain: the others.
+# packages world: those whose tests build the namespace world; packages qemu:
+# those that boot machines; packages plain: the others.
 packages() {
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
 		awk -v want="$1" '{
 			kind = "plain"
 			if ($1 ~ "^waymark/cmd/lab(/|$)") kind = "world"
 			for (i = 2; i <= NF; i++) if ($i == "waymark/cmd/lab/world") kind = "world"
+			for (i = 2; i <= NF; i++) if ($i == "waymark/image/vm/vmtest") kind = "qemu"
 			if (kind == want) print $1
 		}'
 }
@@ -62,6 +64,12 @@ part_netns() {
 	list=$(packages world)
 	[ -z "$list" ] || WAYMARK_BIN=$PWD/out/bin/waymark go test -count=1 -p 1 -timeout 10m $list
 }
+# Machines are emulated and slow: one package at a time, with kernels at hand.
+part_qemu() {
+	section 'tests that boot machines'
+	scripts/kernel.sh amd64 arm64
+	go test -count=1 -p 1 -timeout 10m $(packages qemu)
+}
 part_leftovers() {
 	section 'nothing left behind'
 	out/bin/lab leftovers
@@ -92,7 +100,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build layouts unit bench netns leftovers)
+[ ${#parts[@]} -gt 0 ] || parts=(format vet staticcheck build layouts unit bench netns qemu leftovers)
 before=$(host_state)
 namespaces=$(namespaces)
 for p in "${parts[@]}"; do

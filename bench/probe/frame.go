@@ -35,7 +35,11 @@ type Flows struct {
 	Random         bool   // order of flows: pseudo-random instead of round robin
 	Stamp          bool   // each frame tells when it was made
 	Batch          uint32 // frames that are handed on together; 0: the kernel's 64
+	Size           int    // length of a frame, of which all but the first FrameSize bytes are zero; 0: FrameSize
 }
+
+// size is the length of a frame.
+func (f *Flows) size() int { return max(f.Size, FrameSize) }
 
 // Flow returns source address and port of flow i.
 func (f *Flows) Flow(i int) netip.AddrPort {
@@ -43,7 +47,7 @@ func (f *Flows) Flow(i int) netip.AddrPort {
 	return netip.AddrPortFrom(a, uint16(firstPort+i&(1<<flowBits-1)))
 }
 
-// frame builds the frame of flow 0. Words that differ from flow to flow are
+// frame builds the beginning of the frame of flow 0. Words that differ from flow to flow are
 // followed by their complements elsewhere (the address in IP identification and
 // payload, the port in the payload), so that one pair of checksums is right for
 // every flow.
@@ -52,19 +56,19 @@ func (f *Flows) frame() (b [FrameSize]byte) {
 	copy(b[6:], f.SrcMAC[:])
 	copy(b[offType:], []byte{8, 0, 0x45, 0})
 	ip := b[14:]
-	binary.BigEndian.PutUint16(ip[2:], FrameSize-14)
+	binary.BigEndian.PutUint16(ip[2:], uint16(f.size()-14))
 	ip[8], ip[9] = 64, protoUDP
 	copy(ip[12:], []byte{f.From[0], f.From[1], 0, hostNumber})
 	copy(ip[16:], f.To[:])
 	binary.BigEndian.PutUint16(b[offID:], ^uint16(hostNumber))
 	binary.BigEndian.PutUint16(b[offPort:], firstPort)
 	binary.BigEndian.PutUint16(b[offPort+2:], f.Port)
-	binary.BigEndian.PutUint16(b[offPort+4:], FrameSize-offPort)
+	binary.BigEndian.PutUint16(b[offPort+4:], uint16(f.size()-offPort))
 	port, host := uint16(firstPort), uint16(hostNumber)
 	binary.BigEndian.PutUint16(b[offData:], ^port)
 	binary.BigEndian.PutUint16(b[offData+2:], ^host)
 	binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip[:20]))
-	pseudo := sum(protoUDP+FrameSize-offPort, ip[12:20])
+	pseudo := sum(uint32(protoUDP+f.size()-offPort), ip[12:20])
 	binary.BigEndian.PutUint16(b[offPort+6:], ^sum(uint32(pseudo), b[offPort:]))
 	return b
 }

@@ -30,13 +30,14 @@ type Generator struct {
 	ns    string
 	cpu   int
 	batch uint32
+	size  int
 	prog  *ebpf.Program
 	state *ebpf.Map
 }
 
 // NewGenerator prepares to send f out of dev of namespace ns from one CPU.
 func NewGenerator(ns, dev string, cpu int, f *Flows) (*Generator, error) {
-	g := &Generator{ns: ns, cpu: cpu, batch: f.Batch}
+	g := &Generator{ns: ns, cpu: cpu, batch: f.Batch, size: f.size()}
 	var err error
 	if g.state, err = arrayMap("generator", stateSize); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (g *Generator) pace(first, last uint64, rate float64) error {
 
 // send runs the program n times; the calling thread is in g.ns.
 func (g *Generator) send(n int) error {
-	_, err := g.prog.Run(&ebpf.RunOptions{Data: make([]byte, FrameSize), Repeat: uint32(n), BatchSize: g.batch,
+	_, err := g.prog.Run(&ebpf.RunOptions{Data: make([]byte, g.size), Repeat: uint32(n), BatchSize: g.batch,
 		Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES})
 	if err != nil {
 		return fmt.Errorf("run generator: %w", err)

@@ -51,6 +51,21 @@ func Offer(g *Generator, s *Sink, rate float64, span time.Duration) (r Rates, er
 	return r, nil
 }
 
+// Lost sends at rate frames per second while fn runs, and returns how many
+// frames it sent and how many of them did not arrive.
+func Lost(g *Generator, s *Sink, rate float64, fn func() error) (sent, lost uint64, err error) {
+	before, err := s.Count()
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, err = running(g, rate, fn); err != nil {
+		return 0, 0, err
+	}
+	time.Sleep(warm) // the last frames are on their way
+	v, err := both(g, s)
+	return v[0], v[0] - (v[1] - before), err
+}
+
 // Sweep offers each of the rates in turn, without a pause in between, and
 // counts for span once it has settled.
 func Sweep(g *Generator, s *Sink, rates []float64, settle, span time.Duration) (list []Rates, err error) {

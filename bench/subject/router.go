@@ -29,7 +29,11 @@ type Options struct {
 }
 
 // Routers are the two Waymark routers of a line.
-type Routers struct{ West, East *world.Router }
+type Routers struct {
+	West, East *world.Router
+	line       *field.Line
+	start      func(ns string) (*world.Router, error)
+}
 
 // Start runs both routers, named after their namespaces, and waits until their
 // path is up. how starts their processes: field.RealTime, or bound to a CPU.
@@ -42,19 +46,39 @@ func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, er
 	if o.Profile != "" {
 		flags = append(flags, "-profile", o.Profile)
 	}
-	var r Routers
-	err = how(func() error {
-		var err error
-		if r.East, err = l.World.StartRouter(l.East, l.East, c, flags...); err != nil {
+	r := Routers{line: l}
+	r.start = func(ns string) (p *world.Router, err error) {
+		err = how(func() error {
+			p, err = l.World.StartRouter(ns, ns, c, flags...)
 			return err
-		}
-		r.West, err = l.World.StartRouter(l.West, l.West, c, flags...)
-		return err
-	})
+		})
+		return p, err
+	}
+	if r.East, err = r.start(l.East); err == nil {
+		r.West, err = r.start(l.West)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start routers: %w", err)
 	}
 	return &r, r.West.PeersUp(10*time.Second, func(map[string]any) bool { return true })
+}
+
+// Kill ends each router in turn by SIGKILL and starts it again at once. It
+// returns when the second one answers.
+func (r *Routers) Kill() error {
+	for _, p := range []struct {
+		router **world.Router
+		ns     string
+	}{{&r.West, r.line.West}, {&r.East, r.line.East}} {
+		err := (*p.router).Kill()
+		if err == nil {
+			*p.router, err = r.start(p.ns)
+		}
+		if err != nil {
+			return fmt.Errorf("kill router and start it again: %w", err)
+		}
+	}
+	return nil
 }
 
 // Stop ends both routers.
@@ -68,6 +92,25 @@ func (r *Routers) CPU() (sum time.Duration, err error) {
 			return 0, err
 		}
 		sum += t
+	}
+	return sum, nil
+}
+
+// Forwarded is how many packets the kernel forwarded for both so far.
+func (r *Routers) Forwarded() (sum float64, err error) {
+	for _, p := range []*world.Router{r.West, r.East} {
+		var rows []struct {
+			Metric string  `json:"metric"`
+			Value  float64 `json:"value"`
+		}
+		if err := p.ShowJSON(&rows, "stats"); err != nil {
+			return 0, err
+		}
+		for _, row := range rows {
+			if row.Metric == "fast/forwarded-tc" {
+				sum += row.Value
+			}
+		}
 	}
 	return sum, nil
 }

@@ -22,9 +22,13 @@ type command struct {
 }
 
 var commands = []command{
+	{"init", "process 1 of a box", runInit},
 	{"router", "run a router on this machine's interfaces", runRouter},
+	{"agent", "answer to conductors and Salt masters", runAgent},
 	{"check", "check a configuration, touching nothing", runCheck},
 	{"show", "ask a running router", runShow},
+	{"update", "write a bundle to the slot that does not run, and try it", runUpdate},
+	{"install", "put the running system on another disk", runInstall},
 }
 
 // errUsage: the command line is wrong and the user was told how.
@@ -34,6 +38,7 @@ var errUsage = errors.New("wrong usage")
 var errConfig = errors.New("wrong configuration")
 
 func main() {
+	boxPart(os.Args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))

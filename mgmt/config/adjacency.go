@@ -136,7 +136,7 @@ func (p *remote) waypoints() []waypoint {
 			ways = append(ways, waypoint{addr: a.IP, family: family(a.IP)})
 		}
 	}
-	if p.nif.DHCP == DHCPv4 && !nat.Is4() {
+	if p.nif.Dynamic() && !nat.Is4() {
 		w := waypoint{family: 4, host: p.nif.Hostname}
 		if w.host == "" {
 			w.reason = ReasonNoAddress
@@ -169,14 +169,14 @@ func (g *generator) pair(own *Neighborhood, p *remote) {
 	}
 }
 
-// waypoint returns our own address of a family; invalid with dhcp.
+// waypoint returns our own address of a family; invalid with a dynamic one.
 func (n *NetworkInterface) waypoint(fam int) (netip.Addr, bool) {
 	for _, a := range n.Addresses {
 		if a.ValidWaypoint && a.IP.IsValid() && (fam == 0 || family(a.IP) == fam) {
 			return a.IP, true
 		}
 	}
-	return netip.Addr{}, n.DHCP == DHCPv4 && fam != 6
+	return netip.Addr{}, n.Dynamic() && fam != 6
 }
 
 // generate joins both sides' leaves, see pathMerge.

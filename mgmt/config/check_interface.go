@@ -11,6 +11,7 @@ func (r *routerChecker) node(e *entry) {
 	targets, names := make(map[string]*entry), make(map[string]*entry)
 	for _, d := range e.all("device-interface") {
 		r.twice(targets, d.kid("target-interface"))
+		r.pppoe(d)
 		vlans := make(map[string]*entry)
 		for _, i := range d.all("network-interface") {
 			r.twice(names, i.kid("name"))
@@ -37,13 +38,13 @@ func (r *routerChecker) networkInterface(e *entry) {
 		r.twice(r.own, a.kid("ip-address"))
 		r.address(a, &ni)
 	}
-	if len(ni.Addresses) == 0 && ni.DHCP == DHCPDisabled {
+	if len(ni.Addresses) == 0 && !ni.Dynamic() {
 		r.add(Warning, e.below("address"), "", "is missing: the interface carries nothing", "")
 	}
 	if (len(ni.Neighborhoods) > 0 || len(ni.Adjacencies) > 0) && ni.InterRouterSecurity == "" {
 		r.missing(e, "inter-router-security", "is missing: the interface has peers", r.known("security"))
 	}
-	if h := e.kid("hostname"); h != nil && ni.DHCP == DHCPDisabled {
+	if h := e.kid("hostname"); h != nil && !ni.Dynamic() {
 		r.warn(h, "is not needed: the address is not dynamic")
 	}
 	r.ownPorts(e)

@@ -113,10 +113,11 @@ func nameSet(m map[string]*entry) string {
 	return listed(set)
 }
 
-// onLink checks a gateway against the subnets of its interface; with dhcp they
+// onLink checks a gateway against the subnets of its interface; with a dynamic one they
 // are not known.
 func (k *checker) onLink(gateway, nif *entry) {
-	if gateway == nil || gateway.val == nil || nif.str("dhcp") != string(DHCPDisabled) {
+	if gateway == nil || gateway.val == nil || nif.str("dhcp") != string(DHCPDisabled) ||
+		nif.parent.str("type") == typePPPoE {
 		return
 	}
 	ip := gateway.parent.addr("gateway-ip")

@@ -68,7 +68,7 @@ func schemaDevice() *element {
 	return listOf("device-interface", "name", "one Linux interface",
 		lf("name", pattern(`[A-Za-z0-9_-]{1,12}`, "1-12 of A-Z a-z 0-9 _ -"), "", "name of the interface"),
 		lf("description", text(1024), "", "free text"),
-		lf("type", enumLater([]string{"kni", "pppoe", "host", "bridged", "lte", "t1"}, "ethernet"), "ethernet", "kind of device"),
+		lf("type", enumLater([]string{"kni", "host", "bridged", "lte", "t1"}, "ethernet", "pppoe"), "ethernet", "kind of device"),
 		lf("target-interface", pattern(`[^/:\s]{1,15}`, "a Linux interface name"), "", "Linux interface").must(),
 		lf("pci-address", text(64), "", "device by bus address"),
 		lf("enabled", boolean(), "true", "false: the device stays down"),
@@ -84,6 +84,7 @@ func schemaDevice() *element {
 			lf("enabled", boolean(), "false", "shape what leaves"),
 			lf("traffic-profile", name(), "", "shares of the classes"),
 			lf("transmit-cap", orWord(integer(0, 999999999999), "unlimited"), "unlimited", "bit/s")),
+		schemaPPPoE(),
 		schemaInterface(),
 	)
 }

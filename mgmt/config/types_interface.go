@@ -10,8 +10,9 @@ import (
 type DeviceInterface struct {
 	Name        string
 	Description string
-	Type        string // ethernet
-	Target      string // Linux interface name
+	Type        string // ethernet, pppoe
+	Target      string // Linux interface name; with pppoe: of the line
+	PPPoE       *PPPoE // with type pppoe
 	Enabled     bool
 	Forwarding  bool
 	Interfaces  []NetworkInterface
@@ -43,6 +44,7 @@ type NetworkInterface struct {
 	Tenant              string // tenant of everything that arrives, may be empty
 	TenantPrefixes      []TenantPrefix
 	DHCP                DHCPMode
+	PPPoE               bool   // the device-interface is of type pppoe
 	Hostname            string // FQDN under which peers find a dynamic address
 	DefaultRoute        bool
 	Management          bool
@@ -59,6 +61,9 @@ type NetworkInterface struct {
 	Neighborhoods       []Neighborhood
 	Adjacencies         []WrittenAdjacency
 }
+
+// Dynamic tells whether the interface's IPv4 address comes from the network.
+func (n *NetworkInterface) Dynamic() bool { return n.DHCP == DHCPv4 || n.PPPoE }
 
 // Metered tells whether bytes on this interface cost money.
 func (n *NetworkInterface) Metered() bool { return n.BillingType == "metered" }

@@ -57,7 +57,7 @@ var wrong = []wrongCase{
 	{"priority", "service-policy/0/vector/0/priority", 0, `error: authority > service-policy fiber-then-lte > vector fiber > priority: 0: is out of range; allowed: 1-999999, ordered, never`},
 	{"max-loss", "service-policy/0/max-loss", 101, `error: authority > service-policy fiber-then-lte > max-loss: 101: is out of range; allowed: 0-100`},
 	{"topology", fiberJ + "neighborhood/0/topology", "star", `error: ` + fiber + ` > neighborhood isp-fiber > topology: "star": is none of the values; allowed: mesh, hub, spoke`},
-	{"not built", lanJ + "type", "pppoe", `error: ` + bnode + ` > device-interface lan > type: "pppoe": is not supported yet; allowed: ethernet`},
+	{"not built", lanJ + "type", "t1", `error: ` + bnode + ` > device-interface lan > type: "t1": is not supported yet; allowed: ethernet, pppoe`},
 	{"device name", lanJ + "name", "a-name-too-long", `error: ` + bnode + ` > device-interface a-name-too-long > name: "a-name-too-long": is no valid name; allowed: 1-12 of A-Z a-z 0-9 _ -`},
 	{"control characters", "tenant/0/description", "a\x1b[2Jb", `error: authority > tenant corp > description: "a\x1b[2Jb": has control characters; allowed: up to 1024 characters`},
 	{"bad address", fiberJ + "address/0/ip-address", "203.0.113.256", `error: ` + fiber + ` > address 203.0.113.256 > ip-address: "203.0.113.256": is no address; allowed: an IPv4 or IPv6 unicast address`},

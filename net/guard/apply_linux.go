@@ -71,8 +71,8 @@ func explain(err error) error {
 	return err
 }
 
-// addNetdev builds the netdev table: sets of own addresses, chain "own", one
-// base chain per device.
+// addNetdev builds the netdev table: for each IP version a set of own addresses
+// and a chain about packets to them, and one base chain per device.
 func (c Config) addNetdev(conn *nftables.Conn, name string) error {
 	t := conn.AddTable(&nftables.Table{Name: name, Family: nftables.TableFamilyNetdev})
 	own4, err := addSet(conn, t, "own4", c.Addrs, false)
@@ -83,8 +83,10 @@ func (c Config) addNetdev(conn *nftables.Conn, name string) error {
 	if err != nil {
 		return err
 	}
-	own := conn.AddChain(&nftables.Chain{Name: "own", Table: t})
-	addRules(conn, t, own, guarded(c.Addrs, netdevFamily))
+	for _, s := range []*nftables.Set{own4, own6} {
+		chain := conn.AddChain(&nftables.Chain{Name: s.Name, Table: t})
+		addRules(conn, t, chain, guarded(c.Addrs, s == own6, nil))
+	}
 	accept := nftables.ChainPolicyAccept
 	for _, dev := range c.Devices {
 		chain := conn.AddChain(&nftables.Chain{Name: "ingress-" + dev, Table: t, Type: nftables.ChainTypeFilter,

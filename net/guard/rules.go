@@ -81,12 +81,18 @@ func laterFragment6() []expr.Any {
 	}
 }
 
-// port matches the destination port of TCP or UDP.
-func port(proto byte, r Range) []expr.Any {
-	return append(load(expr.MetaKeyL4PROTO, expr.CmpOpEq, []byte{proto}),
+// protocol matches the protocol of layer 4.
+func protocol(proto byte) []expr.Any {
+	return load(expr.MetaKeyL4PROTO, expr.CmpOpEq, []byte{proto})
+}
+
+// port matches the destination port of what protocol says is TCP or UDP.
+func port(r Range) []expr.Any {
+	return []expr.Any{
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Range{Op: expr.CmpOpEq, Register: 1,
-			FromData: binary.BigEndian.AppendUint16(nil, r.First), ToData: binary.BigEndian.AppendUint16(nil, r.Last)})
+			FromData: binary.BigEndian.AppendUint16(nil, r.First), ToData: binary.BigEndian.AppendUint16(nil, r.Last)},
+	}
 }
 
 func verdict(k expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: k}} }
@@ -102,36 +108,41 @@ func join2(parts ...[]expr.Any) (all []expr.Any) {
 	return all
 }
 
-// guarded returns the rules about the guarded ports; family starts each rule of
-// an IP version.
-func guarded(addrs []Address, family func(v6 bool) []expr.Any) [][]expr.Any {
-	rules := [][]expr.Any{
-		join2(family(false), laterFragment4(), verdict(expr.VerdictAccept)),
-		join2(family(true), laterFragment6(), verdict(expr.VerdictAccept)),
+// guarded returns the rules about the guarded ports of one IP version; start
+// begins each rule.
+func guarded(addrs []Address, v6 bool, start []expr.Any) [][]expr.Any {
+	later := laterFragment4()
+	if v6 {
+		later = laterFragment6()
 	}
+	rules := [][]expr.Any{join2(start, later, verdict(expr.VerdictAccept))}
 	for _, a := range addrs {
+		if a.Addr.Is6() != v6 {
+			continue
+		}
 		for _, r := range a.Ports {
 			for _, proto := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-				rules = append(rules, join2(family(a.Addr.Is6()), to(a.Addr), port(proto, r), verdict(expr.VerdictDrop)))
+				rules = append(rules, join2(start, to(a.Addr), protocol(proto), port(r), verdict(expr.VerdictDrop)))
 			}
 		}
 	}
 	return rules
 }
 
-// ingress returns the rules of a device. own4 and own6 hold the own addresses;
-// chain "own" decides about packets to them. On a device without a DHCP client
-// nothing gets to the client's port, whatever it is sent to.
+// ingress returns the rules of a device, through which every packet of the lane
+// goes: what most packets fail comes first in each. own4 and own6 hold the own
+// addresses; the chains of these names decide about packets to them. On a device
+// without a DHCP client nothing gets to the client's port, whatever it is sent to.
 func ingress(own4, own6 *nftables.Set, client bool) (rules [][]expr.Any) {
 	host := []byte{unix.PACKET_HOST}
 	if !client {
 		const dhcp = 68
-		rules = append(rules, join2(etherType(unix.ETH_P_IP), firstFragment4(),
-			port(unix.IPPROTO_UDP, Range{First: dhcp, Last: dhcp}), verdict(expr.VerdictDrop)))
+		rules = append(rules, join2(protocol(unix.IPPROTO_UDP), etherType(unix.ETH_P_IP), firstFragment4(),
+			port(Range{First: dhcp, Last: dhcp}), verdict(expr.VerdictDrop)))
 	}
 	return append(rules, [][]expr.Any{
-		join2(etherType(unix.ETH_P_IP), toSet(own4, false), goTo("own")),
-		join2(etherType(unix.ETH_P_IPV6), toSet(own6, true), goTo("own")),
+		join2(etherType(unix.ETH_P_IP), toSet(own4, false), goTo(own4.Name)),
+		join2(etherType(unix.ETH_P_IPV6), toSet(own6, true), goTo(own6.Name)),
 		join2(load(expr.MetaKeyPKTTYPE, expr.CmpOpNeq, host), verdict(expr.VerdictAccept)),
 		join2(etherType(unix.ETH_P_IP), verdict(expr.VerdictDrop)),
 		join2(etherType(unix.ETH_P_IPV6), toLinkLocal(), verdict(expr.VerdictAccept)),
@@ -145,19 +156,6 @@ func input(addrs []Address) [][]expr.Any {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, "lo")
 	rules := [][]expr.Any{join2(load(expr.MetaKeyIIFNAME, expr.CmpOpEq, name), verdict(expr.VerdictAccept))}
-	return append(rules, guarded(addrs, inetFamily)...)
-}
-
-func inetFamily(v6 bool) []expr.Any {
-	if v6 {
-		return l3proto(unix.NFPROTO_IPV6)
-	}
-	return l3proto(unix.NFPROTO_IPV4)
-}
-
-func netdevFamily(v6 bool) []expr.Any {
-	if v6 {
-		return etherType(unix.ETH_P_IPV6)
-	}
-	return etherType(unix.ETH_P_IP)
+	rules = append(rules, guarded(addrs, false, l3proto(unix.NFPROTO_IPV4))...)
+	return append(rules, guarded(addrs, true, l3proto(unix.NFPROTO_IPV6))...)
 }

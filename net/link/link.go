@@ -111,6 +111,15 @@ func SetMTU(c *rtnl.Conn, index, mtu int) error {
 	return nil
 }
 
+// SetName renames an interface that is down.
+func SetName(c *rtnl.Conn, index int, name string) error {
+	body := rtnl.NewBody(header(index, 0, 0)).String(unix.IFLA_IFNAME, name)
+	if err := c.Request(unix.RTM_NEWLINK, 0, body.Data()); err != nil {
+		return fmt.Errorf("rename interface %d to %s: %w", index, name, err)
+	}
+	return nil
+}
+
 // header is struct ifinfomsg.
 func header(index int, flags, change uint32) []byte {
 	h := make([]byte, unix.SizeofIfInfomsg)

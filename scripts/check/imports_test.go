@@ -107,7 +107,7 @@ func isIdent(e ast.Expr, name string) bool {
 }
 
 // houses are folders that only hold packages.
-var houses = []string{".", "cmd", "net", "svr", "mgmt", "scripts"}
+var houses = []string{".", "cmd", "net", "svr", "mgmt", "image", "scripts"}
 
 // junkNames say nothing about what is inside.
 var junkNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "stuff"}

@@ -64,6 +64,23 @@ func DHCPChanged(name string) Event {
 	}
 }
 
+// PPPoEDown is the alarm of an interface whose PPPoE session is not up.
+func PPPoEDown(name string) Alarm {
+	return Alarm{
+		Category: GIID, Severity: Major, Source: name,
+		Message: fmt.Sprintf("PPPoE session for interface [%s] is down", name), Key: key("pppoe-down", name),
+	}
+}
+
+// PPPoERefused is the alarm of an interface whose user name or password the
+// access concentrator refuses.
+func PPPoERefused(name string) Alarm {
+	return Alarm{
+		Category: GIID, Severity: Critical, Source: name,
+		Message: fmt.Sprintf("PPPoE user name or password of interface [%s] is refused", name), Key: key("pppoe-refused", name),
+	}
+}
+
 // PeerPath names one path to a peer.
 type PeerPath struct {
 	Peer            string

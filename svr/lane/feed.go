@@ -10,8 +10,8 @@ type Feed interface {
 	// FD is the descriptor to poll for readability.
 	FD() int
 	// Feed calls deliver for the packets that wait, at most a batch, and tells
-	// how many there were. p.If is the router's number; the bytes stay as the
-	// handler leaves them until the next Feed.
+	// how many there were. p.If is the router's number; packet and bytes
+	// stay as the handler leaves them until the next Feed.
 	Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int
 }
 
@@ -25,6 +25,7 @@ func (l *Lane) feed() (busy bool) {
 	turns := feedTurns
 	for _, f := range l.cfg.Feeds {
 		for n := 0; n < turns && f.Feed(l.accept) > 0; n++ {
+			l.settle()
 			l.flush()
 			busy = true
 		}
@@ -51,5 +52,5 @@ func (l *Lane) deliver(p *packet.Packet, etherType uint16, src [6]byte) {
 	}
 	c.RxPackets++
 	c.RxBytes += uint64(p.Len())
-	l.handler.Receive(p, l.now)
+	l.hand(p)
 }

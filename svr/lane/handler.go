@@ -12,6 +12,11 @@ type Handler interface {
 	// now is monotonic time in nanoseconds as Config.Clock counts it.
 	Receive(p *packet.Packet, now int64)
 
+	// Batch handles packets that arrived one after the other, as Receive of each
+	// in turn would. While it handles one it may look at those behind: some work
+	// is cheaper for several packets together.
+	Batch(list []*packet.Packet, now int64)
+
 	// Tick does timed work and returns when it wants to be called again (same
 	// clock as now; 0: no wish). While packets flow it is called at least every
 	// Config.Tick; without traffic only at the time it asked for.

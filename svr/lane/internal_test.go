@@ -42,6 +42,12 @@ func (b *bench2) Receive(p *packet.Packet, now int64) {
 	b.lane.Send(p, 2, b.hop)
 }
 
+func (b *bench2) Batch(list []*packet.Packet, now int64) {
+	for _, p := range list {
+		b.Receive(p, now)
+	}
+}
+
 func (b *bench2) Tick(now int64) int64 { return 0 }
 
 func rawSocket(t testing.TB, ns, dev string) (fd int, l link.Link) {

@@ -53,8 +53,10 @@ type Lane struct {
 	cfg      Config
 	small    pool
 	large    pool
-	longs    int // large buffers the batch took for receiving
-	rx       packet.Packet
+	longs    int                      // large buffers the batch took for receiving
+	rx       [handBatch]packet.Packet // of frames in rings
+	wait     [handBatch]*packet.Packet
+	waiting  int // of wait; 0 between batches
 	held     holder
 	neigh    *kernelNeigh
 	mail     mailbox

@@ -26,6 +26,11 @@ const (
 	OffloadAll = OffloadTCP4 | OffloadTCP6 | OffloadUDP | OffloadCsum
 )
 
+// offloadSuper are those of super-packets. ppp takes none from a packet socket:
+// the room it reserves for the headers of PPPoE counts as a link header that is
+// there, and the kernel cuts behind it.
+const offloadSuper = OffloadTCP4 | OffloadTCP6 | OffloadUDP
+
 // ErrLinkType: the interface is neither Ethernet nor a plain IP device.
 var ErrLinkType = errors.New("link type not supported")
 
@@ -105,7 +110,13 @@ func openPort(cfg PortConfig) (*Port, error) {
 		p.Close()
 		return nil, err
 	}
+	if l.Type == unix.ARPHRD_PPP {
+		cfg.NoOffload |= offloadSuper
+	}
 	p.tx.init(p.out, OffloadAll&^cfg.NoOffload, &p.counters)
+	if p.l3 {
+		p.tx.nameProtocols(p.link.Index)
+	}
 	p.gather.init()
 	if err := p.SetInterfaces(cfg.Interfaces); err != nil {
 		p.Close()

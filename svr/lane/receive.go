@@ -31,6 +31,7 @@ func (p *Port) receive(l *Lane, n int) int {
 		p.ring.take()
 		p.receiveShort(l, &i, f)
 	}
+	l.settle()
 	return got
 }
 
@@ -46,7 +47,7 @@ func (p *Port) receiveShort(l *Lane, i *frameInfo, f []byte) {
 		p.counters.RxMalformed++
 		return
 	}
-	k := &l.rx
+	k := &l.rx[l.waiting] // nobody else waits with it
 	k.Reset(f[frameBase:], ip-frameBase, end-frameBase, 0)
 	p.deliver(l, i, k, f[i.mac-vnetLen:ip])
 }
@@ -98,5 +99,5 @@ func (p *Port) deliver(l *Lane, i *frameInfo, k *packet.Packet, head []byte) {
 	k.If = it.ID
 	p.counters.RxPackets++
 	p.counters.RxBytes += uint64(k.Len())
-	l.handler.Receive(k, l.now)
+	l.hand(k)
 }

@@ -72,6 +72,7 @@ func (q *txQueue) sendOne() {
 	clear(h.b[:vnetLen])
 	h.gso = packet.GSONone
 	setIov(&q.one, &q.oneIov, h, int(h.len)-vnetLen, q.scratch.IP())
+	q.name(&q.one, q.scratch.IP()[0]>>4 == 6)
 	for {
 		_, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(q.fd), uintptr(unsafe.Pointer(&q.one.hdr)), unix.MSG_DONTWAIT)
 		if e == unix.EINTR {

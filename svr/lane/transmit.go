@@ -45,6 +45,7 @@ type txQueue struct {
 	oneHead  txHead
 	scratch  packet.Packet
 	seg      packet.Segmenter
+	names    *[2]unix.RawSockaddrLinklayer // IPv4, IPv6 on devices without link header; else nil
 }
 
 func (q *txQueue) init(fd int, o Offload, c *PortCounters) {
@@ -59,6 +60,27 @@ func (q *txQueue) init(fd int, o Offload, c *PortCounters) {
 	prepare(&q.one, &q.oneIov, &q.oneHead)
 }
 
+// nameProtocols makes every message say which protocol its packet is: ppp does
+// not look by itself and drops what has none.
+func (q *txQueue) nameProtocols(index int) {
+	q.names = new([2]unix.RawSockaddrLinklayer)
+	for i, p := range []uint16{unix.ETH_P_IP, unix.ETH_P_IPV6} {
+		q.names[i] = unix.RawSockaddrLinklayer{Family: unix.AF_PACKET, Protocol: htons(p), Ifindex: int32(index)}
+	}
+}
+
+// name addresses a message with an IP packet.
+func (q *txQueue) name(m *mmsghdr, v6 bool) {
+	if q.names == nil {
+		return
+	}
+	n := &q.names[0]
+	if v6 {
+		n = &q.names[1]
+	}
+	m.hdr.Name, m.hdr.Namelen = (*byte)(unsafe.Pointer(n)), uint32(unsafe.Sizeof(*n))
+}
+
 func prepare(m *mmsghdr, iov *[2]unix.Iovec, h *txHead) {
 	iov[0].Base = &h.b[0]
 	m.hdr.Iov = &iov[0]
@@ -71,6 +93,7 @@ func (q *txQueue) add(k *packet.Packet, dst, src l2.MAC, vlan uint16, l3 bool) i
 	i := q.n
 	q.n++
 	fill(&q.hdrs[i], &q.iovs[i], &q.heads[i], k, dst, src, vlan, l3)
+	q.name(&q.hdrs[i], k.V6())
 	return i
 }
 

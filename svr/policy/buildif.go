@@ -6,6 +6,10 @@ import (
 	"waymark/mgmt/config"
 )
 
+// SessionPrefix begins the name of the Linux interface of a PPPoE session; the
+// name of its device-interface follows.
+const SessionPrefix = "pp-"
+
 // addInterfaces numbers the network-interfaces in the order of the file.
 func (b *builder) addInterfaces() error {
 	for i := range b.node.Devices {
@@ -27,6 +31,9 @@ func (b *builder) addInterface(d *config.DeviceInterface, n *config.NetworkInter
 		GlobalID: n.GlobalID, VLAN: n.VLAN, MTU: n.MTU, DHCP: n.DHCP == config.DHCPv4, Tenant: NoTenant,
 		SourceNAT: n.SourceNAT, Metered: n.Metered(), DropICMP: n.ICMPDrop,
 		Enabled: b.node.Enabled && d.Enabled && d.Forwarding, Config: n}
+	if d.PPPoE != nil {
+		f.Line, f.Target, f.DHCP, f.PPPoE = d.Target, SessionPrefix+d.Name, true, d.PPPoE
+	}
 	f.EnforcedMSS, f.MSS = mssMode(n.EnforcedMSS)
 	for _, a := range n.Addresses {
 		f.Addresses = append(f.Addresses, Address{a.Prefix(), a.Gateway, a.ValidWaypoint})

@@ -34,13 +34,16 @@ type Interface struct {
 	ID       IfID
 	Device   string // name of the device-interface
 	Name     string // name of the network-interface
-	Target   string // Linux interface below it (target-interface)
+	Target   string // Linux interface below it: target-interface, or with PPPoE the session's
 	GlobalID uint32
 	VLAN     uint16 // 0 = untagged
 	MTU      int    // bytes of IP packet
 
 	Addresses []Address // configured ones; empty with DHCP unless both are
 	DHCP      bool      // addresses come from the network, or are those on the Linux interface
+
+	PPPoE *config.PPPoE // the address is a session's; nil: it is not
+	Line  string        // with PPPoE: Linux interface that the session runs on (target-interface)
 
 	Tenant     TenantID // tenant of the whole interface, NoTenant without one
 	SourceNAT  bool

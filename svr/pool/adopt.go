@@ -62,6 +62,9 @@ func (a *adoption) sortSlots() {
 			continue
 		}
 		a.kind[s] = kindFirst
+		if h := t.hashAt(s); t.direct(h, s) {
+			t.tags.set(s, tagOf(h))
+		}
 		if second != none {
 			a.kind[second] = kindSecond
 		}

@@ -83,6 +83,9 @@ func (c *tableCheck) direction(s uint32) error {
 	if found, there := c.Lookup(&k); !ok || !there || found != s {
 		return broken("slot %d with key %v is found as %d, %t", s, k, found, there)
 	}
+	if tag := c.tags.at(s); c.direct(c.hashAt(s), s) != (tag != 0) {
+		return broken("slot %d has tag %d and is in its window, or neither", s, tag)
+	}
 	if indexed := c.use[s]&useIndexed != 0; indexed == c.direct(c.hashAt(s), s) {
 		return broken("slot %d has an entry and is in its window, or neither", s)
 	}
@@ -113,6 +116,9 @@ func (c *tableCheck) unused() error {
 		c.use[s] |= useResting
 	}
 	for s := range c.slots {
+		if c.use[s]&useDirection == 0 && c.tags.at(s) != 0 {
+			return broken("slot %d has a tag and no direction", s)
+		}
 		switch has := c.Table.free.has(s); {
 		case has && c.use[s] != 0:
 			return broken("slot %d is free and in use", s)

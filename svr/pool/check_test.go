@@ -18,6 +18,8 @@ func TestCheckFindsDamage(t *testing.T) {
 		"rest too large":  func(t *Table, s uint32) { t.stats.Resting = 64 },
 		"key changed":     func(t *Table, s uint32) { t.mem.store32(t.off(s)+offPorts, 77) },
 		"generation odd":  func(t *Table, s uint32) { t.mem.store32(t.off(s)+offGen, t.mem.load32(t.off(s)+offGen)+1) },
+		"tag lost":        func(t *Table, s uint32) { t.tags.set(s, 0) },
+		"tag needless":    func(t *Table, s uint32) { t.tags.set(t.free.near(s), 1) },
 		"direction extra": func(t *Table, s uint32) { t.stats.Directions++ },
 	} {
 		t.Run(name, func(t *testing.T) {

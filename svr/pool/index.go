@@ -67,17 +67,10 @@ func (t *Table) find(w *keyWords) (slot uint32, ok bool) {
 	return 0, false
 }
 
-// search compares every slot that may hold the key, once.
+// search looks at every place that may hold the key, once.
 func (t *Table) search(h uint64, w *keyWords) (slot uint32, result outcome) {
-	home := t.home(h)
-	for i := range t.window {
-		s := home ^ i
-		if s >= t.slots {
-			continue
-		}
-		if result = t.compare(s, w); result != differs {
-			return s, result
-		}
+	if slot, result = t.inWindow(h, w); result != differs {
+		return slot, result
 	}
 	if slot, result = t.scan(t.bucket1(h), h, w); result == differs {
 		slot, result = t.scan(t.bucket2(h), h, w)

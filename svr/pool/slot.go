@@ -204,6 +204,7 @@ func (t *Table) clearFirst(slot uint32) {
 	t.mem.clear(o+offMeta, offBytes-offMeta)
 	t.mem.store32(o+offGone, t.seenTick(t.now))
 	t.mem.store32(o+offGen, (gen|1)+1)
+	t.tags.set(slot, 0)
 }
 
 func (t *Table) clearSecond(second uint32) {

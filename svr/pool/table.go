@@ -71,6 +71,7 @@ type Table struct {
 	clock   int64
 	barrier func()
 	side    []side
+	tags    tags
 	free    freeBits
 	resting restQueue
 	stats   TableStats
@@ -132,7 +133,7 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	n := uint32(cfg.slots())
 	t := &Table{
 		mem: m, slots: n, buckets: uint32(bucketsFor(int(n))), window: windowSize, clock: cfg.Clock, barrier: cfg.Barrier,
-		side: make([]side, n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
+		side: make([]side, n), tags: newTags(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
 	}
 	t.base = slotBase(int(t.buckets))
 	t.stats.Capacity = int(n)
@@ -180,8 +181,12 @@ func (t *Table) Insert(k Key, a Action, owner uint32) (slot uint32, err error) {
 // stand already. From then on readers find it.
 func (t *Table) settle(h uint64, to spot, img *image, owner uint32) {
 	t.SetOwner(to.slot, owner)
+	direct := t.direct(h, to.slot)
+	if direct {
+		t.tags.set(to.slot, tagOf(h))
+	}
 	t.publish(to, img)
-	if !t.direct(h, to.slot) {
+	if !direct {
 		t.enter(h, to.slot)
 	}
 	t.countUp(img.pair())

@@ -62,6 +62,15 @@ func (a *adapter) Receive(p *packet.Packet, now int64) {
 // local is session.Config's: BFD on a VLAN.
 func (a *adapter) local(p *packet.Packet) { a.bfd.heardTagged(p) }
 
+// Batch implements lane.Handler.
+func (a *adapter) Batch(list []*packet.Packet, now int64) {
+	a.begin(now)
+	for _, p := range list {
+		p.If--
+	}
+	a.engine.ReceiveBatch(list)
+}
+
 // Tick implements lane.Handler.
 func (a *adapter) Tick(now int64) int64 {
 	a.begin(now)

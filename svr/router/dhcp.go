@@ -19,7 +19,7 @@ const vendorClass = "waymark"
 
 // hasClient tells whether an interface gets its address by our DHCP client. The
 // service lane answers for tagged interfaces, whose addresses are configured.
-func hasClient(f *policy.Interface) bool { return f.DHCP && f.VLAN == 0 && f.Enabled }
+func hasClient(f *policy.Interface) bool { return f.DHCP && f.PPPoE == nil && f.VLAN == 0 && f.Enabled }
 
 // dhcpClients are the DHCP clients of a router. An interface on which somebody
 // else has put an IPv4 address, by hand or by a client of their own, has that
@@ -70,6 +70,7 @@ func (k *kernel) look() (*view, error) {
 	v, err := look(k.conn)
 	if err == nil {
 		k.dhcp.follow(v)
+		k.pppoe.follow(v)
 	}
 	return v, err
 }

@@ -9,6 +9,7 @@ const (
 	SysctlFile  = "router.sysctl.json" // kernel parameters as they were before
 	RecordsFile = "router.records"     // sessions of the fast lane, mapped
 	LeasePrefix = "router.lease-"      // begins the file of a DHCP lease, by Linux interface
+	PPPoEPrefix = "router.pppoe-"      // begins the file of a PPPoE session, by the Linux interface of its line
 	EventsFile  = "events.jsonl"       // newest events
 	EventsOld   = "events.jsonl.1"     // the events before those
 	SocketFile  = ctl.Socket           // control socket

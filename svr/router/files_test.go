@@ -20,7 +20,7 @@ func TestRunFilesAreListed(t *testing.T) {
 		listed = append(listed, string(m[1]))
 	}
 	slices.Sort(listed)
-	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.LockFile, router.RecordsFile,
+	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.PPPoEPrefix + "DEVICE.json", router.LockFile, router.RecordsFile,
 		router.SocketFile, router.StateFile, router.SysctlFile}
 	slices.Sort(want)
 	if !slices.Equal(listed, want) {

@@ -2,10 +2,12 @@ package router
 
 import (
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"waymark/svr/event"
+	"waymark/svr/router/eventfile"
 )
 
 // journal is the router's log of events with its file. Safe for any goroutine.
@@ -13,11 +15,11 @@ type journal struct {
 	log  *slog.Logger
 	mu   sync.Mutex // guards the rest
 	ev   *event.Log
-	file *eventFile
+	file *eventfile.File
 }
 
 func openJournal(set *Settings, router, node string) (*journal, error) {
-	f, last, err := openEventFile(set.RunDir)
+	f, last, err := eventfile.Open(filepath.Join(set.RunDir, EventsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (j *journal) tell(e event.Event) {
 // written must not stop a router.
 func (j *journal) write(r event.Record) {
 	j.log.Info("event", "type", r.Type, "severity", string(r.Severity), "source", r.Source, "message", r.Message)
-	if err := j.file.append(r); err != nil {
+	if err := j.file.Append(r); err != nil {
 		j.log.Warn("cannot write event", "error", err)
 	}
 }
@@ -81,5 +83,5 @@ func (j *journal) stats() event.Stats {
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.file.close()
+	return j.file.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"waymark/net/addr"
+	"waymark/net/deny"
 	"waymark/net/guard"
 	"waymark/net/link"
 	"waymark/net/neigh"
@@ -27,6 +28,7 @@ type kernel struct {
 	sysctl string // its state file
 	log    *slog.Logger
 	dhcp   *dhcpClients
+	pppoe  *dialers
 
 	guarded guard.Config // as applied last
 	devices []link.Link  // that guard and parameters were applied to
@@ -44,6 +46,7 @@ func openKernel(set *Settings, t *policy.Tables) (*kernel, error) {
 	}
 	k := &kernel{conn: c, tables: t, state: st, sysctl: filepath.Join(set.RunDir, SysctlFile), log: set.Log,
 		seen: map[int]bool{}, dhcp: newDHCPClients(set, t)}
+	k.pppoe = newDialers(set, t, k.dhcp)
 	if err := k.forgetNeighbours(); err != nil {
 		c.Close()
 		return nil, err
@@ -123,6 +126,9 @@ func (k *kernel) applyDevices(v *view) error {
 // whoever sets one down later means it. It tells whether there were any.
 func (k *kernel) bringUp(v *view) (changed bool) {
 	for _, l := range v.devices(k.tables) {
+		if isSession(k.tables, l.Name) {
+			continue // up while it carries packets
+		}
 		known := k.seen[l.Index]
 		k.seen[l.Index] = true
 		if l.Up || known {
@@ -151,7 +157,7 @@ func (k *kernel) applyGuard(v *view) error {
 		return err
 	}
 	k.guarded = want
-	return nil
+	return deny.Open(guardOwner, wantOpenings(k.tables))
 }
 
 func sameGuard(a, b guard.Config) bool {
@@ -164,9 +170,10 @@ func sameGuard(a, b guard.Config) bool {
 // undo removes what this router made and puts back what it changed: addresses
 // first, so that nothing answers for them when the guard goes.
 func (k *kernel) undo() error {
+	k.pppoe.close() // while their lines are up: the other ends are told
 	_, errRoute := route.Apply(k.conn, nil)
 	_, errAddr := addr.Apply(k.conn, nil)
-	return errors.Join(errRoute, errAddr, guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
+	return errors.Join(errRoute, errAddr, deny.Open(guardOwner, nil), guard.Remove(guardOwner), k.stripTags(), k.linksDown(),
 		sysctl.Restore(k.sysctl), k.state.remove())
 }
 
@@ -211,6 +218,7 @@ func (k *kernel) stripTags() error {
 }
 
 func (k *kernel) close() error {
+	k.pppoe.close()
 	k.dhcp.close()
 	return k.conn.Close()
 }

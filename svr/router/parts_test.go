@@ -2,10 +2,9 @@ package router
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -87,55 +86,6 @@ func TestSumMemory(t *testing.T) {
 	}
 }
 
-func record(n int) event.Record {
-	return event.Record{ID: "n.r:" + itoa(n), Message: strings.Repeat("x", 1000)}
-}
-
-func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
-
-func TestEventFile(t *testing.T) {
-	dir := t.TempDir()
-	f, last, err := openEventFile(dir)
-	if err != nil || last != 0 {
-		t.Fatalf("empty directory: last %d, %v", last, err)
-	}
-	for n := range 1500 {
-		if err := f.append(record(n + 1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := f.close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{EventsFile, EventsOld} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil || info.Size() > eventsMax || info.Size() == 0 {
-			t.Errorf("%s: %v, %v", name, info, err)
-		}
-	}
-	// A killed router left half a line.
-	name := filepath.Join(dir, EventsFile)
-	half, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = half.WriteString(`{"id":"n.r:99`); err != nil {
-		t.Fatal(err)
-	}
-	half.Close()
-	f, last, err = openEventFile(dir)
-	if err != nil || last != 1500 {
-		t.Fatalf("after a kill: last %d, %v, want 1500", last, err)
-	}
-	if err := f.append(record(1501)); err != nil {
-		t.Fatal(err)
-	}
-	f.close()
-	if got := lastEvent(name); got != 1501 {
-		t.Errorf("line behind a cut one: last %d, want 1501", got)
-	}
-}
-
 func TestStateSurvives(t *testing.T) {
 	dir := t.TempDir()
 	s, err := loadState(dir)
@@ -180,7 +130,7 @@ func TestJournalLevels(t *testing.T) {
 func TestLockNamesTheOwner(t *testing.T) {
 	tables := acme(t, "branch1")
 	for i := range tables.Interfaces {
-		tables.Interfaces[i].Target = "no-such-dev" + itoa(i)
+		tables.Interfaces[i].Target = "no-such-dev" + fmt.Sprint(i)
 	}
 	one := &Settings{RunDir: t.TempDir(), Log: quiet()}
 	l, err := lock(one, tables)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"waymark/net/addr"
+	"waymark/net/deny"
 	"waymark/net/guard"
 	"waymark/net/route"
 	"waymark/net/sysctl"
@@ -37,6 +38,7 @@ func wantAddresses(t *policy.Tables, v *view) (list []addr.Address) {
 		}
 		if f.DHCP {
 			list = append(list, v.leases[f.ID].Addresses(l.Index)...)
+			list = append(list, v.linkLocal(f.ID, l.Index)...)
 			continue
 		}
 		for _, a := range f.Addresses {
@@ -150,6 +152,17 @@ func reservedPorts(t *policy.Tables) (list []sysctl.Range) {
 			if first <= last {
 				list = append(list, sysctl.Range{First: first, Last: last})
 			}
+		}
+	}
+	return list
+}
+
+// wantOpenings: on a box, which denies by default, own addresses answer echo
+// requests where the configuration does not drop ICMP.
+func wantOpenings(t *policy.Tables) (list []deny.Opening) {
+	for i := range t.Interfaces {
+		if f := &t.Interfaces[i]; f.Enabled && f.VLAN == 0 && !f.DropICMP {
+			list = append(list, deny.Opening{Interface: f.Target, Protocol: deny.Echo})
 		}
 	}
 	return list

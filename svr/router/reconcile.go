@@ -74,6 +74,8 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.suspect(id)
 		case p := <-r.probed:
 			r.tookXDP(p)
+		case came := <-r.asked:
+			close(came)
 		case <-levels.C:
 			r.levels()
 			r.bfd.measure()

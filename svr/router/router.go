@@ -32,11 +32,13 @@ type Router struct {
 	fast    *fastLane // nil: the service lane alone
 	why     string    // why there is no fast lane
 
-	ports  map[string]*port // by Linux interface; the reconciler's
-	doubts []time.Time      // by PathID: last event of suspect; the reconciler's
-	robbed bool             // another router owns the network now; the reconciler's
-	seen   *view            // the newest; the reconciler's
-	probed chan probed      // what test frames showed
+	ports  map[string]*port   // by Linux interface; the reconciler's
+	doubts []time.Time        // by PathID: last event of suspect; the reconciler's
+	robbed bool               // another router owns the network now; the reconciler's
+	seen   *view              // the newest; the reconciler's
+	probed chan probed        // what test frames showed
+	asked  chan chan struct{} // who waits for the reconciler to come round
+	ended  chan struct{}      // closed when it does not any more
 	leaseTrack
 
 	mu         sync.Mutex  // guards what follows, for show
@@ -76,7 +78,7 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		probed: make(chan probed, 8), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		probed: make(chan probed, 8), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 		leaseTrack: newLeaseTrack(),
 	}
 	var err error
@@ -127,7 +129,9 @@ func (r *Router) run(ctx context.Context) error {
 	if err := r.bfd.open(r.bfd.ports()...); err != nil {
 		return err
 	}
-	done.Go(func() { r.bfd.run(ctx) })
+	watching, unwatchPaths := context.WithCancel(context.WithoutCancel(ctx)) // peers are told the end, too
+	defer unwatchPaths()
+	done.Go(func() { r.bfd.run(watching) })
 	done.Go(func() { r.bfd.serveTagged(ctx, r.sendTagged) })
 	done.Go(func() {
 		if err := r.lane.Run(ctx); err != nil {
@@ -148,6 +152,7 @@ func (r *Router) run(ctx context.Context) error {
 	if !r.set.Keep && !r.robbed {
 		r.bfd.shutdown()
 	}
+	close(r.ended)
 	if err := context.Cause(ctx); errors.Is(err, errLane) {
 		return err
 	}

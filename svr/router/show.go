@@ -16,7 +16,7 @@ import (
 var producers = map[string]func(*Router, *answer) error{
 	"alarms": (*Router).showAlarms, "bfd": (*Router).showBFD, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "events": (*Router).showEvents, "fib": (*Router).showFIB,
-	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers,
+	"network-interface": (*Router).showInterfaces, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
 	"tenant members": (*Router).showTenantMembers, "udp-transform": (*Router).showTransform,
@@ -80,16 +80,6 @@ func (r *Router) showEvents(a *answer) error {
 	return nil
 }
 
-func (r *Router) showSystem(a *answer) error {
-	lanes := "go"
-	if r.fast != nil {
-		lanes = "bpf, go"
-	}
-	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
-		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
-		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why))
-}
-
 // showStats lists the engine's counters and the lane's.
 func (r *Router) showStats(a *answer) error {
 	var stats session.Stats
@@ -114,6 +104,9 @@ func (r *Router) showStats(a *answer) error {
 		if err := a.row(c.name, r.tables.NodeName, c.value); err != nil {
 			return err
 		}
+	}
+	if err := r.bfdStats(func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) }); err != nil {
+		return err
 	}
 	return r.fastStats(func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) })
 }

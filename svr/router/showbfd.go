@@ -68,7 +68,7 @@ func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
 	row := []any{name, r.tables.NodeName, r.tables.Interfaces[s.If].Name, dest, port, status, s.State.String(),
 		s.RemoteState.String(), millis(s.Tx), detection, s.Multiplier, s.Ups, s.Downs}
 	if a.detail {
-		row = append(row, s.Diag, s.RemoteDiag, disc(s.Disc), disc(s.RemoteDisc), addrOrNull(s.Local), portOrNull(s.NAT),
+		row = append(row, s.Diag, s.RemoteDiag, discText(s.Disc), discText(s.RemoteDisc), addrOrNull(s.Local), portOrNull(s.NAT),
 			s.NATChanges, float64(s.HoldDown)/1e9, s.Endpoints, s.Counts.Switched, s.Counts.Refused, s.clock, s.Packets, s.Bytes)
 	}
 	return row
@@ -76,7 +76,7 @@ func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
 
 func millis(ns int64) float64 { return float64(ns/1e4) / 100 }
 
-func disc(d uint32) any {
+func discText(d uint32) any {
 	if d == 0 {
 		return nil
 	}
@@ -109,3 +109,20 @@ func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jit
 }
 
 func hundredths(f float64) float64 { return math.Round(f*100) / 100 }
+
+// bfdStats tells what became of the datagrams on the BFD ports, and by how much
+// the timer was late at worst.
+func (r *Router) bfdStats(tell func(name string, value uint64) error) error {
+	r.bfd.mu.Lock()
+	var counts [peer.Drops]uint64
+	for d := range peer.Drops {
+		counts[d] = r.bfd.set.Count(d)
+	}
+	r.bfd.mu.Unlock()
+	for d, n := range counts {
+		if err := tell("bfd/received-"+peer.Drop(d).String(), n); err != nil {
+			return err
+		}
+	}
+	return tell("bfd/timer-late-most-us", uint64(r.bfd.late.Load()/1000))
+}

@@ -36,6 +36,9 @@ func (r *Router) tellLeases(v *view) {
 func (r *Router) alarmLeases() {
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
+		if f.PPPoE != nil {
+			r.alarmSession(f)
+		}
 		if !hasClient(f) {
 			continue
 		}
@@ -70,7 +73,7 @@ func (r *Router) showDHCP(a *answer) error {
 	status, _ := r.snapshot()
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
-		if !f.DHCP {
+		if !f.DHCP || f.PPPoE != nil {
 			continue
 		}
 		if err := a.row(r.dhcpRow(f, r.kernel.dhcp.get(f.ID), status[i].addrs, a.detail)...); err != nil {

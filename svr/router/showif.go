@@ -14,14 +14,14 @@ func (r *Router) showInterfaces(a *answer) error {
 	for i := range r.tables.Interfaces {
 		f, s := &r.tables.Interfaces[i], &status[i]
 		dhcp := "disabled"
-		if f.DHCP {
+		if f.DHCP && f.PPPoE == nil {
 			dhcp = "v4"
 		}
 		giid := any(nil)
 		if f.GlobalID != 0 {
 			giid = f.GlobalID
 		}
-		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, "ethernet",
+		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, deviceType(f),
 			orNull(f.Config.Type), dhcp, addresses(s.addrs), gateways(s.addrs), orNull(f.Config.Hostname),
 			upDown(f.Enabled), upDown(s.up), giid}
 		if a.detail {
@@ -65,7 +65,8 @@ func (r *Router) showDevices(a *answer) error {
 			continue
 		}
 		seen[f.Device] = true
-		if err := a.row(deviceRow(f, v, counters[f.Target])...); err != nil {
+		row := append(deviceRow(f, v, counters[f.Target]), r.sessionColumns(f)...)
+		if err := a.row(row...); err != nil {
 			return err
 		}
 	}
@@ -73,7 +74,7 @@ func (r *Router) showDevices(a *answer) error {
 }
 
 func deviceRow(f *policy.Interface, v *view, n lane.PortCounters) []any {
-	l, there := v.links[f.Target]
+	l, there := v.links[lineOf(f)]
 	mac, mtu, reason := any(nil), any(nil), orNull(v.deviceReason(f))
 	if there && l.MAC != [6]byte{} {
 		m := l.MAC
@@ -82,16 +83,16 @@ func deviceRow(f *policy.Interface, v *view, n lane.PortCounters) []any {
 	if there {
 		mtu = l.MTU
 	}
-	return []any{f.Device, "ethernet", f.Enabled, "host", nil, mac, upDown(f.Enabled), upDown(usable(l, there)),
+	return []any{f.Device, deviceType(f), f.Enabled, "host", nil, mac, upDown(f.Enabled), upDown(usable(l, there)),
 		upDown(f.Enabled), "non-redundant", nil, nil, n.RxBytes, n.RxPackets, n.RxDropped + n.RxTruncated + n.RxMalformed,
-		n.TxBytes, n.TxPackets, n.TxErrors, nil, f.Target, mtu, reason}
+		n.TxBytes, n.TxPackets, n.TxErrors, nil, lineOf(f), mtu, reason}
 }
 
 func usable(l link.Link, there bool) bool { return there && l.Usable() }
 
 // deviceReason says why the device below f carries nothing.
 func (v *view) deviceReason(f *policy.Interface) string {
-	l, there := v.links[f.Target]
+	l, there := v.links[lineOf(f)]
 	switch {
 	case !f.Enabled:
 		return reasonAdmin

@@ -81,7 +81,7 @@ func checkSessions(t *testing.T, branch, hub *world.Router) {
 // checkTables asks for everything, in every form.
 func checkTables(t *testing.T, r *world.Router) {
 	for _, what := range []string{"sessions", "peers", "fib", "service-path", "tenant members", "capacity", "waypoints",
-		"network-interface", "device-interface", "udp-transform", "alarms", "events", "stats", "system"} {
+		"network-interface", "device-interface", "udp-transform", "alarms", "events", "stats", "system", "progress"} {
 		for _, detail := range [][]string{nil, {"detail"}} {
 			args := append(strings.Fields(what), detail...)
 			if out, err := r.Show(args...); err != nil || !strings.Contains(out, "Completed in") {

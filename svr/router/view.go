@@ -7,6 +7,7 @@ import (
 	"waymark/net/addr"
 	"waymark/net/dhcp4"
 	"waymark/net/link"
+	"waymark/net/pppoe"
 	"waymark/net/route"
 	"waymark/net/rtnl"
 	"waymark/svr/policy"
@@ -25,8 +26,11 @@ type view struct {
 	links    map[string]link.Link
 	addrs    map[int][]netip.Prefix
 	defaults []route.Route
-	theirs   map[int][]netip.Prefix       // IPv4 addresses that are not ours
-	leases   map[policy.IfID]*dhcp4.Lease // in use, of our DHCP clients
+	theirs   map[int][]netip.Prefix // IPv4 addresses that are not ours
+	// leases are in use: of our DHCP clients, and of PPPoE sessions in the form
+	// of leases that never end.
+	leases   map[policy.IfID]*dhcp4.Lease
+	sessions map[policy.IfID]*pppoe.Session // of PPPoE
 }
 
 func look(c *rtnl.Conn) (*view, error) {
@@ -70,6 +74,9 @@ func (v *view) state(f *policy.Interface) ifState {
 	s := ifState{addrs: f.Addresses}
 	if there {
 		s.mtu = min(f.MTU, l.MTU)
+	}
+	if f.PPPoE != nil {
+		return v.dialled(f, s)
 	}
 	if hasClient(f) && there {
 		s.addrs = v.leased(v.leases[f.ID], l.Index)
@@ -119,9 +126,9 @@ func (v *view) gateway(index int) (gw netip.Addr) {
 }
 
 // devices returns the Linux interfaces that the enabled network-interfaces lie
-// on and that exist, each once.
+// on and that exist, each once; with a PPPoE session's also that of its line.
 func (v *view) devices(t *policy.Tables) (list []link.Link) {
-	for _, name := range targets(t) {
+	for _, name := range append(targets(t), lines(t)...) {
 		if l, ok := v.links[name]; ok {
 			list = append(list, l)
 		}

@@ -1,6 +1,9 @@
 package secure
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"encoding/binary"
+)
 
 // Verdict is what Verify found.
 type Verdict uint8
@@ -35,8 +38,9 @@ const (
 // lateSearch bounds what a forged packet may cost. A full search tries 28 more
 // ticks and runs for one of lateEvery failed packets, the first included; the
 // offset it finds is tried at once for every packet behind it. A forged packet
-// so costs one pass, at most 6 short finishes (3 while no offset is known) and
-// 28/64 of one more, whatever an attacker sends and whatever clocks say.
+// so costs one pass, at most 6 short finishes (3 while no offset is known; one
+// more in a pair) and 28/64 of one more, whatever an attacker sends and whatever
+// clocks say.
 type lateSearch struct {
 	failed uint64
 	offset int32 // ticks that a late peer is off, 0 = none known
@@ -56,11 +60,8 @@ func (p *Policy) AppendDigest(dst, msg []byte, unix int64) []byte {
 	if p.size == 0 {
 		return dst
 	}
-	p.mac.start(msg)
-	if p.cfg.Mode == ModeTimeBased {
-		p.mac.writeTick(Tick(unix))
-	}
-	return append(dst, p.mac.finish()[:p.size]...)
+	p.begin(msg)
+	return append(dst, p.digest(p.end(Tick(unix)))[:p.size]...)
 }
 
 // Verify compares digest with that of msg in constant time. unix is the
@@ -76,14 +77,76 @@ func (p *Policy) Verify(msg, digest []byte, unix int64) Verdict {
 	if p.size == 0 {
 		return Good
 	}
-	p.mac.start(msg)
+	p.begin(msg)
+	return p.judge(digest, unix)
+}
+
+// Pairs tells whether two packets at once take less time than one after the
+// other: VerifyPair and SealCBCPair work in any case.
+func (p *Policy) Pairs() bool { return p.twin != nil }
+
+// VerifyPair is Verify for two messages with a digest each.
+func (p *Policy) VerifyPair(a, digestA, b, digestB []byte, unix int64) (va, vb Verdict) {
+	if p.twin == nil || len(digestA) != p.size || len(digestB) != p.size {
+		return p.Verify(a, digestA, unix), p.Verify(b, digestB, unix)
+	}
+	p.twin.beginBoth(a, b)
+	p.twin.digests(p.end(Tick(unix)))
+	va, vb = p.judgeLane(0, digestA, unix), p.judgeLane(1, digestB, unix)
+	p.lane = 0
+	return va, vb
+}
+
+// judgeLane compares a digest with the one that was made in lane i, and looks for
+// another tick when it differs.
+func (p *Policy) judgeLane(i int, digest []byte, unix int64) Verdict {
+	if subtle.ConstantTimeCompare(p.twin.lane[i].sum[:p.size], digest) == 1 {
+		return Good
+	}
+	if p.cfg.Mode != ModeTimeBased {
+		return Bad
+	}
+	p.lane = i
+	return p.verifyTicks(digest, Tick(unix))
+}
+
+// judge compares a digest with that of the message that was begun.
+func (p *Policy) judge(digest []byte, unix int64) Verdict {
 	if p.cfg.Mode == ModeTimeBased {
 		return p.verifyTicks(digest, Tick(unix))
 	}
-	if p.matches(digest) {
+	if p.matches(digest, nil) {
 		return Good
 	}
 	return Bad
+}
+
+// begin takes a message; digest can then be called for several ends.
+func (p *Policy) begin(msg []byte) {
+	if p.twin != nil {
+		p.twin.begin(msg)
+		return
+	}
+	p.mac.start(msg)
+}
+
+// end is what a digest covers behind the message: a tick, or nothing.
+func (p *Policy) end(tick uint32) []byte {
+	if p.cfg.Mode != ModeTimeBased {
+		return nil
+	}
+	binary.BigEndian.PutUint32(p.tick[:], tick)
+	return p.tick[:]
+}
+
+// digest returns the full digest of the message with an end.
+func (p *Policy) digest(end []byte) []byte {
+	if p.twin != nil {
+		return p.twin.digest(p.lane, end)
+	}
+	p.mac.resume()
+	p.mac.write(end)
+	return p.mac.finish()
 }
 
 // LateOffset returns how many ticks of 2 s the last late packets were off
@@ -92,7 +155,9 @@ func (p *Policy) LateOffset() int { return int(p.late.offset) }
 
 // verifyTicks tries the ticks around now over a message that was started.
 func (p *Policy) verifyTicks(digest []byte, now uint32) Verdict {
-	p.mac.save()
+	if p.twin == nil {
+		p.mac.save()
+	}
 	for _, off := range [...]int32{0, -1, 1} {
 		if p.tryTick(digest, now, off) {
 			return Good
@@ -139,11 +204,9 @@ func (p *Policy) tryLate(digest []byte, now uint32, off int32) bool {
 }
 
 func (p *Policy) tryTick(digest []byte, now uint32, off int32) bool {
-	p.mac.resume()
-	p.mac.writeTick(now + uint32(off))
-	return p.matches(digest)
+	return p.matches(digest, p.end(now+uint32(off)))
 }
 
-func (p *Policy) matches(digest []byte) bool {
-	return subtle.ConstantTimeCompare(p.mac.finish()[:p.size], digest) == 1
+func (p *Policy) matches(digest, end []byte) bool {
+	return subtle.ConstantTimeCompare(p.digest(end)[:p.size], digest) == 1
 }

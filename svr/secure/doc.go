@@ -8,6 +8,11 @@
 // goroutine at a time. Another worker takes a Clone, or a source with a seed of
 // its own.
 //
+// SHA-256 waits for itself, so one packet leaves most of a CPU idle: VerifyPair and
+// SealCBCPair take two packets side by side (SHA-NI), VerifyMany and SealCBCMany
+// up to sixteen of one length (AVX-512). They do what Verify and SealCBC do one by
+// one.
+//
 // Where the CPU has instructions for it, AES-GCM (amd64; arm64 under Linux) and
 // AES-CBC with SHA-256 (amd64) are our own assembly: faster on packets than the
 // standard library, and no object for each key. Elsewhere the standard library

@@ -2,7 +2,7 @@ package secure
 
 // PlainForTest makes a policy use the standard library only.
 func (p *Policy) PlainForTest() *Policy {
-	p.stitch = nil
+	p.stitch, p.twin = nil, nil
 	if p.cbc != nil {
 		p.cbc.keys = nil
 	}
@@ -21,3 +21,6 @@ func OwnForTest(key []byte) *GCM {
 
 // HaveGCM tells whether OwnForTest is anything else than StandardForTest.
 func HaveGCM() bool { return haveGCM }
+
+// HaveManyForTest tells whether policies over SHA-256 take many packets at once.
+func HaveManyForTest() bool { return haveMany }

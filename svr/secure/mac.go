@@ -31,7 +31,6 @@ type mac struct {
 	mid          []byte // state behind a packet, for several ticks
 	sum          []byte // room for one digest
 	block        [macBlock]byte
-	tick         [4]byte
 }
 
 // newMAC makes a MAC with a key of at most MaxHMACKey bytes.
@@ -75,6 +74,7 @@ func (m *mac) load(state []byte) { _ = m.h.UnmarshalBinary(state) }
 
 // start begins a message.
 func (m *mac) start(msg []byte) {
+	m.mid = m.mid[:0]
 	m.load(m.inner)
 	m.h.Write(msg)
 }
@@ -82,14 +82,15 @@ func (m *mac) start(msg []byte) {
 // save keeps the state behind what was written so far for resume.
 func (m *mac) save() { m.mid, _ = m.h.AppendBinary(m.mid[:0]) }
 
-// resume goes back to the state that save kept.
-func (m *mac) resume() { m.load(m.mid) }
-
-// writeTick adds a tick to the message.
-func (m *mac) writeTick(t uint32) {
-	m.tick = [4]byte{byte(t >> 24), byte(t >> 16), byte(t >> 8), byte(t)}
-	m.h.Write(m.tick[:])
+// resume goes back to the state that save kept of this message, if it did.
+func (m *mac) resume() {
+	if len(m.mid) > 0 {
+		m.load(m.mid)
+	}
 }
+
+// write adds bytes to the message. They must not lie on the stack.
+func (m *mac) write(b []byte) { m.h.Write(b) }
 
 // finish returns the full digest. It is valid until the next call of finish.
 func (m *mac) finish() []byte {

@@ -8,12 +8,14 @@ type Policy struct {
 	cfg  Config
 	size int      // of the digest, 0 for none
 	mac  *mac     // nil when size is 0
+	twin *twin    // does the work of mac where the CPU and the digest allow it
 	cbc  *cbc     // nil unless a CBC cipher encrypts
 	kdf  *deriver // nil unless a GCM cipher encrypts
 	late lateSearch
 
 	stitch *stitch // nil unless CBC and SHA-256 work together
-	tick   [4]byte
+	lane   int     // of the twin, that a digest is compared with
+	tick   [4]byte // the end of a message in time-based mode
 }
 
 // New checks cfg and makes a policy of it. Errors are *ConfigError, joined when
@@ -27,6 +29,9 @@ func New(cfg Config) (*Policy, error) {
 	if cfg.signs() {
 		p.size = cfg.Digest.Size()
 		p.mac = newMAC(cfg.Digest, cfg.HMACKey)
+		if haveStitch && cfg.Digest != DigestSHA1 {
+			p.twin = newTwin(cfg.HMACKey)
+		}
 	}
 	var err error
 	switch {
@@ -35,8 +40,8 @@ func New(cfg Config) (*Policy, error) {
 		p.kdf = newDeriver()
 	default:
 		p.cbc, err = newCBC(cfg.Key)
-		if err == nil && p.cbc.keys != nil && p.size > 0 && cfg.Digest != DigestSHA1 {
-			p.stitch = newStitch(p.cbc.keys, cfg.HMACKey)
+		if err == nil && p.cbc.keys != nil && p.twin != nil {
+			p.stitch = &stitch{keys: p.cbc.keys, mac: p.twin}
 		}
 	}
 	return p, err

@@ -1,6 +1,7 @@
 package secure
 
-// The functions below are in stitch_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
+// The functions below are in stitch_amd64.s and, those that end in 2, in
+// pair_amd64.s, those that end in a larger number in many_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
 // SSSE3 and AVX, see haveStitch. Lengths are not checked.
 
 // cbcEncrypt encrypts whole 16-byte blocks in place. chain is the IV and, on
@@ -26,6 +27,28 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 //go:noescape
 func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int)
 
+// shaBlocks2 is shaBlocks for two states and two messages of the same number of
+// blocks.
+//
+//go:noescape
+func shaBlocks2(state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int)
+
+// cbcEncryptHash2 is cbcEncryptHash for two messages.
+//
+//go:noescape
+func cbcEncryptHash2(keys *byte, rounds int, chain *[2][16]byte, state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int)
+
+// shaBlocks16 adds the same number of blocks of sixteen messages to their states,
+// which lie word by word. Needs AVX-512, see haveMany.
+//
+//go:noescape
+func shaBlocks16(state *[8][16]uint32, k *[64]uint32, data *[16]*byte, blocks int)
+
+// cbcEncrypt8 is cbcEncrypt for eight chains.
+//
+//go:noescape
+func cbcEncrypt8(keys *byte, rounds int, chain *[8][16]byte, data *[8]*byte, blocks int)
+
 // subWord is SubWord of FIPS 197, in constant time.
 func subWord(w uint32) uint32
 
@@ -39,6 +62,18 @@ func xgetbv() uint32
 
 // haveStitch tells whether the CPU has what the functions above need.
 var haveStitch = detect()
+
+// haveMany tells whether it has what shaBlocks16 needs.
+var haveMany = haveStitch && detectMany()
+
+func detectMany() bool {
+	const (
+		wide  = 1<<16 | 1<<30 // AVX-512 F and BW
+		saved = 0xe6          // the kernel saves mask and all ZMM registers
+	)
+	_, b, _, _ := cpuid(7, 0)
+	return b&wide == wide && xgetbv()&saved == saved
+}
 
 func detect() bool {
 	const (

@@ -3,7 +3,10 @@
 package secure
 
 // Other architectures use the standard library: haveStitch guards every call.
-const haveStitch = false
+const (
+	haveStitch = false
+	haveMany   = false
+)
 
 func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int) {
 	panic("secure: amd64")
@@ -15,4 +18,16 @@ func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 	panic("secure: amd64")
 }
 func shaBlocks(state *[8]uint32, k *[64]uint32, data *byte, blocks int) { panic("secure: amd64") }
-func inverseKey(key *byte)                                              { panic("secure: amd64") }
+func shaBlocks2(state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int) {
+	panic("secure: amd64")
+}
+func cbcEncryptHash2(keys *byte, rounds int, chain *[2][16]byte, state *[2][8]uint32, k *[64]uint32, a, b *byte, blocks int) {
+	panic("secure: amd64")
+}
+func shaBlocks16(state *[8][16]uint32, k *[64]uint32, data *[16]*byte, blocks int) {
+	panic("secure: amd64")
+}
+func cbcEncrypt8(keys *byte, rounds int, chain *[8][16]byte, data *[8]*byte, blocks int) {
+	panic("secure: amd64")
+}
+func inverseKey(key *byte) { panic("secure: amd64") }

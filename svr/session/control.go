@@ -62,7 +62,7 @@ func (e *Engine) enabled(i uint32, d int) {
 	// A handshake that nobody answered goes on and ends as it would have.
 	waiting := g.role == roleInitiator && g.signal && !r.heard[d]
 	g.asked, g.signal, g.unanswered, g.due = e.millis(), true, 0, 0
-	e.setSimple(r, false)
+	e.setSimple(r, shortNone)
 	if waiting {
 		return
 	}

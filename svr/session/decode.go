@@ -138,7 +138,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		return beliefDrop
 	}
 	e.paths[g.path].prove(&p.T.Src)
-	e.setSimple(r, false)
+	e.setSimple(r, shortNone)
 	g.signal = true
 	if g.unanswered < 255 {
 		g.unanswered++
@@ -205,7 +205,7 @@ func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
 			return
 		}
 		if pol := e.payload(r); prot && !joined && len(b) > 0 && pol.DigestSize() > 0 {
-			if !e.checkDigest(p, pol) {
+			if !e.checkDigest(p, pol, true) {
 				return
 			}
 			digested = true

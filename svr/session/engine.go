@@ -106,6 +106,8 @@ type Engine struct {
 	fragID                               uint32
 	largest                              uint16 // longest IP fragment of the packet at hand, 0 if none
 	marked                               bool   // the packet at hand came with TLV 12
+	ahead                                ahead  // the batch at hand
+	seals                                seals
 	errors                               bucket
 	lent                                 [64]uint16 // next-hops that no session holds
 	lentNext                             int

@@ -20,23 +20,38 @@ const (
 // followed after an ICMP error about it.
 const watchPasses = 2
 
-// setSimple says whether session r may go the short way: the only place that
-// does. What may not is taken back from the lane in the kernel at once; what may
-// is offered to it (Lend).
-func (e *Engine) setSimple(r *record, on bool) {
-	if r.simple == on {
+// short tells which directions of a session go the short way: nothing but
+// addresses to change. It stands in session records, so its values stay.
+type short uint8
+
+const (
+	shortNone short = iota
+	shortBoth
+	shortForward
+)
+
+// has tells whether packets that arrive on leg d go the short way.
+func (s short) has(d int) bool { return s == shortBoth || s == shortForward && d == 0 }
+
+// setSimple says which directions of session r may go the short way: the only
+// place that does. What may not is taken back from the lane in the kernel at
+// once; what may is offered to it (Lend).
+func (e *Engine) setSimple(r *record, s short) {
+	if r.simple == s {
 		return
 	}
-	if !on {
+	if r.simple != shortNone {
 		e.refresh(r)
+		r.simple, r.lent = shortNone, false
+		e.relend(r)
 	}
-	r.simple = on
+	r.simple = s
 	e.relend(r)
 }
 
 // fast says whether the lane in the kernel may forward session r.
 func (e *Engine) fast(r *record) bool {
-	return e.cfg.Fast && r.simple && (r.inner.Proto == packet.ProtoTCP || r.inner.Proto == packet.ProtoUDP)
+	return e.cfg.Fast && r.simple != shortNone && (r.inner.Proto == packet.ProtoTCP || r.inner.Proto == packet.ProtoUDP)
 }
 
 // inKernel says whether the lane in the kernel has session r. A connection at its
@@ -90,9 +105,9 @@ func (e *Engine) lendLate() {
 // publishFlags tells the lane in the kernel whether it has session r. The
 // numbers of a connection that comes back begin anew.
 func (e *Engine) publishFlags(r *record) {
-	for _, s := range r.slot {
+	for d, s := range r.slot {
 		if s != none {
-			e.table.SetFlags(s, e.fastFlags(r, e.table.Action(s).MTU))
+			e.table.SetFlags(s, e.fastFlags(r, d, e.table.Action(s).MTU))
 		}
 	}
 	if blind := e.inKernel(r); blind != r.tcp.blind {
@@ -101,9 +116,9 @@ func (e *Engine) publishFlags(r *record) {
 	}
 }
 
-// fastFlags are the flags of an action of session r with this MTU.
-func (e *Engine) fastFlags(r *record, mtu uint16) uint16 {
-	if !e.inKernel(r) || mtu == 0 {
+// fastFlags are the flags of an action of direction d of session r with this MTU.
+func (e *Engine) fastFlags(r *record, d int, mtu uint16) uint16 {
+	if !r.simple.has(d) || !e.inKernel(r) || mtu == 0 {
 		return 0
 	}
 	return pool.FlagFast | min(mtu, pool.FlagMTU)

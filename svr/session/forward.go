@@ -48,20 +48,28 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 	e.turned(i, closed)
 }
 
-// settle decides whether session i may go the short way from now on.
+// settle decides whether session i may go the short way from now on: both
+// directions, or the forward one of a flow that nobody answered yet.
 func (e *Engine) settle(i uint32) {
 	r := &e.recs[i]
-	simple := r.answered && !e.protected(r)
+	done := !e.protected(r)
 	for l := range r.leg {
 		g := &r.leg[l]
 		if g.kind != kindSVR || r.slot[l] == none {
 			continue
 		}
 		if g.signal || g.due != 0 || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
-			simple = false
+			done = false
 		}
 	}
-	e.setSimple(r, simple)
+	s := shortNone
+	switch {
+	case done && r.answered:
+		s = shortBoth
+	case done && r.inner.Proto == packet.ProtoUDP:
+		s = shortForward
+	}
+	e.setSimple(r, s)
 }
 
 // protected says whether established packets of r carry a digest or ciphertext

@@ -181,7 +181,7 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 func (e *Engine) resignal(r *record, l int) {
 	if g := &r.leg[l]; g.kind == kindSVR {
 		g.signal = true
-		e.setSimple(r, false)
+		e.setSimple(r, shortNone)
 	}
 }
 

@@ -159,7 +159,7 @@ func (e *Engine) openMetadata(p *packet.Packet, joined bool) (m receivedMeta, ok
 		e.stats.Add(DropSecurityMismatch, 1)
 		return m, false
 	}
-	if !joined && !e.checkDigest(p, pol) {
+	if !joined && !e.checkDigest(p, pol, false) {
 		return m, false
 	}
 	b := p.Payload()
@@ -196,8 +196,9 @@ func (e *Engine) openPayload(section []byte, pol *secure.Policy) bool {
 	return true
 }
 
-// checkDigest verifies the digest at the end of p and cuts it off.
-func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy) bool {
+// checkDigest verifies the digest at the end of p and cuts it off. bare: without
+// metadata, of a payload policy.
+func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy, bare bool) bool {
 	n := pol.DigestSize()
 	b := p.Payload()
 	if n == 0 {
@@ -207,7 +208,13 @@ func (e *Engine) checkDigest(p *packet.Packet, pol *secure.Policy) bool {
 		e.stats.Add(DropDigestMissing, 1)
 		return false
 	}
-	switch pol.Verify(b[:len(b)-n], b[len(b)-n:], e.unix) {
+	var v secure.Verdict
+	if bare {
+		v = e.verify(p, pol)
+	} else {
+		v = pol.Verify(b[:len(b)-n], b[len(b)-n:], e.unix)
+	}
+	switch v {
 	case secure.Good:
 		p.Trim(n)
 		return true

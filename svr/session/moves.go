@@ -217,7 +217,7 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 		e.out.Release(g.hop)
 	}
 	r.slot[l] = s
-	e.setSimple(r, false)
+	e.setSimple(r, shortNone)
 	*g = leg{
 		kind: kindSVR, role: roleResponder, signal: true, unanswered: 1,
 		path: id, ifc: p.If, hop: hop, due: e.now + 200*1e6,

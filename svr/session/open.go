@@ -217,8 +217,6 @@ func (e *Engine) action(r *record, d int, to packet.Tuple) pool.Action {
 		mtu = e.pathMTU(g.path)
 	}
 	a := pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}
-	if r.simple {
-		a.Flags = e.fastFlags(r, a.MTU)
-	}
+	a.Flags = e.fastFlags(r, d, a.MTU)
 	return a
 }

@@ -14,6 +14,11 @@ func (e *Engine) Receive(p *packet.Packet) {
 		e.stats.Add(DropMalformed, 1)
 		return
 	}
+	e.receive(p)
+}
+
+// receive takes a packet that was parsed.
+func (e *Engine) receive(p *packet.Packet) {
 	switch p.Kind {
 	case packet.KindFragment:
 		e.reassemble(p)
@@ -74,7 +79,7 @@ func (e *Engine) established(p *packet.Packet, slot uint32) {
 	owner := e.table.Owner(slot)
 	i, d := owner>>1, int(owner&1)
 	r := &e.recs[i]
-	if r.simple && e.forwardSimple(p, r, slot, d) {
+	if r.simple.has(d) && e.forwardSimple(p, r, slot, d) {
 		return
 	}
 	if r.leg[d].kind == kindSVR {

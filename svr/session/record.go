@@ -83,9 +83,9 @@ type record struct {
 	used      bool
 	answered  bool
 	recovered bool
-	simple    bool // established and nothing but addresses to change
-	lent      bool // the lane in the kernel has it while it may
-	bridge    bool // two peers, two forms: see bridge.go
+	simple    short // directions that are established and need nothing but new addresses
+	lent      bool  // the lane in the kernel has it while it may
+	bridge    bool  // two peers, two forms: see bridge.go
 }
 
 const noPayload = ^uint16(0)

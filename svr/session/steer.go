@@ -135,7 +135,7 @@ func (e *Engine) shift(i uint32, id policy.PathID, late bool) bool {
 		e.stats.Add(DropWayports, 1)
 		return false
 	}
-	e.setSimple(r, false)
+	e.setSimple(r, shortNone)
 	key := pool.Key{If: pp.ifc, Tuple: packet.Tuple{Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
 		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform)}}
 	s, err := e.table.Insert(key, e.table.Action(r.slot[1]), i<<1|1)

@@ -131,17 +131,27 @@ func (e *Engine) segmentToPeer(p *packet.Packet, o *outgoing, room int) {
 	}
 	var cut packet.Segmenter // not shared: sending a segment may cut it again
 	cut.Init(p, room)
-	for {
-		b := e.out.Buffer(false)
-		if b == nil {
-			e.stats.Add(DropBuffer, 1)
-			return
-		}
-		if !cut.Next(b) {
-			return
-		}
+	if e.sealsTogether(o) {
+		e.sealSegments(&cut, o)
+		return
+	}
+	for b := e.nextSegment(&cut); b != nil; b = e.nextSegment(&cut) {
 		e.sendToPeer(b, o)
 	}
+}
+
+// nextSegment returns the next packet that cut makes, nil after the last or
+// without a buffer.
+func (e *Engine) nextSegment(cut *packet.Segmenter) *packet.Packet {
+	b := e.out.Buffer(false)
+	if b == nil {
+		e.stats.Add(DropBuffer, 1)
+		return nil
+	}
+	if !cut.Next(b) {
+		return nil
+	}
+	return b
 }
 
 // sendToPeer sends one packet that is no super-packet.
@@ -221,15 +231,33 @@ func (e *Engine) bareDigest(p *packet.Packet, o *outgoing) int {
 // build turns p into the outer packet and sends it, in pieces when fragment is
 // set.
 func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
-	touched := o.g.signal || o.pol != nil || o.change || fragment
-	if o.change && !p.ToUDP(o.a.To.SrcPort, o.a.To.DstPort) {
-		e.stats.Add(DropNoRoom, 1)
-		return
+	if e.transform(p, o) {
+		e.finishBuild(p, o, fragment)
 	}
+}
+
+// finishBuild seals p, which has its outer form, and dresses it.
+func (e *Engine) finishBuild(p *packet.Packet, o *outgoing, fragment bool) {
 	signed := o.seal && !o.g.signal && !fragment
 	if o.seal && !e.seal(p, o, signed) {
 		return
 	}
+	e.dress(p, o, fragment, signed)
+}
+
+// transform gives p the UDP header of the transform, if there is one.
+func (e *Engine) transform(p *packet.Packet, o *outgoing) bool {
+	if o.change && !p.ToUDP(o.a.To.SrcPort, o.a.To.DstPort) {
+		e.stats.Add(DropNoRoom, 1)
+		return false
+	}
+	return true
+}
+
+// dress puts what belongs in front of the data and behind it, and sends p.
+// signed: the service's digest is there already.
+func (e *Engine) dress(p *packet.Packet, o *outgoing, fragment, signed bool) {
+	touched := o.g.signal || o.pol != nil || o.change || fragment
 	switch {
 	case o.g.signal:
 		if !e.addMetadata(p, o) {

@@ -3,6 +3,9 @@ package fast_test
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,6 +212,39 @@ func TestTun(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the miss", func() bool { return r.count(fast.PuntMiss) >= 1 })
+	// An answer to our echo is the host's or the lane's: both get it.
+	fasttest.Run(t, row.Router, "ip address add 10.9.0.1/32 dev tun7")
+	w.in(func() error { return w.lane.SetOwn(netip.MustParseAddr("10.9.0.1"), fast.Own{Breakout: true}) })
+	reply := []byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x66, 0xcd, 10, 9, 0, 2, 10, 9, 0, 1, 0, 0, 0xff, 0xfe, 0, 1, 0, 0}
+	if _, err := unix.Write(fd, reply); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the lane's copy", func() bool { return r.count(fast.PuntProto) == 1 })
+	await(t, "the host's copy", func() (got bool) {
+		w.in(func() error {
+			b, err := os.ReadFile("/proc/thread-self/net/snmp")
+			got = icmpReplies(string(b)) == "1"
+			return err
+		})
+		return got
+	})
+}
+
+// icmpReplies is IcmpInEchoReps of the kernel's counters.
+func icmpReplies(snmp string) string {
+	var names []string
+	for line := range strings.Lines(snmp) {
+		f := strings.Fields(line)
+		if f[0] != "Icmp:" {
+			continue
+		}
+		if names == nil {
+			names = f
+		} else if i := slices.Index(names, "InEchoReps"); i > 0 && i < len(f) {
+			return f[i]
+		}
+	}
+	return ""
 }
 
 // readTun reads what waits and tells whether want was among it.

@@ -53,6 +53,13 @@ func (f *Forwarder) Receive(p *packet.Packet, now int64) {
 	f.Missed++
 }
 
+// Batch implements lane.Handler.
+func (f *Forwarder) Batch(list []*packet.Packet, now int64) {
+	for _, p := range list {
+		f.Receive(p, now)
+	}
+}
+
 // Tick implements lane.Handler.
 func (f *Forwarder) Tick(now int64) int64 { return 0 }
 

@@ -131,6 +131,9 @@ func (p *Printer) blocks(w *bufio.Writer, node string) {
 	for _, r := range p.rows {
 		fmt.Fprintf(w, " %s:%s\n%s\n", node, strings.Join(r[0], " "), rule)
 		for i, c := range p.columns()[1:] {
+			if c.Optional && len(r[i+1]) == 1 && r[i+1][0] == "-" {
+				continue
+			}
 			fmt.Fprintf(w, " %-22s %s\n", c.Header+":", strings.Join(r[i+1], ", "))
 		}
 		fmt.Fprintln(w)

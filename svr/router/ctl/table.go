@@ -26,6 +26,8 @@ type Column struct {
 	Detail bool   // only with detail
 	Extra  bool   // JSON only: ours, beside the vendor's columns
 	Empty  string // text for null; empty means "-"
+	// Optional: a block leaves it out when it is null.
+	Optional bool
 }
 
 // Key returns the name of the column in JSON: the header in lower case, blanks

@@ -31,6 +31,10 @@ var Tables = []Table{
 		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
 		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
 	{What: "peers", Columns: peerColumns},
+	{What: "progress", Columns: []Column{
+		{Header: "Node"}, {Header: "Forwarding", Kind: Bool}, {Header: "Interfaces Up", Kind: Number},
+		{Header: "WAN Up", Kind: List, Empty: "<none>"}, {Header: "Down", Kind: List, Empty: "<none>"},
+		{Header: "Lane Rounds", Kind: Number}, {Header: "Fast Packets", Kind: Number}}},
 	{What: "security key-status", Later: true},
 	{What: "service-path", Columns: []Column{
 		{Header: "Service"}, {Header: "Service-Route"}, {Header: "Type"}, {Header: "Destination"},
@@ -43,7 +47,8 @@ var Tables = []Table{
 		{Header: "Router"}, {Header: "Node"}, {Header: "Status"}, {Header: "Version"},
 		{Header: "Uptime", Kind: Span}, {Header: "Role"}, {Header: "Alarm Count", Kind: Number},
 		{Header: "Started", Kind: Time}, {Header: "Profile"}, {Header: "Lanes"}, {Header: "PID", Kind: Number},
-		{Header: "No Fast Lane"}}},
+		{Header: "No Fast Lane"}, {Header: "Slot"}, {Header: "Trial", Kind: Bool}, {Header: "Last Boot Reason"},
+		{Header: "Refused Version"}, {Header: "Refused Reason"}}},
 	{What: "tenant members", Columns: []Column{
 		{Header: "Device I/F"}, {Header: "VLAN ID", Kind: Number}, {Header: "Network I/F"},
 		{Header: "Network I/F IP", Kind: List}, {Header: "Source IP Prefix"}, {Header: "Tenant"},
@@ -123,4 +128,12 @@ var deviceColumns = []Column{
 	{Header: "out-unicast-pkts", Kind: Number}, {Header: "out-errors", Kind: Number},
 	{Header: "Plugin Info"}, {Header: "Target Interface"}, {Header: "MTU", Kind: Number},
 	{Header: "Reason", Extra: true},
+	{Header: "Connection Status", Optional: true}, {Header: "Session Interface", Optional: true},
+	{Header: "PPP State", Optional: true},
+	{Header: "Session Id", Kind: Number, Optional: true}, {Header: "Access Concentrator", Optional: true},
+	{Header: "Local Address", Optional: true}, {Header: "Remote Address", Optional: true},
+	{Header: "Session MTU", Kind: Number, Optional: true}, {Header: "Dns Server Address", Kind: List, Optional: true},
+	{Header: "attempt", Kind: Number, Optional: true}, {Header: "last-failure-time", Kind: Time, Optional: true},
+	{Header: "next-retry-time", Kind: Time, Optional: true}, {Header: "pppd-exit-code", Kind: Number, Optional: true},
+	{Header: "pppd-exit-reason", Optional: true},
 }

@@ -11,8 +11,9 @@ compile() { # target, source, object
 	clang-14 -O2 -g -fno-strict-aliasing -mcpu=v3 -target "$1" -Wall -Wextra -Werror \
 		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -ffile-prefix-map="$PWD"=. \
 		-I"/usr/include/$(uname -m)-linux-gnu" -c "$2" -o "$3"
-	# debugging information would be most of the object
-	llvm-objcopy-14 -g -R .BTF.ext -R .rel.BTF.ext "$3"
+	# debugging information would be most of the object; .BTF.ext stays, because
+	# the kernel wants the types of global functions
+	llvm-objcopy-14 -g -R .rel.BTF.ext "$3"
 }
 
 compile bpfel lane.c "$out/lane_bpfel.o"

@@ -56,12 +56,18 @@ INLINE int host(struct counts *n, __u32 reason)
 
 // both gives a copy to Go and leaves the packet to the kernel: only they know
 // whose it is. On a device without link header there is no way back from a
-// marked copy, so Go gets the packet itself there.
+// marked copy: the kernel's comes in once more there, with a mark that says so,
+// and Go gets the packet itself.
 INLINE int both(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason)
 {
 	__u8 old[6];
-	if (l3dev)
+	if (l3dev) {
+		skb->mark = magic;
+		if (!bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS))
+			n->copied++;
+		skb->mark = 0;
 		return punt(skb, n, ifc, reason, 0);
+	}
 	if (!tap || bpf_skb_load_bytes(skb, 0, old, 6))
 		return host(n, HOST_OWN);
 	if (mark_macs(skb, ifc, reason, 0)) {

@@ -179,8 +179,10 @@ INLINE int search(const int v6, const struct key *k, __u64 hash)
 	}
 	return -DIFFERS;
 }
-static __noinline int search4(const struct key *k, __u64 hash) { return search(0, k, hash); }
-static __noinline int search6(const struct key *k, __u64 hash) { return search(1, k, hash); }
+// Global, so that the kernel verifies them once and not for every way that leads
+// to a call: a quarter of its work.
+__noinline int search4(const struct key *k, __u64 hash) { return k ? search(0, k, hash) : -DIFFERS; }
+__noinline int search6(const struct key *k, __u64 hash) { return k ? search(1, k, hash) : -DIFFERS; }
 
 // look_up finds the slot of a key. Returns 0 or a reason.
 INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)

@@ -15,8 +15,8 @@ INLINE int starts_cookie(struct __sk_buff *skb, __u32 at)
 
 // control tells whether a segment begins with the cookie: the packet itself, or
 // any segment of a super-packet. Returns 0 or a reason. last is the last offset
-// at which 8 bytes are left, first that of the payload.
-static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
+// at which 8 bytes are left, first that of the payload. Global: verified once.
+__noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
 {
 	if (first <= last && starts_cookie(skb, first))
 		return PUNT_CONTROL;
@@ -188,6 +188,10 @@ int wm_tc1(struct __sk_buff *skb)
 	struct counts *n = counters();
 	if (!n)
 		return TC_ACT_SHOT;
+	if (l3dev && skb->mark == magic) {
+		skb->mark = 0;
+		return host(n, HOST_OWN);
+	}
 	n->in_tc++;
 	__u32 ifc = ingress, station = 0, type = skb->protocol;
 	if (skb->pkt_type == 3) // PACKET_OTHERHOST

@@ -1,4 +1,6 @@
-package router
+// Package eventfile appends events to a file of a run directory, as JSON lines:
+// two files of bounded size, of which one has the newest.
+package eventfile
 
 import (
 	"bufio"
@@ -7,33 +9,34 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"waymark/svr/event"
 )
 
-// eventsMax bounds EventsFile in bytes; then it becomes EventsOld.
-const eventsMax = 512 << 10
+// Max bounds the file in bytes; then it becomes the old one.
+const Max = 512 << 10
 
-// eventFile appends events as JSON lines and keeps two files of bounded size.
-type eventFile struct {
-	dir  string
+// OldSuffix is what the name of the file with the events before has more.
+const OldSuffix = ".1"
+
+// File is one open file of events. One goroutine.
+type File struct {
+	name string
 	f    *os.File
 	size int64
 }
 
-// openEventFile opens the file for appending and returns the number of the last
-// event that is in it, 0 for none.
-func openEventFile(dir string) (*eventFile, uint64, error) {
-	last := max(lastEvent(filepath.Join(dir, EventsOld)), lastEvent(filepath.Join(dir, EventsFile)))
-	e := &eventFile{dir: dir}
-	return e, last, e.open()
+// Open opens the file for appending and returns the number of the last event
+// that is in it, 0 for none.
+func Open(name string) (*File, uint64, error) {
+	f := &File{name: name}
+	return f, max(Last(name+OldSuffix), Last(name)), f.open()
 }
 
-func (e *eventFile) open() error {
-	f, err := os.OpenFile(filepath.Join(e.dir, EventsFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+func (e *File) open() error {
+	f, err := os.OpenFile(e.name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("open events: %w", err)
 	}
@@ -47,7 +50,7 @@ func (e *eventFile) open() error {
 }
 
 // endLine ends the line that a killed router may have left unfinished.
-func (e *eventFile) endLine() error {
+func (e *File) endLine() error {
 	var b [1]byte
 	if e.size == 0 {
 		return nil
@@ -60,13 +63,14 @@ func (e *eventFile) endLine() error {
 	return err
 }
 
-func (e *eventFile) append(r event.Record) error {
+// Append writes one event, and exchanges the files first when this one is full.
+func (e *File) Append(r event.Record) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	line = append(line, '\n')
-	if e.size+int64(len(line)) > eventsMax {
+	if e.size+int64(len(line)) > Max {
 		if err := e.rotate(); err != nil {
 			return err
 		}
@@ -76,19 +80,20 @@ func (e *eventFile) append(r event.Record) error {
 	return err
 }
 
-func (e *eventFile) rotate() error {
-	err := errors.Join(e.f.Close(), os.Rename(filepath.Join(e.dir, EventsFile), filepath.Join(e.dir, EventsOld)))
+func (e *File) rotate() error {
+	err := errors.Join(e.f.Close(), os.Rename(e.name, e.name+OldSuffix))
 	if err = errors.Join(err, e.open()); err != nil {
 		return fmt.Errorf("rotate events: %w", err)
 	}
 	return nil
 }
 
-func (e *eventFile) close() error { return e.f.Close() }
+// Close closes the file.
+func (e *File) Close() error { return e.f.Close() }
 
-// lastEvent returns the highest event number of a file; a file that is not
+// Last returns the highest event number of a file; a file that is not
 // there or cut has what can be read of it.
-func lastEvent(name string) (last uint64) {
+func Last(name string) (last uint64) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) || err != nil {
 		return 0
