@@ -13,7 +13,9 @@ image=(qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm de
 slots=(sgdisk:gdisk mdir:mtools fsck.vfat:dosfstools e2fsck:e2fsprogs objcopy:binutils)
 # line: an access concentrator for PPPoE, and a shell for its machine
 line=(pppoe-server:pppoe pppd:ppp busybox:busybox-static)
-test=("${lab[@]}" "${image[@]}" "${slots[@]}" "${line[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server bird:bird2 /usr/lib/frr/bfdd:frr
+# bfd: neighbours of another hand
+bfd=(bird:bird2 /usr/lib/frr/bfdd:frr)
+test=("${lab[@]}" "${image[@]}" "${slots[@]}" "${line[@]}" "${bfd[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server
 	dhclient:isc-dhcp-client dig:bind9-dnsutils chronyd:chrony)
 bench=("${lab[@]}" iperf3:iperf3)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)

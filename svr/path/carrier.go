@@ -182,6 +182,7 @@ func (p *carried) evaluate(d device) Status {
 		s.Reason = ReasonNoCarrier
 	case !s.Local.IsValid() || !s.Remote.IsValid():
 		s.Reason = ReasonNoAddress
+		s.Pending = p.life == Initializing && s.Local.IsValid() // its first packet tells
 	default:
 		s.judge(p.life)
 	}

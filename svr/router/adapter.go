@@ -59,6 +59,9 @@ func (a *adapter) Receive(p *packet.Packet, now int64) {
 	a.engine.Receive(p)
 }
 
+// local is session.Config's: BFD on a VLAN.
+func (a *adapter) local(p *packet.Packet) { a.bfd.heardTagged(p) }
+
 // Batch implements lane.Handler.
 func (a *adapter) Batch(list []*packet.Packet, now int64) {
 	a.begin(now)
@@ -67,9 +70,6 @@ func (a *adapter) Batch(list []*packet.Packet, now int64) {
 	}
 	a.engine.ReceiveBatch(list)
 }
-
-// local is session.Config's: BFD on a VLAN.
-func (a *adapter) local(p *packet.Packet) { a.bfd.heardTagged(p) }
 
 // Tick implements lane.Handler.
 func (a *adapter) Tick(now int64) int64 {

@@ -142,7 +142,9 @@ func (r *Router) run(ctx context.Context) error {
 	if err := r.bfd.open(r.bfd.ports()...); err != nil {
 		return err
 	}
-	done.Go(func() { r.bfd.run(ctx) })
+	watching, unwatchPaths := context.WithCancel(context.WithoutCancel(ctx)) // peers are told the end, too
+	defer unwatchPaths()
+	done.Go(func() { r.bfd.run(watching) })
 	done.Go(func() { r.bfd.serveTagged(ctx, r.sendTagged) })
 	done.Go(func() {
 		if err := r.lane.Run(ctx); err != nil {
@@ -161,10 +163,10 @@ func (r *Router) run(ctx context.Context) error {
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
-	close(r.ended)
 	if !r.set.Keep && !r.robbed {
 		r.bfd.shutdown()
 	}
+	close(r.ended)
 	if err := context.Cause(ctx); errors.Is(err, errLane) {
 		return err
 	}

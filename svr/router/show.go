@@ -118,6 +118,9 @@ func (r *Router) showStats(a *answer) error {
 		}
 	}
 	row := func(name string, value uint64) error { return a.row(name, r.tables.NodeName, value) }
+	if err := r.bfdStats(row); err != nil {
+		return err
+	}
 	if err := r.dnsStats(row); err != nil {
 		return err
 	}

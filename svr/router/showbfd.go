@@ -109,3 +109,20 @@ func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jit
 }
 
 func hundredths(f float64) float64 { return math.Round(f*100) / 100 }
+
+// bfdStats tells what became of the datagrams on the BFD ports, and by how much
+// the timer was late at worst.
+func (r *Router) bfdStats(tell func(name string, value uint64) error) error {
+	r.bfd.mu.Lock()
+	var counts [peer.Drops]uint64
+	for d := range peer.Drops {
+		counts[d] = r.bfd.set.Count(d)
+	}
+	r.bfd.mu.Unlock()
+	for d, n := range counts {
+		if err := tell("bfd/received-"+peer.Drop(d).String(), n); err != nil {
+			return err
+		}
+	}
+	return tell("bfd/timer-late-most-us", uint64(r.bfd.late.Load()/1000))
+}

@@ -191,6 +191,24 @@ func TestBranchBehindNAT(t *testing.T) {
 	n.hub.is(peer.Up)
 }
 
+// A hub that starts again knows no address of a branch behind NAT: the branch
+// speaks up before the path is down.
+func TestHubRestartsBeforeNAT(t *testing.T) {
+	for _, away := range []int64{50 * ms, 700 * ms, 1500 * ms} {
+		n := newNetwork(t, func(n *network) { n.learned, n.nat = true, netip.MustParseAddrPort("198.18.0.2:40001") }).up()
+		n.branch.forgetVerdicts()
+		n.cut = [2]bool{true, true}
+		n.run(away)
+		n.cut = [2]bool{}
+		n.start(n.hub)
+		n.run(3 * sec)
+		n.hub.is(peer.Up)
+		if want := []peer.Verdict{peer.Restarting, peer.Up}; !slices.Equal(n.branch.verdicts, want) {
+			t.Errorf("away for %d ms: told %v, want %v", away/ms, n.branch.verdicts, want)
+		}
+	}
+}
+
 func TestMeasures(t *testing.T) {
 	n := newNetwork(t, func(n *network) { n.delay = 25 * ms })
 	n.branch.skew, n.hub.skew = 0, 90_000

@@ -42,13 +42,12 @@ func (s *Set) read(k *Keys) bool {
 // The source address decides nothing: nobody vouches for it.
 func (s *Set) pathOf(d *Datagram) *Path {
 	m := &s.message
-	if disc := s.frame.BFD.YourDisc; disc != 0 {
-		p := s.byDisc[disc]
-		if p == nil || p.cfg.If != d.If || p.cfg.Peer != string(m.Router) {
+	if p := s.byDisc[s.frame.BFD.YourDisc]; p != nil {
+		if p.cfg.If != d.If || p.cfg.Peer != string(m.Router) {
 			return nil
 		}
 		return p
-	}
+	} // else the peer speaks to who we were before we started again
 	list := s.byPeer[peerKey{d.If, string(m.Router)}]
 	name, _, _ := bytes.Cut(m.Path, []byte(":"))
 	var found *Path

@@ -33,9 +33,10 @@ func (o *outgoing) recent(m *wire.Message, now int64) bool {
 	return e != nil && now-e.at <= RestartTime
 }
 
-// wantsFull: the peer has something to learn.
+// wantsFull: the peer has something to learn. One that is silent for longer than
+// an interval may have forgotten us.
 func (p *Path) wantsFull(now int64) bool {
-	return !p.in.known || !p.in.knowsUs || p.m.State() != wire.BFDUp || p.out.full > 0 || now-p.out.fullAt >= day
+	return now-p.in.at > p.period()*5/4 || !p.in.known || !p.in.knowsUs || p.m.State() != wire.BFDUp || p.out.full > 0 || now-p.out.fullAt >= day
 }
 
 // transmit sends a packet of the machine to the best endpoint.
