@@ -9,21 +9,27 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/term"
 
 	"waymark/mgmt/console"
 	"waymark/mgmt/console/cli"
+	"waymark/mgmt/console/login"
+	"waymark/mgmt/console/serial"
 	"waymark/mgmt/token"
 )
 
 func runConsole(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f := newFlags("console", "console [-run DIR] [-config FILE] [-level operator|admin] [COMMAND…]\n"+
-		"  Without a COMMAND: a session on this terminal, or the lines of a file or pipe on standard input.", stderr)
+	f := newFlags("console", "console [-run DIR] [-config FILE] [-level operator|admin] [-serial DEVICE -identity DIR] [COMMAND…]\n"+
+		"  Without a COMMAND: a session on this terminal, or the lines of a file or pipe on standard input.\n"+
+		"  With -serial: sessions on a serial port for whoever knows the login secret.", stderr)
 	o := console.Options{Log: slog.New(slog.DiscardHandler)} // the user sees what the log would say
 	f.StringVar(&o.Run, "run", defaultRun, "run `DIR`ectory of the box's processes")
 	f.StringVar(&o.Config, "config", "", "running configuration, a `FILE` that the router was started with")
+	device := f.String("serial", "", "serial `DEVICE` to serve, with a login")
+	identity := f.String("identity", "", "`DIR`ectory of the login secret, which is made and shown on that port at the first start")
 	level := f.String("level", "admin", "what may be done: operator or admin")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -38,13 +44,32 @@ func runConsole(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	default:
 		return complain(f, fmt.Sprintf("level %q: operator or admin", *level))
 	}
+	if (*device == "") != (*identity == "") || *device != "" && f.NArg() > 0 {
+		return complain(f, "-serial and -identity go together, without a COMMAND")
+	}
 	switch {
+	case *device != "":
+		return onSerial(ctx, o, *device, *identity)
 	case f.NArg() > 0:
 		return console.Execute(ctx, stdout, token.Join(f.Args()), o)
 	case !term.IsTerminal(int(os.Stdin.Fd())):
 		return console.Script(ctx, os.Stdin, stdout, o)
 	}
 	return onTerminal(ctx, o)
+}
+
+// onSerial serves a serial port until it hangs up or takes nothing any more;
+// whoever started us starts us again.
+func onSerial(ctx context.Context, o console.Options, device, identity string) (err error) {
+	if o.Gate, err = login.Open(identity); err != nil {
+		return err
+	}
+	port, err := serial.Open(device, serial.Config{})
+	if err != nil {
+		return err
+	}
+	o.Port, o.ShowSecret, o.Log = filepath.Base(device), true, slog.Default()
+	return console.Serve(ctx, port, o)
 }
 
 // onTerminal is a session on the terminal that the program was started on.

@@ -127,7 +127,8 @@ func (o *Options) build(ctx context.Context, stage string) (Sizes, error) {
 
 // compile builds the box's program for the board.
 func (o *Options) compile(ctx context.Context, program string) error {
-	ldflags := "-s -w -buildid= -X waymark/svr/router.Version=" + o.Version
+	ldflags := "-s -w -buildid= -X waymark/svr/router.Version=" + o.Version +
+		" -X waymark/svr/router.Built=" + o.Built.UTC().Format(time.RFC3339)
 	return run(ctx, o.Root, []string{"GOARCH=" + o.Board.Arch, "GOOS=linux", "CGO_ENABLED=0"},
 		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", program, "./cmd/waymark")
 }
@@ -136,6 +137,10 @@ func (o *Options) compile(ctx context.Context, program string) error {
 func (o *Options) describe(root, program, kernel string) error {
 	dir := filepath.Join(root, build.Dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	// The router says there whom the live WAN's network names as resolvers.
+	if err := os.Symlink("/run/waymark/resolv.conf", filepath.Join(root, "etc/resolv.conf")); err != nil {
 		return err
 	}
 	info := build.Info{Board: o.Board.Name, Version: o.Version, Counter: o.Counter, Built: o.Built.UTC(), Kernel: kernel,

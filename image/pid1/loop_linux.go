@@ -17,6 +17,7 @@ func (i *Init) loop() {
 	signal.Notify(signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGPWR)
 	i.catchCtrlAltDel()
 	i.spawn(i.askForProgress)
+	i.spawn(i.takeRequests)
 	if i.services[0].State().Phase == supervise.Disabled {
 		i.nowHealthy() // nothing is asked of a box without configuration
 	}

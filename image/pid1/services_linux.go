@@ -40,12 +40,38 @@ func (i *Init) planServices() {
 		i.log.Warn("no configuration: no router")
 		s.Disable()
 	} else {
-		s.argv = []string{"waymark", "router", "-config", config, "-router", name[0], "-run", RunDir}
+		s.argv = []string{"waymark", "router", "-config", config, "-router", name[0], "-run", RunDir, "-set-clock"}
 		if len(name) > 1 {
 			s.argv = append(s.argv, "-node", name[1])
 		}
 	}
-	i.services = append(i.services, s)
+	i.services = append(i.services, s, i.consoleService(config))
+}
+
+// consoleLife is that of the process that serves the serial port. It ends when
+// the terminal hangs up or takes nothing any more, which is no fault.
+var consoleLife = supervise.Spec{Name: "console", MinUptime: time.Second, Delay: time.Second,
+	MaxDelay: 30 * time.Second, Retries: 9, Rest: 5 * time.Minute}
+
+// consoleService is the command line on the board's serial port. A process of
+// its own may hang with its terminal and nobody waits for it. Without a data
+// partition the login secret is made anew at every boot.
+func (i *Init) consoleService(config string) *service {
+	s := &service{Service: supervise.New(consoleLife, now())}
+	device, identity := filepath.Join("/dev", i.board.Console), i.data.dir("identity")
+	if _, err := os.Stat(device); err != nil {
+		i.log.Warn("no serial port for a console", "error", err)
+		s.Disable()
+		return s
+	}
+	if identity == "" {
+		identity = filepath.Join(RunDir, "identity")
+	}
+	s.argv = []string{"waymark", "console", "-run", RunDir, "-serial", device, "-identity", identity}
+	if config != "" && config == i.dataFile("config/running.json") {
+		s.argv = append(s.argv, "-config", config)
+	}
+	return s
 }
 
 // routerConfig is the file of the running configuration: the data partition's,
