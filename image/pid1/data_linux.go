@@ -52,7 +52,7 @@ func (i *Init) openData() {
 		return
 	}
 	i.log.Info("data partition", "device", device)
-	f, err := os.OpenFile(filepath.Join(i.data.dir("log"), crashFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(i.data.dir("log"), crashFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND|os.O_SYNC, 0o600)
 	if err == nil {
 		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close())
 	}

@@ -106,7 +106,7 @@ var failures = []failure{
 	{"kernel-panics", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "rdinit=/none root=/dev/none") }, 3,
 		"it was started 2 times and its init never came to its trial"},
 	{"init-crashes", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "crash")...) }, 3,
-		"init crashed: SIGABRT: abort"},
+		"init crashed: |was reset without a word"},
 	{"router-hangs", 600, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "hang")...) }, 3,
 		"the router made no progress|no progress of router"},
 	{"driver-left-out", 30, func(t testing.TB, f *factory) []byte {
