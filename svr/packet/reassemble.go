@@ -26,7 +26,7 @@ var (
 // ReassemblerConfig sizes a Reassembler; zero values mean the defaults.
 type ReassemblerConfig struct {
 	Contexts int   // packets at once; 64
-	Memory   int   // bytes of pieces held at once; 1 MiB
+	Memory   int   // bytes of pieces held at once; 512 KiB
 	Lifetime int64 // nanoseconds from a packet's first piece; 2 s
 	MaxBytes int   // longest joined packet, at most (and by default) 65535
 }
@@ -116,7 +116,7 @@ func (c ReassemblerConfig) withDefaults() ReassemblerConfig {
 		c.Contexts = 64
 	}
 	if c.Memory <= 0 {
-		c.Memory = 1 << 20
+		c.Memory = 512 << 10
 	}
 	if c.Lifetime <= 0 {
 		c.Lifetime = 2e9

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"waymark/svr/router"
@@ -16,12 +17,15 @@ func TestRunFilesAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var listed []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllSubmatch(text, -1) {
-		listed = append(listed, string(m[1]))
+	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\| router \\|").FindAllSubmatch(text, -1) {
+		for name := range strings.SplitSeq(string(m[1]), ", ") {
+			listed = append(listed, strings.Trim(name, "`"))
+		}
 	}
 	slices.Sort(listed)
-	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.PPPoEPrefix + "DEVICE.json", router.LockFile, router.RecordsFile,
-		router.SocketFile, router.StateFile, router.SysctlFile}
+	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.LeasePrefix + "DEVICE.VLAN.json",
+		router.PPPoEPrefix + "DEVICE.json", router.ServedPrefix + "DEVICE.json", router.ServedPrefix + "DEVICE.VLAN.json",
+		router.ResolvFile, router.ResolvConf, router.LockFile, router.RecordsFile, router.SocketFile, router.StateFile, router.SysctlFile}
 	slices.Sort(want)
 	if !slices.Equal(listed, want) {
 		t.Errorf("docs/run-files.md lists %q, the router makes %q", listed, want)

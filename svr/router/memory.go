@@ -3,6 +3,7 @@ package router
 import (
 	"bufio"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -33,6 +34,38 @@ func settle(p *Parts) {
 	p.Wayports.Prefault()
 	p.NAT.Prefault()
 	debug.FreeOSMemory()
+	if err := forgetConstants(); err != nil {
+		slog.Debug("constants of the start stay in memory", "error", err)
+	}
+}
+
+// forgetConstants gives back the pages of the binary's constants: most were
+// needed by the start alone, and the others come back when they are read. They
+// are clean pages of a file, or nothing is given back.
+func forgetConstants() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("give constants back: %w", err)
+	}
+	_, err = scanFile("/proc/self/smaps", func(s *bufio.Scanner) (int, error) {
+		var from, to uintptr
+		for s.Scan() {
+			f := strings.Fields(s.Text())
+			switch {
+			case len(f) >= 5 && strings.Contains(f[0], "-"):
+				from, to = 0, 0
+				if len(f) == 6 && f[1] == "r--p" && f[5] == exe {
+					_, _ = fmt.Sscanf(f[0], "%x-%x", &from, &to) // on failure there is nothing to give
+				}
+			case to > from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
+				if _, _, e := unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED); e != 0 {
+					return 0, e
+				}
+			}
+		}
+		return 0, s.Err()
+	})
+	return err
 }
 
 // tableMemory maps the memory of the session table, every page of it present.

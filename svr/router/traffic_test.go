@@ -127,7 +127,7 @@ func checkPeers(t *testing.T, r *world.Router) {
 	fiber := only(peers, "network-interface", "fiber")[0]
 	for key, want := range map[string]any{
 		"peer": "hub1", "node": "node1", "destination": "198.51.100.2", "status": "up", "hostname": nil,
-		"path-mtu": 1500.0, "reason": nil, "mos": nil, "local": "203.0.113.2",
+		"path-mtu": 1500.0, "reason": nil, "local": "203.0.113.2",
 	} {
 		if fiber[key] != want {
 			t.Errorf("%s: got %v, want %v", key, fiber[key], want)
