@@ -89,7 +89,10 @@ func (d *dialers) follow(v *view) {
 		}
 		run.seen = l.Changes
 		if s := d.get(f.ID).Session; s != nil {
-			v.sessions[f.ID], v.leases[f.ID] = s, sessionLease(s)
+			v.sessions[f.ID] = s
+			if lease := sessionLease(s); lease != nil {
+				v.leases[f.ID] = lease
+			}
 		}
 	}
 }
