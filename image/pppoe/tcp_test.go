@@ -49,6 +49,21 @@ func (l *line) startHub() {
 	})
 }
 
+// reach waits until the peer path over the session is up.
+func (l *line) reach() {
+	l.Helper()
+	for deadline := time.Now().Add(soon); ; {
+		for _, r := range l.show("peers") {
+			if r["network-interface"] == "fiber" && r["status"] == "up" {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			l.fail("the peer is not reached: %v", l.show("peers"))
+		}
+	}
+}
+
 // ends are both ends of a TCP connection through the line.
 func (l *line) ends() (client, server *net.TCPConn) {
 	l.Helper()
@@ -225,6 +240,7 @@ func (l *line) tcp(lanes string, count func()) {
 	l.start("chap", lanes)
 	l.connect()
 	l.startHub()
+	l.reach()
 	w := l.watch()
 	defer w.close()
 	client, server := l.ends()
