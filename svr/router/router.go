@@ -163,7 +163,7 @@ func (r *Router) run(ctx context.Context) error {
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
-	if !r.set.Keep && !r.robbed {
+	if !r.set.Keep && !r.robbed && !r.again { // a new configuration is no end: peers may wait
 		r.bfd.shutdown()
 	}
 	close(r.ended)
