@@ -65,6 +65,7 @@ func TestReconfigure(t *testing.T) {
 	c.command("exit")
 	s.must(s.branch.WaitOutput("commit not confirmed in time: undone", patience))
 	s.started(s.branch, 4) // the commit was the third
+	c.command("page off")
 	s.up(s.branch, "fiber")
 	s.must(world.Until(patience, "the old configuration", func() (bool, error) {
 		out := c.command("show config running")
