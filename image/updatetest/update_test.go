@@ -135,8 +135,15 @@ func refusals(f *factory) map[string]struct {
 	}
 }
 
-// Two boxes at a time, because each waits most of its life for one processor.
-func TestUpdates(t *testing.T) {
+// Each start of a box takes half a minute on a processor that is emulated: with
+// SOAK set all failures are tried, otherwise the one that needs the loader, whose
+// box is left to itself. Two boxes at a time, because each waits most of its life
+// for one processor.
+func TestSoakUpdates(t *testing.T) {
+	first, second := []string{"kernel-panics"}, []string(nil)
+	if os.Getenv("SOAK") != "" {
+		first, second = []string{"kernel-panics", "driver-left-out"}, []string{"init-crashes", "router-hangs"}
+	}
 	f := build(t)
 	sameTwice(t, f)
 	t.Run("refused, committed, no kernel, no driver", func(t *testing.T) {
@@ -147,21 +154,24 @@ func TestUpdates(t *testing.T) {
 		for name, x := range refusals(f) {
 			offers[name] = x.offer
 		}
-		b := power(t, f.offering(t, offers, "kernel-panics", "driver-left-out"))
+		b := power(t, f.offering(t, offers, first...))
 		b.await("forwarding")
 		if s := b.system(); s != (system{Slot: "a", LastBootReason: "power-on"}) {
 			t.Errorf("first start: %+v", s)
 		}
 		b.refuses(f)
 		b.commits()
-		b.rollsBack("b", "kernel-panics", "driver-left-out")
+		b.rollsBack("b", first...)
 	})
+	if second == nil {
+		return
+	}
 	t.Run("init crashes, router hangs, data ruined", func(t *testing.T) {
 		t.Parallel()
-		path := f.offering(t, map[string]offer{}, "init-crashes", "router-hangs")
+		path := f.offering(t, map[string]offer{}, second...)
 		b := power(t, path)
 		b.await("forwarding")
-		b.rollsBack("a", "init-crashes", "router-hangs")
+		b.rollsBack("a", second...)
 		b.Close()
 		madeAnew(t, path)
 	})

@@ -205,7 +205,7 @@ func (e *Engine) leadNative(i uint32, key *pool.Key, c *policy.Choice) bool {
 // setTimers takes the session's timeouts from its session-type.
 func (e *Engine) setTimers(r *record) {
 	idle, initial := e.tables.Timeout(r.service, r.inner.Proto, r.inner.DstPort)
-	r.idle, r.initial = int64(idle), int64(initial)
+	r.idle, r.initial = uint32(idle.Milliseconds()), uint32(initial.Milliseconds())
 }
 
 // action is what the table does with packets that arrive on leg d and leave as

@@ -63,9 +63,9 @@ type record struct {
 	created int64
 	// active is when a packet of either direction last passed.
 	active  int64
-	idle    int64 // idle timeout, nanoseconds
-	initial int64 // timeout until both directions were seen
 	tcp     tcpState
+	idle    uint32 // idle timeout, milliseconds
+	initial uint32 // timeout until both directions were seen, milliseconds
 	key     uint32 // keys of a GCM session, none without
 	next    uint32 // free list, or list of unanswered sessions
 	prev    uint32

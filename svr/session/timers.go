@@ -16,9 +16,9 @@ func (r *record) deadline() int64 {
 	case r.tcp.closedBothWays():
 		return r.active + closedRest
 	case !r.answered:
-		return r.active + r.initial
+		return r.active + int64(r.initial)*1e6
 	}
-	return r.active + r.idle
+	return r.active + int64(r.idle)*1e6
 }
 
 // arm schedules the next look at session i.

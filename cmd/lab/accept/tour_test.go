@@ -214,10 +214,14 @@ func holding(frames []world.Frame, text []byte) (n int) {
 	return n
 }
 
+// bfdPort is where peer paths speak of themselves: no session.
+const bfdPort = 1280
+
 // svr returns the packets between the two routers, ICMP apart.
 func svr(list []*outer) (kept []*outer) {
 	for _, o := range between(list, branchWAN, hubWAN) {
-		if o.proto == packet.ProtoTCP || o.proto == packet.ProtoUDP {
+		bfd := o.proto == packet.ProtoUDP && o.src.Port() == bfdPort && o.dst.Port() == bfdPort
+		if (o.proto == packet.ProtoTCP || o.proto == packet.ProtoUDP) && !bfd {
 			kept = append(kept, o)
 		}
 	}

@@ -75,8 +75,12 @@ func newChain(t *testing.T, config []byte) *site {
 			"address add "+l.net6+"5/64 dev eth0 nodad", "address add "+l.net6+"80/64 dev eth0 nodad",
 			"route add default via "+l.net4+"1", "route add default via "+l.net6+"1"))
 	}
+	var routers []*world.Router
 	for _, name := range []string{routerC, routerB, routerA} {
-		s.up(s.start(name, name, config), "")
+		routers = append(routers, s.start(name, name, config))
+	}
+	for _, r := range routers { // a path needs both ends
+		s.up(r, "")
 	}
 	return s
 }
