@@ -68,7 +68,8 @@ part_netns() {
 part_qemu() {
 	section 'tests that boot machines'
 	scripts/kernel.sh amd64 arm64
-	go test -count=1 -p 1 -timeout 10m $(packages qemu)
+	# Two at a time: an emulated processor is one real one.
+	go test -count=1 -p 2 -timeout 15m $(packages qemu)
 }
 part_leftovers() {
 	section 'nothing left behind'
