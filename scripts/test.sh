@@ -64,11 +64,11 @@ part_netns() {
 	list=$(packages world)
 	[ -z "$list" ] || WAYMARK_BIN=$PWD/out/bin/waymark go test -count=1 -p 1 -timeout 10m $list
 }
-# Machines are emulated and slow: one package at a time, with kernels at hand.
+# Machines are emulated and slow: two packages at a time, each keeps one processor
+# busy, with kernels at hand.
 part_qemu() {
 	section 'tests that boot machines'
 	scripts/kernel.sh amd64 arm64
-	# Two at a time: an emulated processor is one real one.
 	go test -count=1 -p 2 -timeout 15m $(packages qemu)
 }
 part_leftovers() {
