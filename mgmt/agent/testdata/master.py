@@ -70,7 +70,7 @@ class Master:
         self.pub_port = self.pub.bind_to_random_port("tcp://127.0.0.1")
         self.key = RSA.generate(2048)
         self.pem = self.key.publickey().export_key()
-        self.aes, self.session, self.serial = Box(), Box(), 0
+        self.aes, self.session, self.serial, self.jobs = Box(), Box(), 0, 0
         self.accept = False
         self.minion = None
 
@@ -133,8 +133,8 @@ class Master:
         raise SystemExit("never came: " + what)
 
     def publish(self, fun, arg=(), tgt="*", tgt_type="glob", forge=False, topic=None):
-        self.serial += 1
-        jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + "%06d" % self.serial
+        self.serial, self.jobs = self.serial + 1, self.jobs + 1
+        jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + "%06d" % self.jobs
         load = {"fun": fun, "arg": list(arg), "tgt": tgt, "jid": jid, "ret": "", "tgt_type": tgt_type, "user": "root", "serial": self.serial}
         raw = self.aes.seal(b"pickle::" + pack(load))
         payload = pack({"enc": "aes", "load": raw, "sig_algo": "PKCS1v15-SHA1", "sig": b"x" * 256 if forge else self.sign(raw)})
