@@ -17,22 +17,22 @@ suite=${VERSION_CODENAME:-stable}
 wanted=$suite
 [ "$suite" != bookworm ] || wanted=bookworm-backports
 
-# mirror PATH: where the machine itself gets Debian's PATH (debian, debian-security).
+# mirror PATH: where the machine itself gets Debian's PATH (debian, debian-security), or nothing.
 mirror() {
-	local known
-	known=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE "https?://[^ ]+/$1/?( |$)" | head -1 | tr -d ' ') || true
-	echo "${known:-http://deb.debian.org/$1}"
+	cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE "https?://[^ ]+/$1/?( |$)" | head -1 | tr -d ' ' || true
 }
 
 # private_apt ROOT: an apt configuration below ROOT that knows both architectures.
 private_apt() {
-	local key=/usr/share/keyrings/debian-archive-keyring.gpg suites=("$suite" "$suite-updates")
+	local key=/usr/share/keyrings/debian-archive-keyring.gpg suites=("$suite" "$suite-updates") main security
+	main=$(mirror debian) security=$(mirror debian-security)
+	[ -n "$main" ] || { echo "kernel.sh: no source in /etc/apt is a mirror of Debian (…/debian), whose kernels are needed" >&2; return 1; }
 	mkdir -p "$1"/{lists/partial,cache/archives/partial,etc}
 	: >"$1/status"
 	[ "$wanted" = "$suite" ] || suites+=("$wanted")
 	{
-		printf "deb [arch=amd64,arm64 signed-by=$key] $(mirror debian) %s main\n" "${suites[@]}"
-		echo "deb [arch=amd64,arm64 signed-by=$key] $(mirror debian-security) $suite-security main"
+		printf "deb [arch=amd64,arm64 signed-by=$key] $main %s main\n" "${suites[@]}"
+		[ -z "$security" ] || echo "deb [arch=amd64,arm64 signed-by=$key] $security $suite-security main"
 	} >"$1/etc/sources.list"
 	cat >"$1/apt.conf" <<-CONF
 		Dir::State "$1"; Dir::State::Lists "$1/lists"; Dir::State::status "$1/status"; Dir::Cache "$1/cache";
