@@ -18,7 +18,7 @@ BOARD    ?= qemu-x86_64
 BOOT     ?=
 STATICCHECK := go tool -modfile=scripts/tools/go.mod staticcheck
 
-.PHONY: build image boot test fmt vet staticcheck unit netns lab lab-up lab-down bench soak fuzz deps ratchet clean help
+.PHONY: build image kernel boot test fmt vet staticcheck unit netns lab lab-up lab-down bench soak fuzz deps ratchet clean help
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -43,13 +43,15 @@ staticcheck: ## honnef.co/go/tools, version pinned in scripts/tools/go.mod
 unit: ## tests that need no namespaces of their own
 	scripts/test.sh unit
 
-netns: build ## tests in network namespaces, one package at a time
+netns: build ## tests in network namespaces, two packages at a time
 	scripts/test.sh netns
 
-lab: ## branch, hub and two ISPs in namespaces, real traffic, then clean up
+lab: ## branch, hub and two ISPs in namespaces, real traffic, then clean up; IMAGE=1: the branch is the image in QEMU
 	@scripts/install.sh lab
+	@$(if $(IMAGE),scripts/install.sh image)
 	@$(MAKE) build
-	@$(BIN)/lab
+	@$(if $(IMAGE),$(BIN)/mkimage -board qemu-x86_64 -out out/factory)
+	@$(BIN)/lab $(if $(IMAGE),-image out/factory)
 
 lab-up: ## the same network, left running for play
 	@scripts/install.sh lab
@@ -76,6 +78,11 @@ image: ## firmware of BOARD in out/BOARD; CONFIG=FILE ROUTER=NAME KEY=PEM VERSIO
 	@$(BIN)/mkimage -board $(BOARD) $(if $(CONFIG),-config $(CONFIG)) $(if $(ROUTER),-router $(ROUTER)) \
 		$(if $(VERSION),-version $(VERSION)) $(if $(COUNTER),-counter $(COUNTER)) $(if $(KERNEL),-kernel $(KERNEL)) \
 		$(if $(KEY),-key $(KEY)) $(if $(TRIAL),-trial $(TRIAL)) $(if $(APPEND),-append '$(APPEND)')
+
+kernel: ## our own kernel for BOARD: compiled and tested with 96 and 64 MB once, then firmware with it in out/BOARD
+	@scripts/install.sh kernel
+	@$(MAKE) build
+	@$(BIN)/mkimage kernel -board $(BOARD)
 
 boot: ## the image of BOARD in QEMU, its console in this terminal; BOOT='-append ... -disk ...'
 	@[ -s out/$(BOARD)/initramfs.zst ] || $(MAKE) image

@@ -18,6 +18,7 @@ import (
 	"waymark/bench/host"
 	"waymark/bench/report"
 	"waymark/bench/rival"
+	"waymark/bench/subject"
 	"waymark/cmd/lab/world"
 )
 
@@ -94,6 +95,7 @@ func run(args []string) error {
 	f.DurationVar(&o.pace.transfer, "transfer", o.pace.transfer, "length of a TCP transfer")
 	f.DurationVar(&o.pace.step, "step", o.pace.step, "length of one offered load")
 	f.StringVar(&o.only, "only", "", "only the figures of these `ids`, with commas between them")
+	f.StringVar(&subject.Workers, "workers", "", "`number` of workers of the routers; they decide by themselves without")
 	f.BoolVar(&o.verbose, "v", false, "print the commands")
 	if err := f.Parse(args); err != nil {
 		return err

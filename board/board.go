@@ -5,9 +5,10 @@
 package board
 
 import (
-	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -127,7 +128,7 @@ func All() []*Board {
 	for _, b := range all {
 		list = append(list, b)
 	}
-	slices.SortFunc(list, func(a, b *Board) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
 }
 
@@ -149,6 +150,22 @@ func Find(name string) (*Board, error) {
 		return b, nil
 	}
 	return nil, ErrUnknown(name)
+}
+
+// Machine reads what the machine with this root says about itself: /sys and /proc.
+func Machine(root fs.FS, arch string) Identity {
+	text := func(name string) string {
+		b, _ := fs.ReadFile(root, name) // machines have one or the other
+		return string(b)
+	}
+	id := Identity{Arch: arch}
+	if vendor := text("sys/class/dmi/id/sys_vendor"); vendor != "" {
+		id.Product = strings.TrimSpace(vendor) + " " + strings.TrimSpace(text("sys/class/dmi/id/product_name"))
+	}
+	if list := strings.TrimRight(text("proc/device-tree/compatible"), "\x00"); list != "" {
+		id.Compatible = strings.Split(list, "\x00")
+	}
+	return id
 }
 
 // Identify returns the board that a machine is, or an ErrUnknown.

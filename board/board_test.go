@@ -3,8 +3,10 @@ package board_test
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"waymark/board"
 )
@@ -35,6 +37,27 @@ func TestIdentify(t *testing.T) {
 	}
 	if _, err := board.Find("toaster"); err == nil || !strings.Contains(err.Error(), "pc-x86_64, qemu-arm64, qemu-x86_64") {
 		t.Errorf("unknown board: %v", err)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	for _, tt := range []struct {
+		files map[string]string
+		want  board.Identity
+	}{
+		{nil, board.Identity{Arch: "arm64"}},
+		{map[string]string{"sys/class/dmi/id/sys_vendor": "QEMU\n", "sys/class/dmi/id/product_name": "Standard PC\n"},
+			board.Identity{Arch: "arm64", Product: "QEMU Standard PC"}},
+		{map[string]string{"sys/class/dmi/id/sys_vendor": "\n"}, board.Identity{Arch: "arm64", Product: " "}},
+		{map[string]string{"proc/device-tree/compatible": "a,b\x00c\x00"}, board.Identity{Arch: "arm64", Compatible: []string{"a,b", "c"}}},
+	} {
+		root := fstest.MapFS{}
+		for name, text := range tt.files {
+			root[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		if got := board.Machine(root, "arm64"); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%q: got %+v, want %+v", tt.files, got, tt.want)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ var _ = add(Board{
 		"e1000", "e1000e", "igb", "igc", "ixgbe", "r8169", "alx", "atl1c", "tg3", "bnx2", "sky2", "virtio_net", "vmxnet3",
 		"nvme", "ahci", "sdhci_pci", "sdhci_acpi", "mmc_block", "sd_mod", "usb_storage", "uas", "virtio_blk",
 		"xhci_pci", "ehci_pci", "cdc_ether", "cdc_ncm", "cdc_mbim", "qmi_wwan", "rndis_host", "option",
-		"r8152", "ax88179_178a", "asix", "i6300esb",
+		"r8152", "ax88179_178a", "asix", "i6300esb", "button", "evdev",
 	},
 	Console: "ttyS0", Watchdog: Watchdog{Module: "iTCO_wdt", Timeout: 30 * time.Second},
 	Button: &Button{Device: "Power Button", Key: 116, Hold: 10 * time.Second},

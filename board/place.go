@@ -1,10 +1,10 @@
 package board
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -55,7 +55,7 @@ type Device struct{ Name, Place string }
 // theirs, and so does a device whose name is taken by one that stays.
 func (b *Board) Rename(devices []Device) map[string]string {
 	devices = slices.Clone(devices)
-	slices.SortFunc(devices, func(x, y Device) int { return cmp.Compare(x.Place, y.Place) })
+	sort.Slice(devices, func(i, j int) bool { return devices[i].Place < devices[j].Place })
 	wanted, taken := map[string]string{}, map[string]bool{}
 	give := func(d Device, name string) {
 		if !taken[name] {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # install.sh SET: install by package name what the machine misses for SET
-# (lab, test, bench, image, or bpf to compile the programs). Prints what it installs and nothing when all is there.
+# (lab, test, bench, image, kernel to compile one, or bpf to compile the programs). Prints what it installs and nothing when all is there.
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -18,6 +18,9 @@ bfd=(bird:bird2 /usr/lib/frr/bfdd:frr)
 test=("${lab[@]}" "${image[@]}" "${slots[@]}" "${line[@]}" "${bfd[@]}" tshark:tshark kea-dhcp4:kea-dhcp4-server
 	dhclient:isc-dhcp-client dig:bind9-dnsutils chronyd:chrony)
 bench=("${lab[@]}" iperf3:iperf3)
+# kernel: a compiler for each architecture, and what the kernel's own build runs
+kernel=(gcc:gcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu make:make flex:flex bison:bison bc:bc xz:xz-utils zstd:zstd perl:perl
+	/usr/include/stdio.h:libc6-dev /usr/include/libelf.h:libelf-dev /usr/src/linux-source-6.12.tar.xz:linux-source-6.12)
 bpf=(clang-14:clang-14 llvm-objcopy-14:llvm-14)
 
 case ${1:-} in
@@ -25,9 +28,10 @@ lab) want=("${lab[@]}") ;;
 test) want=("${test[@]}") ;;
 bench) want=("${bench[@]}") ;;
 image) want=("${image[@]}") ;;
+kernel) want=("${test[@]}" "${kernel[@]}") ;;
 bpf) want=("${bpf[@]}") ;;
 *)
-	echo "usage: install.sh lab|test|bench|image|bpf" >&2
+	echo "usage: install.sh lab|test|bench|image|kernel|bpf" >&2
 	exit 2
 	;;
 esac
@@ -39,7 +43,7 @@ for pair in "${want[@]}"; do
 	[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 # The Salt master of another hand that tests our minion (mgmt/agent/testdata/master.py).
-[ "${1:-}" != test ] || /usr/bin/python3 -c 'import zmq, msgpack, Cryptodome' 2>/dev/null ||
+[[ ${1:-} != test && ${1:-} != kernel ]] || /usr/bin/python3 -c 'import zmq, msgpack, Cryptodome' 2>/dev/null ||
 	missing+=(python3 python3-zmq python3-msgpack python3-pycryptodome)
 [ "${1:-}" != bpf ] || [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 # Go fetches modules over TLS: a bare machine may have no root certificates.

@@ -11,7 +11,7 @@ if [ -z "$list" ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-go test -count=1 -p 1 -timeout 0 -v -run '^TestSoak' $list | tee "$log"
+go test -count=1 -p 1 -parallel 1 -timeout 0 -v -run '^TestSoak' $list | tee "$log"
 {
 	printf '# Soak\n\nLast long run: SOAK=%s, %s, commit %s, %s, %s CPUs.\n\n```\n' \
 		"$SOAK" "$(date -u +%F)" "$(git rev-parse --short HEAD)" "$(uname -srm)" "$(nproc)"

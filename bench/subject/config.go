@@ -67,7 +67,10 @@ func service(name string, address list, security string, ports ...int) object {
 // router is the first or second router of a line, whose service-routes lead to
 // where.
 func router(name string, number int, transform bool, where object) object {
-	path := object{"name": "path", "topology": [...]string{1: "spoke", 2: "hub"}[number], "max-way-points": 1000000}
+	// Routers that wait while others are measured may get no processor for seconds:
+	// their path stays up, or the first measurement after it finds no way.
+	path := object{"name": "path", "topology": [...]string{1: "spoke", 2: "hub"}[number], "max-way-points": 1000000,
+		"bfd": object{"multiplier": 20, "hold-down-time": 1}}
 	if transform {
 		path["udp-transform"] = object{"mode": "always-transform"}
 	}

@@ -9,7 +9,7 @@ import (
 
 const (
 	sweepTries  = 20
-	sweepSettle = 250 * time.Millisecond // more than protocol.md 4's 200 ms without an answer
+	sweepSettle = 250 * time.Millisecond // more than docs/wire.md 10's 200 ms without an answer
 )
 
 // Establish sends every flow through the handshake, slowly, and leaves the tap

@@ -28,6 +28,9 @@ type Options struct {
 	Transform bool   // TCP in UDP between them
 }
 
+// Workers is the -workers of all routers; empty: they decide by themselves.
+var Workers string
+
 // Routers are the two Waymark routers of a line.
 type Routers struct {
 	West, East *world.Router
@@ -46,6 +49,9 @@ func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, er
 	if o.Profile != "" {
 		flags = append(flags, "-profile", o.Profile)
 	}
+	if Workers != "" {
+		flags = append(flags, "-workers", Workers)
+	}
 	r := Routers{line: l}
 	r.start = func(ns string) (p *world.Router, err error) {
 		err = how(func() error {
@@ -60,7 +66,12 @@ func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, er
 	if err != nil {
 		return nil, fmt.Errorf("start routers: %w", err)
 	}
-	return &r, r.West.PeersUp(10*time.Second, func(map[string]any) bool { return true })
+	return &r, r.PathUp()
+}
+
+// PathUp waits until the path between the routers is up.
+func (r *Routers) PathUp() error {
+	return r.West.PeersUp(30*time.Second, func(map[string]any) bool { return true })
 }
 
 // Kill ends each router in turn by SIGKILL and starts it again at once. It

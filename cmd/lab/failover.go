@@ -18,7 +18,7 @@ const fiberSource = "203.0.113.2"
 // in again: the session goes on by lte and comes back, and the longest silence
 // around each move is printed.
 func failover(ctx context.Context, l *lab) (figure string, err error) {
-	ping, err := l.w.Start(world.Client, "ping", "-n", "-D", "-i", "0.01", "-w", "35", "10.20.0.5")
+	ping, err := l.w.Start(world.Client, "ping", "-n", "-D", "-i", "0.01", "-w", "55", "10.20.0.5")
 	if err != nil {
 		return "", err
 	}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"waymark/cmd/lab/enrol"
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
+	"waymark/image/vm"
 )
 
 // lab is one run of the program.
@@ -17,10 +20,15 @@ type lab struct {
 	out     io.Writer
 	verbose bool
 	keep    bool
+	bare    bool // no conductor: the routers are configured from the start
 
 	w           *world.World
 	branch, hub *world.Router
 	failed      []string // names of the steps that failed
+	scene       enrol.Scene
+
+	image string      // folder of a factory image; "": the branch is a process
+	box   *vm.Machine // that runs it
 
 	// unwatch ends the watch that closes the world when the lab is interrupted;
 	// nil while there is none.
@@ -38,7 +46,7 @@ type step struct {
 	run   func(ctx context.Context, l *lab) (figure string, err error)
 }
 
-const stepLimit = 20 * time.Second
+const stepLimit = time.Minute
 
 const picture = `
  client --- branch1 ===fiber=== isp-fiber ======= hub1 --- server 10.20.0.5, 10.20.0.80
@@ -87,13 +95,21 @@ func (l *lab) demonstrate(ctx context.Context) (err error) {
 	if err := l.bringUp(ctx); err != nil {
 		return err
 	}
-	for _, s := range mainSteps {
+	steps, last := slices.Concat(mainSteps, managedSteps), slices.Concat([]step{restartWithGuest}, guestSteps)
+	switch {
+	case l.image != "":
+		steps, last = shownByImage, nil
+	case l.bare:
+		steps = mainSteps
+	}
+	for _, s := range steps {
 		l.do(ctx, s)
 	}
 	if ctx.Err() == nil {
-		l.showAll()
-		l.do(ctx, restartWithGuest)
-		for _, s := range guestSteps {
+		l.showAll(ctx)
+	}
+	for _, s := range last {
+		if ctx.Err() == nil {
 			l.do(ctx, s)
 		}
 	}
@@ -116,7 +132,14 @@ func verdict(err error) string {
 // bringUp makes the world and starts routers and servers. Interrupted, it ends
 // the world, so that whatever waits for one of its processes returns.
 func (l *lab) bringUp(ctx context.Context) error {
-	for _, s := range upSteps {
+	steps := enrolSteps
+	switch {
+	case l.image != "":
+		steps = imageSteps
+	case l.bare:
+		steps = upSteps
+	}
+	for _, s := range steps {
 		if !l.do(ctx, s) {
 			return fmt.Errorf("bring up %s", s.name)
 		}
@@ -129,6 +152,12 @@ func (l *lab) bringUp(ctx context.Context) error {
 
 // finish removes the world and looks whether anything of it is left.
 func (l *lab) finish() error {
+	if p, ok := l.scene.Branch.(*enrol.Process); ok {
+		defer p.End()
+	}
+	if l.box != nil {
+		l.box.Close()
+	}
 	if l.w == nil {
 		return nil
 	}

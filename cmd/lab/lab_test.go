@@ -72,7 +72,7 @@ func plainLab(t *testing.T) (*lab, *bytes.Buffer) {
 	}
 	t.Setenv("WAYMARK_BIN", self)
 	var out bytes.Buffer
-	return &lab{out: &out, prepare: (*world.World).KernelRouters}, &out
+	return &lab{out: &out, bare: true, prepare: (*world.World).KernelRouters}, &out
 }
 
 // Kernel routers carry everything, but not as SVR does: every step that proves
@@ -105,7 +105,7 @@ func runLab(t *testing.T, args ...string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(self, args...)
+	c := exec.Command(self, append([]string{"-bare"}, args...)...)
 	c.Env = append(os.Environ(), "BE_THE_LAB=1", "WAYMARK_BIN="+self)
 	out, err := c.CombinedOutput()
 	return string(out), err
@@ -115,7 +115,7 @@ func TestUpAndDown(t *testing.T) {
 	if out, err := runLab(t, "up"); err != nil || !strings.Contains(out, "ip netns exec wmlab-client") {
 		t.Fatalf("up: %v\n%s", err, out)
 	}
-	ping := exec.Command("ip", "netns", "exec", "wmlab-client", "ping", "-c", "1", "-W", "2", "192.168.1.10")
+	ping := exec.Command("ip", "netns", "exec", "wmlab-client", "ping", "-c", "1", "-W", "10", "192.168.1.10")
 	if out, err := ping.CombinedOutput(); err != nil {
 		t.Errorf("in the world left running: %v\n%s", err, out)
 	}
@@ -147,6 +147,10 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%q: got %v, want wrong usage", args, err)
 		}
 	}
+	machine := &lab{image: "out/factory"} // it does not outlive the lab
+	if err := machine.command(context.Background(), []string{"up"}); exitCode(err) != 2 {
+		t.Errorf("a machine that is left running: got %v, want wrong usage", err)
+	}
 }
 
 // theLab starts the lab as a program of its own and returns its world's name
@@ -162,14 +166,14 @@ func theLab(t *testing.T) (*exec.Cmd, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	c := exec.Command(self)
+	c := exec.Command(self, "-bare")
 	c.Env = append(os.Environ(), "BE_THE_LAB=1", "WAYMARK_BIN="+self)
 	c.Stdout, c.Stderr = file, file
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	var name string
-	err = world.Until(20*time.Second, "a running lab", func() (bool, error) {
+	err = world.Until(2*time.Minute, "a running lab", func() (bool, error) {
 		text, err := os.ReadFile(file.Name())
 		if _, rest, ok := bytes.Cut(text, []byte("namespaces ")); ok {
 			name, _, _ = strings.Cut(string(rest), "-*")
@@ -205,19 +209,30 @@ func TestInterruptedLabCleansUp(t *testing.T) {
 	}
 }
 
+// Whoever builds a world sweeps, tests of other packages too: there are rounds, in
+// one of which nobody was faster than this test.
 func TestKilledLabIsSweptByTheNext(t *testing.T) {
-	c, name := theLab(t)
-	if err := c.Process.Kill(); err != nil {
-		t.Fatal(err)
+	found := false
+	for round := 0; round < 3 && !found; round++ {
+		c, name := theLab(t)
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Wait() // "signal: killed"
+		left, err := world.Leftovers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = strings.Contains(strings.Join(left, "\n"), name)
+		t.Logf("leftovers of a killed lab: %q", left)
+		if err := world.Sweep(); err != nil {
+			t.Error(err)
+		}
+		if stays(name) {
+			t.Errorf("world %s is still there", name)
+		}
 	}
-	_ = c.Wait() // "signal: killed"
-	if left, err := world.Leftovers(); err != nil || !strings.Contains(strings.Join(left, "\n"), name) {
-		t.Errorf("leftovers of a killed lab: got %q, %v", left, err)
-	}
-	if err := world.Sweep(); err != nil {
-		t.Error(err)
-	}
-	if stays(name) {
-		t.Errorf("world %s is still there", name)
+	if !found {
+		t.Error("no leftovers of a killed lab")
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"waymark/cmd/lab/world"
 )
 
-const usage = `usage: lab [-v] [-keep] [COMMAND]
+const usage = `usage: lab [-v] [-keep] [-bare | -image DIR] [COMMAND]
   (none)     run the whole demonstration, then remove everything
   up         bring the network up and leave it running
   down       remove what up (or -keep) left
@@ -32,11 +32,13 @@ func main() {
 	}
 	verbose := flag.Bool("v", false, "print every command")
 	keep := flag.Bool("keep", false, "leave the network running at the end")
+	bare := flag.Bool("bare", false, "no conductor: the routers are configured from the start")
+	image := flag.String("image", "", "the branch is the factory image in `DIR`, in a machine")
 	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	l := &lab{out: os.Stdout, verbose: *verbose, keep: *keep}
+	l := &lab{out: os.Stdout, verbose: *verbose, keep: *keep, bare: *bare, image: *image}
 	if err := l.command(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		stop()
@@ -45,7 +47,7 @@ func main() {
 }
 
 // errUsage is a command line that means nothing.
-var errUsage = errors.New("unknown command, see lab -h")
+var errUsage = errors.New("see lab -h")
 
 func exitCode(err error) int {
 	if errors.Is(err, errUsage) {
@@ -56,8 +58,11 @@ func exitCode(err error) int {
 
 // command runs what the arguments name.
 func (l *lab) command(ctx context.Context, args []string) error {
-	if len(args) > 1 {
-		return errUsage
+	switch {
+	case len(args) > 1:
+		return fmt.Errorf("more than one command: %w", errUsage)
+	case l.image != "" && (l.bare || l.keep || len(args) > 0): // a machine does not outlive us
+		return fmt.Errorf("-image goes with no command, -bare or -keep: %w", errUsage)
 	}
 	switch append(args, "")[0] {
 	case "":
@@ -69,7 +74,7 @@ func (l *lab) command(ctx context.Context, args []string) error {
 	case "leftovers":
 		return l.leftovers()
 	}
-	return errUsage
+	return fmt.Errorf("unknown command %q: %w", args[0], errUsage)
 }
 
 // options of the lab's world; the router's binary lies beside the lab's.

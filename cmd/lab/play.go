@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"waymark/cmd/lab/enrol"
 	"waymark/cmd/lab/world"
 )
 
@@ -44,9 +45,15 @@ The network is up. Try:
   %[5]s show peers -run %[2]s
   %[5]s show sessions -run %[2]s
   %[5]s show sessions -run %[3]s                   # the same, seen from the hub
-
+%[7]s
 Logs, configurations and run directories are in %[6]s.
 make lab-down removes everything.
+`
+
+const playConductor = `
+  %[1]s -data %[2]s show assets
+  %[1]s -data %[2]s show alarms
+  %[1]s -data %[2]s connect %[3]s             # the branch's console
 `
 
 func (l *lab) printPlay() {
@@ -54,7 +61,11 @@ func (l *lab) printPlay() {
 	if err != nil {
 		bin = "waymark"
 	}
-	fmt.Fprintf(l.out, play, l.w.Name, l.branch.Run, l.hub.Run, selfPath(), bin, l.w.Dir)
+	managed := ""
+	if conductor, err := l.w.Program("conductor"); err == nil && !l.bare {
+		managed = fmt.Sprintf(playConductor, conductor, l.scene.Data(), enrol.BranchAsset)
+	}
+	fmt.Fprintf(l.out, play, l.w.Name, l.branch.Run, l.hub.Run, selfPath(), bin, l.w.Dir, managed)
 }
 
 // down removes the kept network.

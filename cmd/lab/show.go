@@ -1,10 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
-	"waymark/cmd/lab/world"
+	"waymark/cmd/lab/machine"
 )
 
 // shown are the tables printed behind the steps: arguments of `waymark show`.
@@ -13,16 +14,24 @@ var shown = [][]string{{"peers"}, {"dhcp"}, {"sessions"}, {"waypoints"}, {"capac
 // maxRows bounds a printed table.
 const maxRows = 24
 
+// shownOfBox are asked of a machine, which takes a second for each.
+var shownOfBox = [][]string{{"peers"}, {"dhcp"}, {"sessions"}}
+
 // showAll prints what both routers say about the traffic they carried. A table
 // that cannot be had counts as a failed step.
-func (l *lab) showAll() {
+func (l *lab) showAll(ctx context.Context) {
+	branch, tables := func(args ...string) (string, error) { return l.branch.Show(args...) }, shown
+	if box, ok := l.scene.Branch.(*machine.Branch); ok {
+		branch, tables = func(args ...string) (string, error) { return box.Show(ctx, args...) }, shownOfBox
+	}
 	for _, r := range []struct {
 		name   string
-		router *world.Router
-	}{{"branch1", l.branch}, {"hub1", l.hub}} {
-		for _, args := range shown {
+		show   func(args ...string) (string, error)
+		tables [][]string
+	}{{"branch1", branch, tables}, {"hub1", l.hub.Show, shown}} {
+		for _, args := range r.tables {
 			fmt.Fprintf(l.out, "\n%s> show %s\n", r.name, strings.Join(args, " "))
-			out, err := r.router.Show(args...)
+			out, err := r.show(args...)
 			if err != nil {
 				l.failed = append(l.failed, "show "+args[0])
 				out = err.Error()

@@ -25,9 +25,9 @@ var mainSteps = []step{
 	{name: "http ipv6", run: webPage("http://[fd00:20::5]/", openPage, "fd00:1::10")},
 	{name: "ping ipv6", run: pings("fd00:20::5")},
 	{name: "payroll", run: webPage("http://10.20.0.80:8443/", secretPage, "192.168.1.10")},
-	{name: "transfer", limit: 90 * time.Second, run: transfer},
+	{name: "transfer", limit: 3 * time.Minute, run: transfer(bulk)},
 	{name: "breakout", run: breakout},
-	{name: "failover", limit: 40 * time.Second, run: failover},
+	{name: "failover", limit: time.Minute, run: failover},
 	{name: "lanes", run: whichLane},
 	{name: "on the wire", run: onTheWire},
 }
@@ -96,7 +96,7 @@ var pingRTT = regexp.MustCompile(`= [0-9.]+/([0-9.]+)/`)
 
 func pings(dst string) func(context.Context, *lab) (string, error) {
 	return func(ctx context.Context, l *lab) (string, error) {
-		out, err := l.w.ExecContext(ctx, world.Client, "ping", "-n", "-c", "10", "-i", "0.05", "-W", "2", dst)
+		out, err := l.w.ExecContext(ctx, world.Client, "ping", "-n", "-c", "10", "-i", "0.05", "-W", "10", dst)
 		if err != nil {
 			return "", err
 		}
@@ -112,7 +112,7 @@ func pings(dst string) func(context.Context, *lab) (string, error) {
 var hopLine = regexp.MustCompile(`(?m)^ *\d+ +(\S+)`)
 
 func traceroute(ctx context.Context, l *lab) (string, error) {
-	out, err := l.w.ExecContext(ctx, world.Client, "traceroute", "-n", "-q", "1", "-w", "2", "-m", "8", "10.20.0.5")
+	out, err := l.w.ExecContext(ctx, world.Client, "traceroute", "-n", "-q", "1", "-w", "5", "-m", "8", "10.20.0.5")
 	if err != nil {
 		return "", err
 	}
@@ -126,15 +126,17 @@ func traceroute(ctx context.Context, l *lab) (string, error) {
 	return strings.Join(hops, " > "), nil
 }
 
-func transfer(ctx context.Context, l *lab) (string, error) {
-	t, err := traffic.Put(ctx, l.w, world.Client, "10.20.0.5:5001", bulk)
-	if err != nil {
-		return "", err
+func transfer(size int64) func(context.Context, *lab) (string, error) {
+	return func(ctx context.Context, l *lab) (string, error) {
+		t, err := traffic.Put(ctx, l.w, world.Client, "10.20.0.5:5001", size)
+		if err != nil {
+			return "", err
+		}
+		if t.Bytes != size || t.Sent != t.Arrived {
+			return "", fmt.Errorf("sent %d bytes, sum %s; arrived %d, sum %s", size, t.Sent, t.Bytes, t.Arrived)
+		}
+		return fmt.Sprintf("%d MB client > server over SVR: %.2f Gbit/s, SHA-256 equal", size/1_000_000, t.Gbps()), nil
 	}
-	if t.Bytes != bulk || t.Sent != t.Arrived {
-		return "", fmt.Errorf("sent %d bytes, sum %s; arrived %d, sum %s", bulk, t.Sent, t.Bytes, t.Arrived)
-	}
-	return fmt.Sprintf("1 GB client > server over SVR: %.1f Gbit/s, SHA-256 equal", t.Gbps()), nil
 }
 
 // Ports that source NAT of a breakout may use.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
@@ -27,7 +26,7 @@ func onTheWire(ctx context.Context, l *lab) (string, error) {
 		}
 	}
 	open := func(f []world.Frame) bool { return count(f, openPage) > 0 }
-	if err := c.WaitFrames(5*time.Second, open); err != nil {
+	if err := c.WaitFrames(stepLimit, open); err != nil {
 		return "", fmt.Errorf("the open page was not seen: %w", err)
 	}
 	frames, err := c.Frames()

@@ -30,11 +30,13 @@ func runBoot(ctx context.Context, args []string) error {
 		return err
 	}
 	b, err := board.Find(*name)
-	if err != nil {
-		return err
-	}
-	if b.Emulated == "" {
-		return fmt.Errorf("board %s is no machine of QEMU", b.Name)
+	switch {
+	case err != nil:
+		return wrong("%v", err)
+	case b.Emulated == "":
+		return wrong("board %s is no machine of QEMU", b.Name)
+	case *memory < 32 || *ports < 0 || *ports > 16:
+		return wrong("%d MB of memory and %d ports: want 32 MB and more, 0 to 16 ports", *memory, *ports)
 	}
 	if *dir == "" {
 		*dir = filepath.Join(*root, "out", b.Name)

@@ -1,6 +1,6 @@
 // Command mkimage makes images of boards and boots them in QEMU.
 //
-// Exit codes: 0 done, 1 failed, 2 bad usage.
+// Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
 package main
 
 import (
@@ -19,10 +19,12 @@ import (
 
 	"waymark/board"
 	"waymark/image/pack"
+	"waymark/mgmt/config"
 )
 
 const usage = `usage: mkimage [-board B] [flags]       make out/B: vmlinuz, initramfs.zst, slot.efi, disk.img, bundle.wmb, sizes.json
        mkimage boot [-board B] [flags]  boot what out/B has in QEMU, console here
+       mkimage kernel [-board B] [flags]  the same as mkimage, with our own kernel, compiled and tested unless it lies there
 `
 
 // errUsage: the command line is wrong and the user was told how.
@@ -46,7 +48,10 @@ func command(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "boot" {
 		return runBoot(ctx, args[1:])
 	}
-	return runMake(ctx, args)
+	if len(args) > 0 && args[0] == "kernel" {
+		return runMake(ctx, args[1:], ownKernel)
+	}
+	return runMake(ctx, args, anyKernel)
 }
 
 func newFlags(name string) (f *flag.FlagSet, boardName, root *string) {
@@ -63,14 +68,55 @@ func parse(f *flag.FlagSet, args []string) error {
 	case err != nil:
 		return errUsage
 	case f.NArg() > 0:
-		fmt.Fprintf(os.Stderr, "mkimage: unknown argument %q\n", f.Arg(0))
+		err = wrong("unknown argument %q", f.Arg(0))
 		f.Usage()
-		return errUsage
+		return err
 	}
 	return nil
 }
 
-func runMake(ctx context.Context, args []string) error {
+// wrong tells what is wrong with the command line.
+func wrong(format string, args ...any) error {
+	fmt.Fprintf(os.Stderr, "mkimage: "+format+"\n", args...)
+	return errUsage
+}
+
+// checkConfig refuses what the box could not run, while somebody looks.
+func checkConfig(file, router string) error {
+	if (file == "") != (router == "") {
+		return wrong("-config and -router go together")
+	}
+	if file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return wrong("read configuration: %v", err)
+	}
+	auth, findings := config.Parse(data)
+	name, node, _ := strings.Cut(router, " ") // as in config/router of a box
+	if auth != nil {
+		findings = append(findings, auth.Check(name, node)...)
+	}
+	if findings.Failed() {
+		fmt.Fprint(os.Stderr, findings)
+		return wrong("%s is no configuration of router %s", file, router)
+	}
+	return nil
+}
+
+// kernel says whose kernel an image gets when no flag does.
+type kernel struct {
+	script string // prints the folder for an architecture
+	budget int64  // most bytes of kernel and initramfs together; 0: any
+}
+
+var (
+	anyKernel = kernel{script: "scripts/kernel.sh"}
+	ownKernel = kernel{script: "scripts/kernel-own.sh", budget: 10_000_000}
+)
+
+func runMake(ctx context.Context, args []string, k kernel) error {
 	f, name, root := newFlags("mkimage")
 	o := &pack.Options{Log: func(step string) { fmt.Println("  ", step) }}
 	f.StringVar(&o.Config, "config", "", "configuration `FILE` to build in")
@@ -86,9 +132,12 @@ func runMake(ctx context.Context, args []string) error {
 	}
 	var err error
 	if o.Board, err = board.Find(*name); err != nil {
+		return wrong("%v", err)
+	}
+	if err := errors.Join(s.check(), checkConfig(o.Config, o.Router)); err != nil {
 		return err
 	}
-	if err := fill(ctx, o, *root); err != nil {
+	if err := fill(ctx, o, *root, k); err != nil {
 		return err
 	}
 	if err := s.apply(o); err != nil {
@@ -103,16 +152,22 @@ func runMake(ctx context.Context, args []string) error {
 		fmt.Printf("  %-14s %9d bytes\n", n, sizes[n])
 	}
 	fmt.Println("in", o.Out)
+	if total := sizes["total"]; k.budget > 0 && total > k.budget {
+		return fmt.Errorf("kernel and initramfs have %d bytes, at most %d", total, k.budget)
+	}
 	return nil
 }
 
 // fill replaces what was not said by what the tree says.
-func fill(ctx context.Context, o *pack.Options, root string) (err error) {
+func fill(ctx context.Context, o *pack.Options, root string, k kernel) (err error) {
 	if o.Root, err = filepath.Abs(root); err != nil {
 		return err
 	}
 	if o.Out == "" {
 		o.Out = filepath.Join(o.Root, "out", o.Board.Name)
+	}
+	if o.Out, err = filepath.Abs(o.Out); err != nil { // tools run elsewhere
+		return err
 	}
 	o.Tools = filepath.Join(o.Root, "out", "tools")
 	if o.Version == "" {
@@ -121,9 +176,12 @@ func fill(ctx context.Context, o *pack.Options, root string) (err error) {
 		}
 	}
 	if o.Kernel == "" {
-		if o.Kernel, err = output(ctx, o.Root, "scripts/kernel.sh", o.Board.Arch); err != nil {
+		if o.Kernel, err = output(ctx, o.Root, k.script, o.Board.Arch); err != nil {
 			return err
 		}
+	}
+	if o.Kernel, err = filepath.Abs(o.Kernel); err != nil {
+		return err
 	}
 	o.Built, err = builtAt(ctx, o.Root)
 	return err

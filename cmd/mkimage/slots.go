@@ -26,11 +26,15 @@ func (s *shipFlags) add(f *flag.FlagSet) {
 	f.StringVar(&s.append, "append", "", "more kernel `ARGUMENTS` for the slot")
 }
 
+func (s *shipFlags) check() error {
+	if s.trial < time.Second || s.trial > bundle.MaxTrial*time.Second {
+		return wrong("a trial of %v: want 1s to %v", s.trial, bundle.MaxTrial*time.Second)
+	}
+	return nil
+}
+
 // apply makes the image trust the key, and ends it with slot, disk and bundle.
 func (s *shipFlags) apply(o *pack.Options) error {
-	if s.trial < time.Second || s.trial > bundle.MaxTrial*time.Second {
-		return fmt.Errorf("a trial of %v: want 1s to %v", s.trial, bundle.MaxTrial*time.Second)
-	}
 	key, err := s.load(o.Root)
 	if err != nil {
 		return err

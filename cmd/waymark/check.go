@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -48,19 +47,12 @@ func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) error 
 	var c configFlags
 	f := newFlags("check", "check -config FILE -router NAME [-node NAME]", stderr)
 	c.add(f)
-	words, err := parse(f, args)
-	if errors.Is(err, errHelp) {
-		return nil
-	}
-	if err != nil {
+	if err := parseFlags(f, args); err != nil {
 		return err
-	}
-	if len(words) > 0 {
-		return complain(f, fmt.Sprintf("unknown argument %q", words[0]))
 	}
 	if what := c.missing(); what != "" {
 		return complain(f, what)
 	}
-	_, err = c.load(stdout)
+	_, err := c.load(stdout)
 	return err
 }

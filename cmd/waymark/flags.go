@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 
 	"waymark/svr/router"
@@ -21,11 +22,11 @@ func newFlags(name, synopsis string, stderr io.Writer) *flag.FlagSet {
 }
 
 // parse reads flags and words in any order and returns the words. A request for
-// help is errHelp.
+// help is flag.ErrHelp; usage was printed then.
 func parse(f *flag.FlagSet, args []string) (words []string, err error) {
 	for {
 		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
-			return nil, errHelp
+			return nil, err
 		} else if err != nil {
 			return nil, errUsage // Parse has told
 		}
@@ -37,8 +38,14 @@ func parse(f *flag.FlagSet, args []string) (words []string, err error) {
 	}
 }
 
-// errHelp: usage was printed because it was asked for.
-var errHelp = errors.New("help")
+// parseFlags is parse where no words are wanted.
+func parseFlags(f *flag.FlagSet, args []string) error {
+	words, err := parse(f, args)
+	if err == nil && len(words) > 0 {
+		err = complain(f, fmt.Sprintf("unknown argument %q", words[0]))
+	}
+	return err
+}
 
 // complain prints what is wrong with the command line, then its usage.
 func complain(f *flag.FlagSet, what string) error {

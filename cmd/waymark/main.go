@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -78,7 +79,7 @@ func usage(w io.Writer) {
 // exitCode reports an error, unless the user was told, and turns it into a code.
 func exitCode(err error, name string, stderr io.Writer) int {
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage), errors.Is(err, errConfig):
 		return 2

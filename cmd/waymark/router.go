@@ -21,23 +21,18 @@ const defaultRun = "/run/waymark"
 func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	var c configFlags
 	var s router.Settings
-	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-keep] [-set-clock] [-v]", stderr)
+	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-state DIR] [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-workers N] [-keep] [-set-clock] [-v]", stderr)
 	c.add(f)
 	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
+	f.StringVar(&s.StateDir, "state", "", "`DIR`ectory for what outlives a reboot (the run directory)")
 	f.StringVar(&s.Lanes, "lanes", router.LanesAuto, "`LANES` to use: auto, go, bpf; for tests and measurements bpf,xdp (XDP even on veth) and bpf,tc")
 	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
+	f.IntVar(&s.Workers, "workers", router.DefaultWorkers(), "`N` goroutines that encrypt and transmit for the service lane, each the packets of its flows; 0: the lane does it")
 	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes, guard and the fast lane on an orderly stop")
 	f.BoolVar(&s.SetClock, "set-clock", false, "set the machine's clock by time servers: those of the configuration, or those that the networks told")
 	verbose := f.Bool("v", false, "log more")
-	words, err := parse(f, args)
-	if errors.Is(err, errHelp) {
-		return nil
-	}
-	if err != nil {
+	if err := parseFlags(f, args); err != nil {
 		return err
-	}
-	if len(words) > 0 {
-		return complain(f, fmt.Sprintf("unknown argument %q", words[0]))
 	}
 	if what := c.missing(); what != "" {
 		return complain(f, what)
@@ -56,6 +51,13 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	s.Changed = changed
+	s.Unconfirmed = func() (int, bool) {
+		p, err := life.Open(c.file).Pending()
+		if err != nil {
+			return 0, false
+		}
+		return p.Version, true
+	}
 	s.Source = func() (*policy.Tables, config.Findings, error) { return router.Load(c.file, c.router, c.node) }
 	if err := router.Run(ctx, s, tables); !errors.Is(err, router.ErrRestart) {
 		return err

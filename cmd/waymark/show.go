@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,9 +18,6 @@ func runShow(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	run := f.String("run", defaultRun, "run `DIR`ectory of the router")
 	asJSON := f.Bool("json", false, "print an array of objects")
 	words, err := parse(f, args)
-	if errors.Is(err, errHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"waymark/image/disk"
 	"waymark/image/pid1"
 	"waymark/image/slot"
+	"waymark/mgmt/agent"
 	"waymark/svr/router/ctl"
 )
 
@@ -39,9 +40,10 @@ func box(stderr io.Writer) (*slot.Box, disk.Found, error) {
 	return b, found, nil
 }
 
-// wanted is what the update must not take away: WANs that have an address now.
-// Without a router there are none.
+// wanted is what the update must not take away: WANs that have an address now, and
+// a conductor that is connected. Without a router there are no WANs.
 func wanted(run string) (w slot.Wanted, err error) {
+	w.Conductor = agent.Reached(run)
 	_, err = ctl.Ask(run, ctl.Request{Show: "progress"}, func(row json.RawMessage) error {
 		var p pid1.Progress
 		if err := json.Unmarshal(row, &p); err != nil {
@@ -61,9 +63,6 @@ func runUpdate(_ context.Context, args []string, stdout, stderr io.Writer) error
 	run := f.String("run", defaultRun, "run `DIR`ectory of the router")
 	stay := f.Bool("no-reboot", false, "leave the reboot to somebody else")
 	words, err := parse(f, args)
-	if errors.Is(err, errHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -110,9 +109,6 @@ func runInstall(_ context.Context, args []string, stdout, stderr io.Writer) erro
 	f := newFlags("install", "install [-force] DISK", stderr)
 	force := f.Bool("force", false, "also on a disk that has partitions or a file system; they are lost")
 	words, err := parse(f, args)
-	if errors.Is(err, errHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

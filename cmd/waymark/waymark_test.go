@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,14 +63,14 @@ func TestExitCodes(t *testing.T) {
 		{"check -config " + cut + " -router branch1", 2, "error"},
 		{"router -config " + acme + " -router branch1", 2, "-run is missing"},
 		{"router -config " + acme + " -router branch1 -run " + none + " -lanes warp", 2, "auto, go, bpf"},
+		{"agent -run " + none + " -state " + none + " -confirm -5s", 2, "-confirm -5s: want up to 24h"},
 		{"router -config " + acme + " -router branch1 -run " + none + " -profile big", 2, "cpe, hub, tiny"},
 		{"router -bogus", 2, "bogus"},
 		{"agent -h", 0, "-salt-master"},
 		{"agent -run " + none, 2, "state directory are needed"},
-		{"agent -run " + none + " -state " + none, 2, "no conductor and no salt master"},
 		{"agent -run " + none + " -state " + none + " -salt-master a -asset-id ../x", 2, "asset id"},
 		{"agent -run " + none + " -state " + none + " -salt-master a:0", 2, `master "a:0"`},
-		{"agent -run " + none + " -state " + none + " -conductor a,b,c", 2, "one or two hosts"},
+		{"agent -run " + none + " -state " + none + " -conductor a,b,c", 2, "at most 2"},
 		{"agent -run " + none + " -state " + none + " -salt-master a -keepalive 1s", 2, "keepalive 1s"},
 		{"agent -run " + none + " -state " + none + " -salt-master a extra", 2, `unknown argument "extra"`},
 		{"show", 2, "show what?"},
@@ -77,14 +79,14 @@ func TestExitCodes(t *testing.T) {
 		{"show peers -run " + none, 1, none},
 		{"show -run " + none + " tenant members detail -json", 1, "no router runs there"},
 		{"show peers -run " + none + "/missing", 1, "no router runs there"},
-		{"show entitlement -run " + none, 1, "not built yet"},
+		{"show entitlement -run " + none, 1, "no router runs there"},
 		{"update", 2, "update from which file?"},
 		{"update a b", 2, "update from which file?"},
 		{"update " + none + "/missing.wmb", 1, "missing.wmb"},
 		{"update -", 1, "no box"},
 		{"install", 2, "on which disk?"},
 		{"install " + none + "/disk", 1, "no box"},
-		{"show security key-status", 1, "not built yet"},
+		{"show security key-status -run " + none, 1, "no router runs there"},
 	} {
 		code, stdout, stderr := waymark(strings.Fields(row.args)...)
 		if code != row.code || !strings.Contains(stdout+stderr, row.want) {
@@ -137,5 +139,31 @@ func TestShowForms(t *testing.T) {
 	}
 	if code, text, _ = waymark("show", "sessions", "-json", "-run", answer(t)); code != 0 || text != "[]\n" {
 		t.Errorf("no rows: exit code %d, %q", code, text)
+	}
+}
+
+// Every process of a box is this program: what its packages do before main, every
+// process pays for, in memory and in time to the first packet.
+func TestStartIsCheap(t *testing.T) {
+	const most = 128 << 10 // bytes of one package
+	cmd := exec.Command(os.Args[0], "-test.run", "^$")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	trace, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, trace)
+	}
+	seen := 0
+	for line := range strings.Lines(string(trace)) {
+		f := strings.Fields(line) // init PACKAGE @TIME ms, TIME ms clock, BYTES bytes, N allocs
+		if len(f) < 9 || f[0] != "init" || f[8] != "bytes," {
+			continue
+		}
+		seen++
+		if n, err := strconv.Atoi(f[7]); err != nil || n > most {
+			t.Errorf("package %s takes %s bytes before main, at most %d: make them when they are needed", f[1], f[7], most)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("the runtime told of %d packages", seen)
 	}
 }

@@ -40,6 +40,8 @@ func Base(b *board.Board) *Table {
 			{"kernel/kptr_restrict", "2", Optional},
 			{"kernel/unprivileged_bpf_disabled", "1", Optional},
 			{"kernel/modprobe", "/sbin/modprobe", Optional},
+			// After a large allocation that failed it would keep 4 MB free: too much of 64.
+			{"vm/watermark_boost_factor", "0", Optional},
 			{"net/core/bpf_jit_enable", "1", Optional},
 			{"net/ipv4/ip_forward", "0", Fatal},
 			{"net/ipv6/conf/all/forwarding", "0", Optional},
@@ -63,6 +65,6 @@ func Base(b *board.Board) *Table {
 // Packed are the modules that lie in every image besides those of the table and
 // the board: they are loaded when the kernel, or a disk, asks for them.
 var Packed = []string{
-	"softdog", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "efivarfs",
+	"softdog", "zram", "ledtrig_timer", "efi_pstore", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "efivarfs",
 	"pppoe", "8021q", "dummy", "xt_conntrack", "nft_reject_inet", "inet_diag", "tcp_diag", "udp_diag", "af_packet_diag",
 }

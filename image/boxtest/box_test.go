@@ -3,6 +3,7 @@ package boxtest
 import (
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,17 +13,18 @@ import (
 	"waymark/image/vm"
 	"waymark/image/vm/vmtest"
 	"waymark/net/netns"
+	"waymark/svr/lane/lanetest/gen"
 )
 
 // comesUp boots the box and takes it through everything that it is for, while a
 // stranger on the WAN looks for an open port.
-func (s *site) comesUp(t *testing.T, name string, c vm.Config) {
+func (s *site) comesUp(t *testing.T, name, reason string, c vm.Config) {
 	t.Helper()
 	scan := startScan(t, s.NS(world.ISPFiber), "branch", "203.0.113.2")
 	s.power(t, name, c)
 	var boot struct{ Board, Version, Reason string }
 	e := s.await(t, "boot")
-	if err := e.Detail(&boot); err != nil || boot.Board != name || boot.Version != "1.2.3" || boot.Reason != "power-on" {
+	if err := e.Detail(&boot); err != nil || boot.Board != name || boot.Version != "1.2.3" || boot.Reason != reason {
 		t.Errorf("boot: %s, %v", e.Line, err)
 	}
 	var up struct {
@@ -34,9 +36,7 @@ func (s *site) comesUp(t *testing.T, name string, c vm.Config) {
 	}
 	s.await(t, "forwarding")
 	s.await(t, "healthy")
-	if lease := s.waymark(t, "show", "dhcp"); !strings.Contains(lease, "100.64.0.2") {
-		t.Errorf("no lease on the LTE port:\n%s", lease)
-	}
+	s.until(t, "a lease on the LTE port", func() bool { return strings.Contains(s.waymark(t, "show", "dhcp"), "100.64.0.2") })
 	s.fetch(t)
 	s.svr(t)
 	s.fastRises(t)
@@ -97,7 +97,8 @@ func (e *echo) say(t *testing.T, word string) {
 // killed so often that it is left alone: then nothing but the kernel's lane runs.
 func TestBoxAMD64(t *testing.T) {
 	s := newSite(t)
-	s.comesUp(t, "qemu-x86_64", vm.Config{})
+	s.comesUp(t, "qemu-x86_64", "power-on", vm.Config{})
+	s.overStick(t)
 	wire := s.connect(t)
 	wire.say(t, "before")
 	s.signal(t, "router", int(syscall.SIGKILL))
@@ -128,11 +129,18 @@ func TestBoxAMD64(t *testing.T) {
 	wire.say(t, "nobody but the kernel")
 }
 
-// What hangs is reset by the watchdog, what breaks starts again by itself, and
-// after each the box says why it started.
+// A box whose factory reset was cut short comes up as from the factory, and gives
+// its owner a secret. What hangs is reset by the watchdog, what breaks starts
+// again by itself, and after each the box says why it started, keeps its logs and
+// its secret; until it is reset to factory again.
 func TestBoxARM64(t *testing.T) {
 	s := newSite(t)
-	s.comesUp(t, "qemu-arm64", vm.Config{Cmdline: "waymark.watchdog=5s", Disks: []string{dataDisk(t, s)}})
+	gen.Tagger(t, s.NS(world.ISPLTE), "branch", lteTag)
+	disk := dataDisk(t, s, usedData)
+	s.comesUp(t, "qemu-arm64", "reboot", vm.Config{Cmdline: "waymark.watchdog=5s", Disks: []string{disk}})
+	s.until(t, "a path over the tag", func() bool { return slices.Contains(s.peerPaths(t), "lte") })
+	c := s.firstLogin(t)
+	c.looksRound(t)
 	var late struct{ Late []string }
 	s.signal(t, "router", int(syscall.SIGSTOP))
 	s.awaitDetail(t, "starving", &late, func() bool { return true })
@@ -140,11 +148,30 @@ func TestBoxARM64(t *testing.T) {
 		t.Errorf("starving: %v", late)
 	}
 	s.startsBecause(t, "watchdog", "no progress of router")
+	c.again(t)
+	c.run(t, "log router lines 500", "-- kept: no progress of router --")
+	c.run(t, "log init lines 500", "started")
 	s.order(t, map[string]any{"do": "panic"})
 	s.await(t, "panic")
 	s.startsBecause(t, "panic", "init panicked: drill")
-	s.order(t, map[string]any{"do": "reboot"})
-	s.startsBecause(t, "reboot", "drill")
+	c.again(t)
+	c.run(t, "log init lines 500", "-- kept: init panicked: drill --")
+	c.reboot(t)
+	s.startsBecause(t, "reboot", "reboot: console on ttyAMA0")
+	c.again(t)
+	c.reset(t)
+	s.startsBecause(t, "reboot", "factory-reset: console on ttyAMA0")
+	if again := s.newSecret(t); again == c.secret {
+		t.Error("the secret of before")
+	}
+	s.await(t, "forwarding")
+	s.box.Close()
+	if got := onDisk(t, disk, "/"); !slices.Contains(got, "update") || slices.Contains(got, "config") || slices.Contains(got, "left-by-others") {
+		t.Errorf("after a factory reset: %q", got)
+	}
+	if got := onDisk(t, disk, "/update"); !slices.Contains(got, "update.json") {
+		t.Errorf("what is known of updates: %q", got)
+	}
 }
 
 // startsBecause waits for the next boot and for its reason.

@@ -2,7 +2,6 @@ package boxtest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +9,9 @@ import (
 	"testing"
 
 	"waymark/board"
+	"waymark/cmd/lab/machine"
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
-	"waymark/image/pack"
 	"waymark/image/vm"
 	"waymark/image/vm/vmtest"
 )
@@ -21,7 +20,7 @@ import (
 type site struct {
 	*world.World
 	hub *world.Router
-	box *vm.Machine
+	box *machine.Branch
 }
 
 // newSite builds the world, hub and servers included; the box is still off.
@@ -49,26 +48,6 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// cards are the machine's network cards in order of their slots: a TAP in the
-// branch's namespace each, joined by a bridge to the cable there.
-func (s *site) cards(t *testing.T, b *board.Board) (nics []vm.NIC) {
-	t.Helper()
-	s.do(t, world.Branch, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-	for _, p := range b.Ports {
-		f, err := vm.TAP(s.NS(world.Branch), "tap-"+p.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		nics = append(nics, vm.NIC{TAP: f})
-		s.do(t, world.Branch, "ip", "link", "add", "br-"+p.Name, "type", "bridge")
-		for _, member := range []string{"tap-" + p.Name, p.Name} {
-			s.do(t, world.Branch, "ip", "link", "set", member, "master", "br-"+p.Name)
-		}
-		s.do(t, world.Branch, "ip", "link", "set", "br-"+p.Name, "up")
-	}
-	return nics
-}
-
 func (s *site) do(t *testing.T, ns string, cmd ...string) string {
 	t.Helper()
 	out, err := s.Exec(ns, cmd...)
@@ -86,25 +65,27 @@ func (s *site) power(t *testing.T, name string, c vm.Config) {
 		t.Fatal(err)
 	}
 	dir, _ := image(t, name)
-	c.Arch, c.Kernel, c.Initrd = b.Emulated, filepath.Join(dir, pack.KernelFile), filepath.Join(dir, pack.InitramfsFile)
-	c.NICs, c.Watchdog, c.Cmdline = s.cards(t, b), true, "waymark.drill "+c.Cmdline
-	s.box = vmtest.Start(t, c)
+	var sticks []string
+	if b.Name == stickBoard {
+		sticks = []string{"wan1"}
+	}
+	c, err = machine.Config(s.World, b, dir, c, sticks...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.box = machine.New(vmtest.Start(t, c), b)
 }
 
 // await waits for a report.
 func (s *site) await(t *testing.T, name string) vm.Event {
 	t.Helper()
-	return vmtest.Await(t, s.box, name)
+	return vmtest.Await(t, s.box.Machine, name)
 }
 
 // order gives init an order (image/pid1, drill).
 func (s *site) order(t *testing.T, o map[string]any) {
 	t.Helper()
-	line, err := json.Marshal(o)
-	if err == nil {
-		_, err = s.box.Report.Write(append(line, '\n'))
-	}
-	if err != nil {
+	if err := s.box.Order(o); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -118,15 +99,11 @@ func (s *site) signal(t *testing.T, service string, n int) {
 // waymark runs a command on the box and returns what it printed.
 func (s *site) waymark(t *testing.T, args ...string) string {
 	t.Helper()
-	s.order(t, map[string]any{"do": "run", "args": args})
-	var ran struct {
-		How, Out string
+	out, err := s.box.Waymark(vmtest.Context(t), args...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	e := s.await(t, "ran")
-	if err := e.Detail(&ran); err != nil || ran.How != "exit" {
-		t.Fatalf("waymark %q on the box: %v\n%s", args, err, e.Line)
-	}
-	return ran.Out
+	return out
 }
 
 // fetch gets the page behind the hub, as a client of the box's LAN.
@@ -185,31 +162,46 @@ func (s *site) awaitDetail(t *testing.T, name string, to any, fits func() bool) 
 	}
 }
 
-// dataDisk makes a disk that is a data partition as a whole.
-func dataDisk(t *testing.T, s *site) string {
+// usedData is the data partition of a box whose factory reset lost its power
+// before it was done: half of what was there is.
+var usedData = map[string]string{
+	"factory-reset.json":      `{"why":"reboot","detail":"factory-reset: console on ttyAMA0"}`,
+	"config/running.json":     "no configuration at all",
+	"config/router":           "somebody",
+	"identity/console-secret": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+	"left-by-others/file":     "anything",
+	"update/update.json":      "{}",
+}
+
+// dataDisk makes a disk that is a data partition as a whole, with files.
+func dataDisk(t *testing.T, s *site, files map[string]string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "data.img")
+	name, dir := filepath.Join(t.TempDir(), "data.img"), t.TempDir()
+	for file, text := range files {
+		file = filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(name, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Truncate(name, 16<<20); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, world.Branch, "mkfs.ext4", "-q", "-L", board.DataLabel, name)
+	s.do(t, world.Branch, "mkfs.ext4", "-q", "-L", board.DataLabel, "-d", dir, name)
 	return name
 }
 
 // readFile reads a file of the box's run directory.
 func (s *site) readFile(t *testing.T, name string) string {
 	t.Helper()
-	s.order(t, map[string]any{"do": "read", "file": name})
-	var read struct {
-		Text   string
-		Failed bool
+	text, err := s.box.File(vmtest.Context(t), name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	e := s.await(t, "read")
-	if err := e.Detail(&read); err != nil || read.Failed {
-		t.Fatalf("read %s on the box: %v\n%s", name, err, e.Line)
-	}
-	return read.Text
+	return text
 }

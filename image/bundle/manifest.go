@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 )
 
 // Bounds of what a reader takes. They are far above what a box uses and keep a
@@ -40,16 +41,22 @@ type Manifest struct {
 }
 
 var (
-	wordForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}$`)
-	fileForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}(\.[a-z0-9]{1,8}){0,2}$`)
+	wordForm = form(`^[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}$`)
+	fileForm = form(`^[a-z0-9][a-z0-9_-]{0,31}(\.[a-z0-9]{1,8}){0,2}$`)
 )
+
+// form compiles an expression when it is first needed: most processes of a box never
+// see a bundle, and compiled it is large.
+func form(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // Check tells what is wrong with the manifest; the error is ErrManifest.
 func (m *Manifest) Check() error {
 	switch {
-	case !wordForm.MatchString(m.Board):
+	case !wordForm().MatchString(m.Board):
 		return fmt.Errorf("%w: board %.70q is no name", ErrManifest, m.Board)
-	case !wordForm.MatchString(m.Version):
+	case !wordForm().MatchString(m.Version):
 		return fmt.Errorf("%w: version %.70q is no version", ErrManifest, m.Version)
 	case m.TrialSeconds < 1 || m.TrialSeconds > MaxTrial:
 		return fmt.Errorf("%w: trial-seconds %d, want 1 to %d", ErrManifest, m.TrialSeconds, MaxTrial)
@@ -72,7 +79,7 @@ func (m *Manifest) Check() error {
 func (f *File) check() error {
 	digest, err := hex.DecodeString(f.SHA256)
 	switch {
-	case !fileForm.MatchString(f.Name):
+	case !fileForm().MatchString(f.Name):
 		return fmt.Errorf("%w: %.70q is no name of a file", ErrManifest, f.Name)
 	case f.Size < 1 || f.Size > MaxFile:
 		return fmt.Errorf("%w: %s has %d bytes, want 1 to %d", ErrManifest, f.Name, f.Size, MaxFile)

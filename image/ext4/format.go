@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -79,7 +80,7 @@ func (b *builder) tree(files []File) *node {
 	root := &node{mode: modeDir | 0o755, inode: rootInode}
 	root.child("lost+found", modeDir|0o700)
 	sorted := slices.Clone(files)
-	slices.SortFunc(sorted, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
 	for _, f := range sorted {
 		at := root
 		parts := strings.Split(strings.Trim(path.Clean("/"+f.Path), "/"), "/")

@@ -47,6 +47,13 @@ func (i *Init) openData() {
 	if err == nil {
 		i.data, err = i.useData(device)
 	}
+	if err == nil {
+		// Half a reset is nobody's box: without the partition it is at least whole.
+		if err = i.data.finishReset(); err != nil {
+			err = errors.Join(err, i.data.unmount())
+			i.data = nil
+		}
+	}
 	if err != nil {
 		i.log.Warn("nothing outlives this boot", "error", err)
 		return

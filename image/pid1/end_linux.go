@@ -11,6 +11,7 @@ import (
 
 // ending is an orderly end: services are asked to stop, then the box goes.
 type ending struct {
+	why   string
 	until time.Duration // not later than this
 	look  func()        // whether all have stopped
 }
@@ -41,7 +42,7 @@ func (i *Init) reboot(why string, how int) {
 		}
 		i.judge.Excuse(s.Name)
 	}
-	i.ended = &ending{until: now() + stopLimit}
+	i.ended = &ending{why: why, until: now() + stopLimit}
 	i.ended.look = func() {
 		for _, s := range i.services {
 			if s.pid != 0 && now() < i.ended.until {
@@ -59,6 +60,13 @@ func (i *Init) reboot(why string, how int) {
 
 // off saves what lasts and ends the kernel's work. It does not return.
 func (i *Init) off(how int) {
+	if i.data.resetAsked() {
+		if err := i.data.finishReset(); err != nil { // the next boot tries again
+			i.log.Error("cannot forget everything", "error", err)
+		}
+	} else {
+		i.keepLogs(i.ended.why)
+	}
 	if err := i.data.saveClock(time.Now()); err != nil {
 		i.log.Error("cannot save clock", "error", err)
 	}
@@ -84,6 +92,7 @@ func (i *Init) die(what, stack string) {
 	if i.data != nil {
 		_ = i.data.put("log/panic.txt", []byte(time.Now().UTC().Format(time.RFC3339)+" "+what+"\n"+stack))
 	}
+	i.keepLogs(what)
 	for n := countdown; n > 0; n-- {
 		i.say("waymark: starts again in %d s\n", n)
 		time.Sleep(time.Second)

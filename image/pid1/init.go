@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"waymark/image/boot"
 	"waymark/image/build"
 	"waymark/image/pulse"
+	"waymark/mgmt/agent"
+	"waymark/svr/router/eventfile"
 )
 
 // RunDir is the run directory of a box (docs/run-files.md).
@@ -27,7 +30,9 @@ type Init struct {
 	log      *slog.Logger
 	console  *port // both may be nil
 	report   *port
-	journal  *journal
+	journal  *eventfile.Journal
+	logs     logs
+	front    front
 	loader   *loader
 	dog      *watchdog
 	judge    pulse.Judge
@@ -35,6 +40,7 @@ type Init struct {
 	data     *data
 	slots    slots
 	reason   Reason
+	assetID  string // "": nothing on the machine names it
 	progress progress
 
 	mail  chan func()   // run by the loop, in order
@@ -51,7 +57,7 @@ type Init struct {
 // Main is process 1. It never returns.
 func Main() {
 	i := &Init{mail: make(chan func(), 256), hurry: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler)}
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(25)
 	defer i.caught()
 	if err := i.start(); err != nil {
 		i.die("boot failed: "+err.Error(), "")
@@ -93,7 +99,7 @@ func (i *Init) start() error {
 	m := &machine{loader: &i.loader}
 	var notes []error
 	err := boot.Base(i.board).Run(m, func(e error) { notes = append(notes, e) })
-	i.log = kernelLog()
+	i.openLog()
 	i.openPorts()
 	for _, n := range notes {
 		i.log.Warn("left out at boot", "error", n)
@@ -104,22 +110,28 @@ func (i *Init) start() error {
 	if err := i.closeBox(); err != nil {
 		return err
 	}
+	i.openSwap()
 	i.coldplug()
 	i.openWatchdog()
+	i.openPanel()
 	i.openSlots()
 	i.openData()
+	i.restoreLogs()
 	i.setClock()
 	i.learnReason()
 	i.settleSlots()
 	if err := i.openJournal(); err != nil {
 		return err
 	}
+	i.compareBoard()
 	i.namePorts()
+	i.nameBox()
 	i.planServices()
 	i.startTrial()
 	i.saved()
 	i.tell(report{"event": "boot", "board": i.board.Name, "version": i.info.Version, "reason": i.reason.Why, "detail": i.reason.Detail})
 	i.say("waymark %s on %s, started because: %s\n", i.info.Version, i.board.Name, i.reason)
+	i.alarmTrial()
 	return nil
 }
 
@@ -148,6 +160,15 @@ func (i *Init) recognise() (err error) {
 	return err
 }
 
+// compareBoard tells of an image that is another board's than the machine: ports may
+// have other names, and drivers may be missing. It goes on: some is better than none.
+func (i *Init) compareBoard() {
+	b, err := board.Identify(board.Machine(os.DirFS("/"), runtime.GOARCH))
+	if err == nil && b != i.board {
+		i.log.Warn("the image is another board's", "image", i.board.Name, "machine", b.Name)
+	}
+}
+
 // openPorts opens console and report port; a box without them is mute.
 func (i *Init) openPorts() {
 	var err error
@@ -163,6 +184,14 @@ func (i *Init) openPorts() {
 	}
 	if i.args.Drill {
 		i.spawn(i.takeOrders)
+	}
+}
+
+// nameBox finds the name that the agent will tell to conductors.
+func (i *Init) nameBox() {
+	var err error
+	if i.assetID, err = agent.AssetID(os.DirFS("/"), ""); err != nil {
+		i.log.Warn("the box has no name", "error", err)
 	}
 }
 

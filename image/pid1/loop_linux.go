@@ -9,6 +9,7 @@ import (
 
 	"waymark/image/supervise"
 	"waymark/mgmt/box"
+	"waymark/svr/event"
 )
 
 // loop runs the box. It never returns.
@@ -18,6 +19,8 @@ func (i *Init) loop() {
 	i.catchCtrlAltDel()
 	i.spawn(i.askForProgress)
 	i.spawn(i.takeRequests)
+	kernel := i.logs.of("kernel")
+	i.spawn(func() { i.followKernel(kernel) })
 	if i.services[0].State().Phase == supervise.Disabled {
 		i.nowHealthy() // nothing is asked of a box without configuration
 	}
@@ -25,6 +28,8 @@ func (i *Init) loop() {
 	for {
 		i.startDue()
 		i.feed()
+		i.pressed()
+		i.showPanel()
 		tick.Reset(i.pause())
 		select {
 		case s := <-signals:
@@ -53,6 +58,11 @@ func (i *Init) pause() time.Duration {
 			p = min(p, at-now())
 		}
 	}
+	if i.front.press != nil {
+		if at, ok := i.front.press.Wake(); ok {
+			p = min(p, at-now())
+		}
+	}
 	if i.ended != nil {
 		p = min(p, i.ended.until-now())
 	}
@@ -76,13 +86,14 @@ func (i *Init) feed() {
 		i.starving = true
 		i.hungry = now()
 		i.lastWords(WhyWatchdog, "no progress of "+join(late))
+		i.keepLogs("no progress of " + join(late))
 		i.noteTrial("no progress of " + join(late) + ", the watchdog reset it")
 		i.tell(report{"event": "starving", "late": late})
 		i.say("waymark: no progress of %s, the watchdog is not fed any more\n", join(late))
-		i.alarm(stuck(late), true)
+		i.alarm(event.Stuck(late), true)
 	case len(late) == 0 && i.starving:
 		i.starving = false
-		i.alarm(stuck(late), false)
+		i.alarm(event.Stuck(late), false)
 		if err := i.data.dropWords(); err != nil {
 			i.log.Warn("cannot take back last words", "error", err)
 		}
@@ -112,7 +123,7 @@ func (i *Init) hourly() {
 func (i *Init) saved() {
 	st := i.slotStatus()
 	s := box.State{Board: i.board.Name, Version: i.info.Version, Counter: i.info.Counter, Started: i.bootTime(), Healthy: i.healthy,
-		LastBootReason: st.LastBootReason, Slot: st.Slot, Trial: st.Trial, RefusedVersion: st.RefusedVersion, RefusedReason: st.RefusedReason}
+		LastBootReason: st.LastBootReason, AssetID: i.assetID, Slot: st.Slot, Trial: st.Trial, RefusedVersion: st.RefusedVersion, RefusedReason: st.RefusedReason}
 	if i.data != nil {
 		s.Data = i.data.device
 	}

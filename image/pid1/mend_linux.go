@@ -12,6 +12,7 @@ import (
 	"waymark/image/disk"
 	"waymark/image/ext4"
 	"waymark/image/gpt"
+	"waymark/net/keep"
 )
 
 // useData mounts the data partition and, if it is ruined, makes it anew with what
@@ -28,7 +29,10 @@ func (i *Init) useData(device string) (*data, error) {
 		return nil, errors.Join(err, d.unmount())
 	}
 	i.log.Error("data partition is ruined, make it anew", "device", device, "error", err)
-	files := d.salvage("config", "identity")
+	var files []ext4.File
+	if !d.resetAsked() {
+		files = d.salvage("config", "identity")
+	}
 	if err := d.unmount(); err != nil {
 		return nil, err
 	}
@@ -53,7 +57,7 @@ func ruined(err error) bool {
 // probe writes: a file system with errors mounts, but does not let us.
 func (d *data) probe() error {
 	name := filepath.Join(d.root, ".probe")
-	if err := replaceFile(name, []byte("x"), 0o600); err != nil {
+	if err := keep.Replace(name, []byte("x"), 0o600); err != nil {
 		return err
 	}
 	return os.Remove(name)

@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -126,5 +127,48 @@ func TestFindData(t *testing.T) {
 	disk("vda2", "DEVNAME=vda2\nPARTNAME=waymark-data\nPARTN=2\n", "")
 	if got := findData(sys, dev); got != filepath.Join(dev, "vda2") {
 		t.Errorf("by name of the partition: %q", got)
+	}
+}
+
+// What the kernel said at its end moves out of the firmware's store, and what is
+// kept of it is bounded.
+func TestCrashRecords(t *testing.T) {
+	store, kept := t.TempDir(), t.TempDir()
+	write := func(dir, name, text string, at int64) {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		err := os.WriteFile(file, []byte(text), 0o600)
+		if err == nil {
+			err = os.Chtimes(file, time.Unix(at, 0), time.Unix(at, 0))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if words := crashRecords(store, kept); words != "" {
+		t.Errorf("no record: %q", words)
+	}
+	for n := range int64(2 * maxRecords) {
+		write(kept, fmt.Sprintf("dmesg-old-%02d", n), "old", n)
+	}
+	write(store, "dmesg-efi-1", "<6>[1.0] fine\n<0>[2.0] Kernel panic - not syncing: Attempted to kill init!\n<0>[2.1] more\n", 0)
+	write(store, "console-efi-1", "left alone", 0)
+	if words := crashRecords(store, kept); words != "not syncing: Attempted to kill init!" {
+		t.Errorf("words: %q", words)
+	}
+	left, _ := os.ReadDir(store)
+	if len(left) != 1 || left[0].Name() != "console-efi-1" {
+		t.Errorf("in the store: %v", left)
+	}
+	names, _ := filepath.Glob(filepath.Join(kept, "*"))
+	if len(names) != maxRecords || filepath.Base(names[0]) != "dmesg-efi-1" || filepath.Base(names[1]) != fmt.Sprintf("dmesg-old-%02d", maxRecords+1) {
+		t.Errorf("kept: %q", names)
+	}
+	write(store, "dmesg-efi-2", "Kernel panic - again\n", 0)
+	if words := crashRecords(store, ""); words != "again" {
+		t.Errorf("nowhere to keep it: %q", words)
+	}
+	if left, _ := os.ReadDir(store); len(left) != 1 {
+		t.Errorf("a store that fills up: %v", left)
 	}
 }

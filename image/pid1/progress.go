@@ -13,14 +13,20 @@ type Progress struct {
 	Forwarding bool     `json:"forwarding"`
 	WAN        []string `json:"wan-up"`
 	Fast       *uint64  `json:"fast-packets"` // of the lane in the kernel; nil without
+	Router     bool     `json:"router"`       // the reconciler came round
+	Lane       bool     `json:"lane"`         // and so did the service lane
+	FastLane   *bool    `json:"fast-lane"`    // the kernel's is on its devices; nil: there is none
 }
+
+// lanes tells whether those that there are make progress.
+func (p *Progress) lanes() bool { return p.Lane && (p.FastLane == nil || *p.FastLane) }
 
 // progress is what was told of it since the start.
 type progress struct {
 	wan, forwarding bool
 	fast            uint64
 	wans            []string      // with an address, as last heard
-	at              time.Duration // of the last answer
+	at, lanesAt     time.Duration // when router and lanes made progress last
 	good            int           // answers in a row that were as health wants them
 }
 
@@ -64,11 +70,21 @@ func (i *Init) ask() {
 
 // progressed notes one answer and reports what is new.
 func (i *Init) progressed(p Progress) {
-	i.judge.Progress(routerLife.Name, now())
 	was := &i.progress
-	was.at, was.wans = now(), p.WAN
+	was.wans = p.WAN
+	if p.Router {
+		was.at = now()
+		i.judge.Progress(routerLife.Name, now())
+	}
+	if p.lanes() {
+		was.lanesAt = now()
+	}
+	i.judgeLanes(p)
 	if len(p.WAN) > 0 && !was.wan {
 		i.tell(report{"event": "wan-up", "wan": p.WAN})
+		if i.routerConfig() == "" { // it will not forward, and waits for its conductor
+			i.hasten()
+		}
 	}
 	if p.Forwarding && !was.forwarding {
 		i.tell(report{"event": "forwarding"})
@@ -78,12 +94,29 @@ func (i *Init) progressed(p Progress) {
 		was.fast = *p.Fast
 		i.tell(report{"event": "fast-lane", "packets": was.fast})
 	}
-	if !p.Forwarding {
+	if !p.Forwarding || !p.Router || !p.lanes() {
 		was.good = 0
 		return
 	}
 	if was.good++; was.good == goodAnswers {
 		i.nowHealthy()
+	}
+}
+
+// judgeLanes notes which lanes made progress. The kernel's is watched as soon as
+// there is one.
+func (i *Init) judgeLanes(p Progress) {
+	if p.Lane {
+		i.judge.Progress(serviceLane, now())
+	}
+	if p.FastLane == nil {
+		return
+	}
+	if i.judge.Expected(routerLife.Name) && !i.judge.Expected(fastLane) {
+		i.judge.Expect(fastLane, lanePulse, now())
+	}
+	if *p.FastLane {
+		i.judge.Progress(fastLane, now())
 	}
 }
 
@@ -94,8 +127,16 @@ func (i *Init) nowHealthy() {
 		return
 	}
 	i.healthy = true
+	i.hasten()
 	i.tell(report{"event": "healthy"})
 	i.saved()
+}
+
+// hasten starts what waits for the box to come up.
+func (i *Init) hasten() {
+	for _, s := range i.services {
+		s.Hasten(now())
+	}
 }
 
 func join(names []string) string { return strings.Join(names, ", ") }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"waymark/net/keep"
 )
 
 // Reason is why the box started.
@@ -51,7 +53,7 @@ func judgeReason(words *Reason, bitten bool, kernel string) Reason {
 
 // learnReason finds out why we started, and forgets it on disk.
 func (i *Init) learnReason() {
-	i.reason = judgeReason(i.data.takeWords(), i.dog != nil && i.dog.bitten, crashRecords(i.data.dir("log")))
+	i.reason = judgeReason(i.data.takeWords(), i.dog != nil && i.dog.bitten, crashRecords("/sys/fs/pstore", i.data.dir("log")))
 	i.log.Info("started", "because", i.reason.String())
 }
 
@@ -108,29 +110,8 @@ func (d *data) dropWords() error {
 // put replaces a file of the data partition: after a cut it is the old or the new.
 func (d *data) put(name string, b []byte) error {
 	path := filepath.Join(d.root, name)
-	if err := replaceFile(path, b, 0o600); err != nil {
+	if err := keep.Replace(path, b, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// replaceFile writes a file beside, syncs it and exchanges the two.
-func replaceFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

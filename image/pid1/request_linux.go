@@ -3,9 +3,6 @@ package pid1
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +26,11 @@ func (i *Init) take(_ context.Context, r box.Request) error {
 	why := r.Do + ": " + r.Why
 	switch r.Do {
 	case box.Reboot:
+	case box.Configure:
+		i.post(func() { i.configure(r.Why) })
+		return nil
 	case box.FactoryReset:
-		if err := i.data.forget(); err != nil {
+		if err := i.data.askReset(Reason{WhyReboot, why, time.Now().UTC()}); err != nil {
 			return err
 		}
 	default:
@@ -38,24 +38,5 @@ func (i *Init) take(_ context.Context, r box.Request) error {
 	}
 	i.log.Info("asked", "for", r.Do, "why", r.Why)
 	i.post(func() { i.reboot(why, unix.LINUX_REBOOT_CMD_RESTART) })
-	return nil
-}
-
-// forgotten are the folders of the data partition that a factory reset empties:
-// configuration, keys and secrets, and what was learnt. What is known of slots
-// and updates stays, or the box could be made to take an older image.
-var forgotten = []string{"config", "identity", "state", "log"}
-
-// forget empties them.
-func (d *data) forget() error {
-	if d == nil {
-		return nil // nothing lasts anyway
-	}
-	for _, name := range forgotten {
-		if err := os.RemoveAll(filepath.Join(d.root, name)); err != nil {
-			return fmt.Errorf("forget %s: %w", name, err)
-		}
-	}
-	unix.Sync()
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"waymark/image/disk"
 	"waymark/image/efivar"
 	"waymark/image/slot"
+	"waymark/mgmt/agent"
+	"waymark/net/keep"
 )
 
 // slots is what init knows of the slots of the box. Without any, after a boot by
@@ -42,6 +44,9 @@ func (i *Init) findSlots() error {
 	}
 	if err := unix.Mount("efivarfs", efivar.Dir, "efivarfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil && !errors.Is(err, unix.EBUSY) {
 		return err
+	}
+	if err := i.loader.load("efi_pstore", ""); err != nil { // before anybody asks why we started
+		i.log.Warn("firmware keeps no record of the kernel's end", "error", err)
 	}
 	var err error
 	for until := now() + i.board.Flash.Wait; ; time.Sleep(20 * time.Millisecond) {
@@ -82,12 +87,20 @@ func (i *Init) settleSlots() {
 	}
 }
 
-// crashWords is how the kernel or init ended before this boot, if it did, in one
-// line; the rest is kept beside.
+// crashWords is how init or the kernel ended before this boot, if it did, in one
+// line; the rest is kept beside. An init that crashed takes the kernel along.
 func (i *Init) crashWords() string {
+	if words := i.initWords(); words != "" {
+		return "init crashed: " + words
+	}
 	if i.reason.Why == WhyKernel {
 		return "the kernel panicked: " + i.reason.Detail
 	}
+	return ""
+}
+
+// initWords are the first of those that the runtime of init left, once.
+func (i *Init) initWords() string {
 	if i.data == nil {
 		return ""
 	}
@@ -98,10 +111,10 @@ func (i *Init) crashWords() string {
 		return ""
 	}
 	// The runtime of this boot has the file open, to append: it stays, emptied.
-	if err := errors.Join(replaceFile(name+".before", b, 0o600), os.Truncate(name, 0)); err != nil {
+	if err := errors.Join(keep.Replace(name+".before", b, 0o600), os.Truncate(name, 0)); err != nil {
 		i.log.Warn("cannot keep the words of a crash", "error", err)
 	}
-	return "init crashed: " + line
+	return line
 }
 
 // slotStatus is what `show system` tells.
@@ -152,6 +165,7 @@ func (i *Init) judged(v slot.Verdict, why string) {
 	}
 	i.slots.trial = false
 	i.slots.decision.State.Refused = nil
+	i.alarmTrial()
 	i.tell(report{"event": "committed", "version": i.info.Version})
 	i.saved()
 }
@@ -197,12 +211,12 @@ func (i *Init) health() slot.Health {
 	}
 }
 
-// looks is health as the loop sees it. The router's answer proves its own
-// progress and the lanes'. Without a configuration there is no router to wait for.
+// looks is health as the loop sees it. The router's answer tells of its
+// own progress and the lanes'. Without a configuration there is no router to wait for.
 func (i *Init) looks() slot.Health {
-	h := slot.Health{Init: true, WANs: i.progress.wans}
+	h := slot.Health{Init: true, WANs: i.progress.wans, Conductor: agent.Reached(RunDir)}
 	h.Router = !i.hasRouter() || i.progress.at != 0 && now()-i.progress.at < fresh
-	h.Lanes = h.Router
+	h.Lanes = !i.hasRouter() || i.progress.lanesAt != 0 && now()-i.progress.lanesAt < fresh
 	return h
 }
 

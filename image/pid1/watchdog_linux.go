@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 	"time"
 
@@ -71,10 +72,14 @@ func (d *watchdog) feed() error {
 	return err
 }
 
+// maxRecords is how many records of the kernel's ends are kept: each has some
+// tens of kilobytes.
+const maxRecords = 8
+
 // crashRecords moves what the kernel kept of its own end to where it lasts, and
 // returns the last words of it.
-func crashRecords(to string) (words string) {
-	files, _ := filepath.Glob("/sys/fs/pstore/dmesg-*") // the pattern is right
+func crashRecords(from, to string) (words string) {
+	files, _ := filepath.Glob(filepath.Join(from, "dmesg-*")) // the pattern is right
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -87,5 +92,24 @@ func crashRecords(to string) (words string) {
 			_ = os.Remove(name) // else the store fills up
 		}
 	}
+	if to != "" {
+		dropRecords(to)
+	}
 	return words
+}
+
+// dropRecords removes all but the newest records of a directory.
+func dropRecords(dir string) {
+	files, _ := filepath.Glob(filepath.Join(dir, "dmesg-*")) // the pattern is right
+	age := func(name string) time.Time {
+		info, err := os.Stat(name)
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	sort.SliceStable(files, func(i, j int) bool { return age(files[j]).Compare(age(files[i])) < 0 })
+	for _, name := range files[min(len(files), maxRecords):] {
+		_ = os.Remove(name) // one that stays goes next time
+	}
 }

@@ -30,6 +30,7 @@ type line struct {
 	configs                     string // folder
 	cpe, ac                     *machine
 	router                      string // process id in cpe
+	port                        string // of the access concentrator in ac
 	began                       time.Time
 }
 
@@ -63,19 +64,23 @@ func config(t testing.TB, change func(wan, dial object)) []byte {
 	return b
 }
 
+// tag is the VLAN of the line in rows about tagged ones.
+const tag = 7
+
 // configs are the branch's, by name.
 var configs = map[string]func(wan, dial object){
 	"chap":     nil,
 	"pap":      func(_, dial object) { dial["authentication-protocol"] = "pap" },
 	"wrong":    func(_, dial object) { dial["password"] = "guess" },
 	"other-ac": func(_, dial object) { dial["access-concentrator"] = "ac2" },
+	"tagged":   func(wan, _ object) { wan["vlan"] = tag },
 	"named": func(wan, dial object) {
 		dial["access-concentrator"], dial["service-name"], wan["mtu"] = "ac1", "internet", 1400
 	},
 }
 
 func newLine(t testing.TB) *line {
-	l := &line{TB: t, bridge: nstest.New(t), client: nstest.New(t), hub: nstest.New(t), server: nstest.New(t), began: time.Now()}
+	l := &line{TB: t, bridge: nstest.New(t), client: nstest.New(t), hub: nstest.New(t), server: nstest.New(t), port: "eth0", began: time.Now()}
 	kernel, guest := vmtest.Kernel(t, vm.AMD64), build(t, "./testdata/guest")
 	l.waymark, l.configs = build(t, "waymark/cmd/waymark"), t.TempDir()
 	if err := os.WriteFile(filepath.Join(l.configs, "hub.json"), config(t, nil), 0o600); err != nil {
@@ -110,7 +115,7 @@ func (l *line) boot(number int, kernel, initrd string, taps ...[2]string) *machi
 
 func cpeArchive(t testing.TB, kernel, guest, waymark string) string {
 	a := newArchive(t, guest)
-	a.modules(kernel, "virtio_net", "pppoe", "tun", "crc32c_generic", "nf_tables", "sch_ingress", "cls_bpf", "act_bpf")
+	a.modules(kernel, "virtio_net", "pppoe", "8021q", "tun", "crc32c_generic", "nf_tables", "sch_ingress", "cls_bpf", "act_bpf")
 	a.copy("/usr/bin/waymark", waymark)
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		a.add("/etc/"+name+".json", 0o600, config(t, configs[name]))
@@ -120,7 +125,7 @@ func cpeArchive(t testing.TB, kernel, guest, waymark string) string {
 
 func acArchive(t testing.TB, kernel, guest string) string {
 	a := newArchive(t, guest)
-	a.modules(kernel, "virtio_net", "pppoe", "ppp_async")
+	a.modules(kernel, "virtio_net", "pppoe", "8021q", "ppp_async")
 	for _, name := range []string{"pppd", "pppoe-server", "pppoe"} {
 		a.program("/usr/sbin/", name)
 	}
@@ -171,8 +176,8 @@ func (l *line) serve(auth string, mru int, options ...string) {
 	l.Helper()
 	l.silence()
 	l.ac.run(fmt.Sprintf("printf '%%s\\n' auth require-%s lcp-echo-interval 5 lcp-echo-failure 3 'ms-dns 9.9.9.9' 'ms-dns 149.112.112.112' 'mtu %d' 'mru %d' +ipv6 debug "+
-		"'logfile /tmp/pppd.log' '%s' >/etc/ppp/server-options; ip link set eth0 mtu %d up", auth, mru, mru, strings.Join(options, "' '"), mru+8))
-	l.ac.run("pppoe-server -F -I eth0 -C ac1 -S internet -L 10.64.0.1 -R 10.64.0.10 -N 16 -O /etc/ppp/server-options -q /usr/sbin/pppd </dev/null >>/tmp/server.log 2>&1 &")
+		"'logfile /tmp/pppd.log' '%s' >/etc/ppp/server-options; ip link set %s mtu %d up", auth, mru, mru, strings.Join(options, "' '"), l.port, mru+8))
+	l.ac.run("pppoe-server -F -I " + l.port + " -C ac1 -S internet -L 10.64.0.1 -R 10.64.0.10 -N 16 -O /etc/ppp/server-options -q /usr/sbin/pppd </dev/null >>/tmp/server.log 2>&1 &")
 }
 
 // silence ends the access concentrator without a word to anybody.

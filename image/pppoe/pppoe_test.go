@@ -28,6 +28,7 @@ func TestPPPoE(t *testing.T) {
 		{"no such access concentrator", other, false},
 		{"wrong password", wrong, false},
 		{"MRU 1500", wide, false},
+		{"on a tag: TCP through SVR, MRU 1500", tagged, false},
 	} {
 		began := time.Now()
 		ok := t.Run(row.name, func(t *testing.T) {
@@ -109,6 +110,33 @@ func wide(_ *testing.T, l *line) {
 	l.expect(l.connect(), object{"session-mtu": 1500.0, "mtu": 1508.0})
 	l.cpe.run("ping -c 1 -W 10 -s 1472 10.64.0.1") // whole: 1500 bytes
 	l.ac.run("grep -q 'rcvd .LCP EchoReq' /tmp/pppd.log")
+}
+
+// On a tagged line the kernel's session runs on a VLAN device, which the router
+// makes, widens, follows over a killed router and removes.
+func tagged(t *testing.T, l *line) {
+	l.ac.run(fmt.Sprintf("ip link add link eth0 name eth0.%d type vlan id %[1]d", tag))
+	l.port = fmt.Sprintf("eth0.%d", tag)
+	defer func() {
+		l.port = "eth0"
+		l.ac.run(fmt.Sprintf("ip link delete eth0.%d", tag))
+	}()
+	l.tcp("tagged", "go", 1500, func() {})
+	d := l.device()
+	l.expect(d, object{"type": "pppoe", "session-interface": "pp-fiber", "session-mtu": 1500.0, "mtu": 1508.0})
+	l.cpe.run("ip link show dev eth0.7 | grep -q 'UP.*mtu 1508'")
+	l.stop("KILL")
+	l.cpe.run("ip link show dev eth0.7")
+	l.dial("tagged")
+	l.redialled(d, soon)
+	l.stop("TERM")
+	l.cpe.run("! ip link show dev eth0.7 && ! ip link show dev pp-fiber && ! test -e /run/wm/router.pppoe-eth0.7.json")
+	if out := l.cpe.run("cat /sys/class/net/eth0/mtu"); out != "1500\n" {
+		t.Errorf("MTU of the port afterwards: %s", out)
+	}
+	if _, failure := l.cpe.try("! grep -E 'level=(ERROR|WARN)' /tmp/router.log"); failure != "" {
+		l.fail("the end was not clean")
+	}
 }
 
 // A refused password is told and not tried again soon.

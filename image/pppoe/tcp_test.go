@@ -23,8 +23,8 @@ import (
 
 const (
 	volume = 1 << 20 // bytes each way
-	// segment is what a session of 1492 bytes holds of TCP with timestamps.
-	segment = 1492 - 40 - 12
+	// headers of a packet of TCP with timestamps.
+	headers = 40 + 12
 )
 
 // startHub runs the hub's router until the test ends.
@@ -188,10 +188,14 @@ func (w *wire) count() {
 		if err != nil {
 			return
 		}
-		ip := b[22:max(n, 22)]
-		if len(ip) < 20 || binary.BigEndian.Uint16(b[12:]) != 0x8864 || binary.BigEndian.Uint16(b[20:]) != 0x21 {
+		f := b[12:max(n, 12)] // behind the addresses
+		if len(f) > 4 && binary.BigEndian.Uint16(f) == 0x8100 {
+			f = f[4:]
+		}
+		if len(f) < 30 || binary.BigEndian.Uint16(f) != 0x8864 || binary.BigEndian.Uint16(f[8:]) != 0x21 {
 			continue
 		}
+		ip := f[10:]
 		w.packets.Add(1)
 		if binary.BigEndian.Uint16(ip[6:])&0x3fff != 0 {
 			w.fragments.Add(1)
@@ -222,7 +226,7 @@ func (l *line) stat(name string) int {
 // The lane in the kernel forwards both ways between Ethernet and ppp.
 func tcpBPF(t *testing.T, l *line) {
 	var counts []int
-	l.tcp("bpf", func() { counts = append(counts, l.stat("fast/forwarded-tc")) })
+	l.tcp("chap", "bpf", 1492, func() { counts = append(counts, l.stat("fast/forwarded-tc")) })
 	if up, down := counts[1]-counts[0], counts[2]-counts[1]; up < 100 || down < 100 {
 		t.Errorf("forwarded by the lane in the kernel: %d up, %d down", up, down)
 	} else {
@@ -230,14 +234,15 @@ func tcpBPF(t *testing.T, l *line) {
 	}
 }
 
-func tcpGo(_ *testing.T, l *line) { l.tcp("go", func() {}) }
+func tcpGo(_ *testing.T, l *line) { l.tcp("chap", "go", 1492, func() {}) }
 
-// tcp moves data through SVR over the session: segments fit, nothing is
-// fragmented. It calls count before, between and after the two ways.
-func (l *line) tcp(lanes string, count func()) {
+// tcp moves data through SVR over a session of that MTU: segments fit, nothing
+// is fragmented. It calls count before, between and after the two ways.
+func (l *line) tcp(config, lanes string, mtu int, count func()) {
 	l.Helper()
-	l.serve("chap", 1492)
-	l.start("chap", lanes)
+	segment := uint32(mtu - headers)
+	l.serve("chap", mtu)
+	l.start(config, lanes)
 	l.connect()
 	l.startHub()
 	l.reach()
@@ -252,7 +257,7 @@ func (l *line) tcp(lanes string, count func()) {
 	if a, b := l.mss(client), l.mss(server); a != segment || b != segment {
 		l.Errorf("segments of %d and %d bytes, want %d", a, b, segment)
 	}
-	if w.longest.Load() != 1492 || w.fragments.Load() != 0 || w.packets.Load() < 2*volume/segment {
+	if w.longest.Load() != int64(mtu) || w.fragments.Load() != 0 || w.packets.Load() < 2*volume/int64(segment) {
 		l.Errorf("on the line: %d packets, the longest %d, %d fragments", w.packets.Load(), w.longest.Load(), w.fragments.Load())
 	}
 	for _, ns := range []string{l.client, l.hub, l.server} {

@@ -11,6 +11,9 @@ import (
 type Limits struct {
 	Start   time.Duration // until the first progress
 	Silence time.Duration // between progress and progress
+	// Of is the party that this one is a part of, and speaks by: while that is
+	// late, nobody can know of this one. "": of none.
+	Of string
 }
 
 // Judge knows who must make progress. One goroutine.
@@ -36,14 +39,26 @@ func (j *Judge) Progress(name string, now time.Duration) {
 	}
 }
 
-// Excuse ends the watch over a party: it ended, and others care for that.
-func (j *Judge) Excuse(name string) { delete(j.parties, name) }
+// Expected tells whether a party is watched.
+func (j *Judge) Expected(name string) bool { return j.parties[name] != nil }
+
+// Excuse ends the watch over a party and its parts: it ended, and others care for
+// that.
+func (j *Judge) Excuse(name string) {
+	delete(j.parties, name)
+	for part, p := range j.parties {
+		if p.limits.Of == name {
+			delete(j.parties, part)
+		}
+	}
+}
 
 // Late returns who made no progress in time, in order. The watchdog is fed while
 // it is nobody.
 func (j *Judge) Late(now time.Duration) (names []string) {
 	for name, p := range j.parties {
-		if now >= p.until {
+		whole := j.parties[p.limits.Of]
+		if now >= p.until && (whole == nil || now < whole.until) {
 			names = append(names, name)
 		}
 	}

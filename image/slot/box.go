@@ -121,11 +121,6 @@ func (b *Box) Note(text string) error {
 	})
 }
 
-// Leave writes down why the system is about to reboot.
-func (b *Box) Leave(reason string) error {
-	return b.edit(func(s *State) { s.Leaving = reason })
-}
-
 // trial finds the running slot's name while it has a counter.
 func (b *Box) trial(e *ESP) (Name, error) {
 	names, err := e.Names()

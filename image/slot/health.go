@@ -9,14 +9,14 @@ import (
 // Wanted is what an update must not take away; it is noted before it starts.
 type Wanted struct {
 	WANs      []string `json:"wans,omitempty"`      // network-interfaces that had an address
-	Conductor bool     `json:"conductor,omitempty"` // one is configured
+	Conductor bool     `json:"conductor,omitempty"` // one was connected
 }
 
 // Health is what the running system shows. Progress means recent progress.
 type Health struct {
 	Init, Router, Lanes bool
 	WANs                []string // network-interfaces that have an address
-	Conductor           bool     // it was reached
+	Conductor           bool     // one is connected
 }
 
 // Missing lists what health lacks, in words; empty means healthy. A condition

@@ -65,6 +65,13 @@ func (s *Service) Enable(now time.Duration) {
 	}
 }
 
+// Hasten makes the first start due, which was to wait.
+func (s *Service) Hasten(now time.Duration) {
+	if s.phase == Waiting && s.starts == 0 {
+		s.at = min(s.at, now)
+	}
+}
+
 // Wake says when Due or Steady will have something new to say, false for never.
 func (s *Service) Wake() (at time.Duration, ok bool) {
 	switch s.phase {

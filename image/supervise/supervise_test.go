@@ -103,3 +103,30 @@ func TestNeverAgain(t *testing.T) {
 		t.Error("an enabled service is not due")
 	}
 }
+
+// What waits for others to come up first is not late after them, and waits for
+// none for ever.
+func TestHasten(t *testing.T) {
+	s := supervise.New(spec, 30*sec)
+	if at, ok := s.Wake(); !ok || at != 30*sec || s.Due(sec) {
+		t.Errorf("due at %v, %t", at, ok)
+	}
+	s.Hasten(5 * sec)
+	if s.Due(4*sec) || !s.Due(5*sec) {
+		t.Error("not due when all is well")
+	}
+	s.Hasten(9 * sec)
+	if !s.Due(5 * sec) {
+		t.Error("put off")
+	}
+	s.Started(5 * sec)
+	s.Ended(5*sec, "x")
+	at, _ := s.Wake()
+	if s.Hasten(0); s.Due(at - 1) {
+		t.Error("the pause behind an early end is cut short")
+	}
+	s.Disable()
+	if s.Hasten(0); s.Due(1000 * sec) {
+		t.Error("a disabled service is due")
+	}
+}

@@ -86,7 +86,9 @@ func (f *factory) spoil(t testing.TB, arguments string, files ...overlay) []byte
 	p := f.parts
 	p.Cmdline += " " + arguments
 	if len(files) > 0 {
-		p.Initrd = append(slices.Clone(p.Initrd), archive(files)...)
+		p.Initrd = slices.Clone(p.Initrd)
+		p.Initrd = append(p.Initrd, make([]byte, -len(p.Initrd)&3)...) // the kernel looks for the next archive in steps of four
+		p.Initrd = append(p.Initrd, archive(files)...)
 	}
 	b, err := ship.Slot(f.stub, p)
 	must(t, err)

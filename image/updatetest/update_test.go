@@ -99,16 +99,16 @@ type failure struct {
 	trial int // seconds
 	make  func(t testing.TB, f *factory) []byte
 	boots int    // until the old slot is back
-	why   string // one of these, separated by |
+	why   string // as `show system` says it
 }
 
 var failures = []failure{
 	{"kernel-panics", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "rdinit=/none root=/dev/none") }, 3,
 		"it was started 2 times and its init never came to its trial"},
 	{"init-crashes", 300, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "crash")...) }, 3,
-		"init crashed: |was reset without a word"},
+		"init crashed: SIGABRT: abort"},
 	{"router-hangs", 600, func(t testing.TB, f *factory) []byte { return f.spoil(t, "", f.saboteur(t, "hang")...) }, 3,
-		"the router made no progress|no progress of router"},
+		"no progress of router, the watchdog reset it"},
 	{"driver-left-out", 30, func(t testing.TB, f *factory) []byte {
 		return f.spoil(t, "", overlay{f.driver(t, "e1000"), []byte("left out")})
 	}, 2, "lte had an address before and has none"},
@@ -136,12 +136,14 @@ func refusals(f *factory) map[string]struct {
 }
 
 // Each start of a box takes half a minute on a processor that is emulated: with
-// SOAK set all failures are tried, otherwise the one that needs the loader, whose
-// box is left to itself. Two boxes at a time, because each waits most of its life
-// for one processor.
+// SOAK set all failures are tried, otherwise those that no other test comes near:
+// of a kernel and of an init that never run. What a router that hangs costs boxtest
+// tells, and image/slot what a WAN does that is missing. Two boxes at a time,
+// because each waits most of its life for one processor.
 func TestSoakUpdates(t *testing.T) {
-	first, second := []string{"kernel-panics"}, []string(nil)
-	if os.Getenv("SOAK") != "" {
+	first, second := []string{"kernel-panics"}, []string{"init-crashes"}
+	whole := os.Getenv("SOAK") != ""
+	if whole {
 		first, second = []string{"kernel-panics", "driver-left-out"}, []string{"init-crashes", "router-hangs"}
 	}
 	f := build(t)
@@ -163,9 +165,6 @@ func TestSoakUpdates(t *testing.T) {
 		b.commits()
 		b.rollsBack("b", first...)
 	})
-	if second == nil {
-		return
-	}
 	t.Run("init crashes, router hangs, data ruined", func(t *testing.T) {
 		t.Parallel()
 		path := f.offering(t, map[string]offer{}, second...)
@@ -173,7 +172,9 @@ func TestSoakUpdates(t *testing.T) {
 		b.await("forwarding")
 		b.rollsBack("a", second...)
 		b.Close()
-		madeAnew(t, path)
+		if whole {
+			madeAnew(t, path)
+		}
 	})
 }
 
@@ -221,24 +222,14 @@ func (b *box) rollsBack(slot string, names ...string) {
 		b.await("rolled-back")
 		b.await("forwarding")
 		s, n := b.system(), b.starts()
-		if s.Slot != slot || s.Trial || s.RefusedVersion != "2.0."+x.name || !x.fits(s.RefusedReason) || !x.fits(s.LastBootReason) || n != x.boots {
+		if s.Slot != slot || s.Trial || s.RefusedVersion != "2.0."+x.name || !strings.Contains(s.RefusedReason, x.why) || !strings.Contains(s.LastBootReason, x.why) || n != x.boots {
 			b.t.Errorf("%s, after %d starts, want %d and %q: %+v", x.name, n, x.boots, x.why, s)
 		}
-		if how, out := b.run("update", "/data/offers/"+x.name); how != "exit code 1" || !x.fits(out) {
+		if how, out := b.run("update", "/data/offers/"+x.name); how != "exit code 1" || !strings.Contains(out, x.why) {
 			b.t.Errorf("%s again: %s\n%s", x.name, how, out)
 		}
 		b.t.Logf("%s: %d starts, %s", x.name, n, s.LastBootReason)
 	}
-}
-
-// fits tells whether a text gives one of the reasons.
-func (x *failure) fits(text string) bool {
-	for _, w := range strings.Split(x.why, "|") {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // madeAnew ruins the data partition: the box makes it anew and goes on, by the
@@ -253,7 +244,7 @@ func madeAnew(t *testing.T, path string) {
 	b := power(t, path)
 	b.await("data-made-anew")
 	b.await("forwarding")
-	if s := b.system(); s.Slot != "b" || s.Trial {
+	if s := b.system(); s.Slot != "a" || s.Trial {
 		t.Errorf("with a new data partition: %+v", s)
 	}
 }

@@ -39,8 +39,15 @@ type NIC struct {
 	TAP    *os.File // of TAP; the machine's from Start on
 	Netdev string   // without TAP: QEMU's -netdev without its id, as "user"
 	MAC    string   // "": 52:54:00:77:6d:00 + index
-	Model  string   // "": virtio-net-pci
+	Model  string   // "": virtio-net-pci; USBStick
 }
+
+// USBStick is the model of a modem in Ethernet mode: a stick of CDC and RNDIS at
+// the first port of a USB host in PCI slot USBSlot. There is one at most, on AMD64.
+const USBStick = "usb-net"
+
+// USBSlot is the PCI slot of the USB host: its first port is the place of a modem.
+const USBSlot = 0x8
 
 // NICSlot is the PCI slot of the first network card: 0000:00:10.0.
 const NICSlot = 0x10
@@ -73,6 +80,7 @@ var arches = map[string]arch{
 const (
 	consoleFD = 3 + iota
 	reportFD
+	monitorFD
 	firstTAP
 )
 
@@ -89,7 +97,8 @@ func (c *Config) command() (program string, args []string, err error) {
 	args = slices.Concat([]string{"-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi"}, a.args)
 	args = append(args, "-m", fmt.Sprint(or(c.MemoryMB, 256)), "-smp", fmt.Sprint(or(c.CPUs, 1)),
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD), "-serial", "chardev:console",
-		"-chardev", fmt.Sprintf("socket,id=report,fd=%d", reportFD))
+		"-chardev", fmt.Sprintf("socket,id=report,fd=%d", reportFD),
+		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFD), "-mon", "chardev=monitor,mode=control")
 	args = append(args, a.serial2...)
 	args = append(args, c.bootArgs(&a)...)
 	args = append(args, c.deviceArgs()...)
@@ -136,8 +145,13 @@ func (c *Config) deviceArgs() (args []string) {
 		if mac == "" {
 			mac = fmt.Sprintf("52:54:00:77:6d:%02x", i)
 		}
-		args = append(args, "-netdev", fmt.Sprintf("%s,id=n%d", netdev, i),
-			"-device", fmt.Sprintf("%s,netdev=n%d,mac=%s,addr=%#x,romfile=", model, i, mac, NICSlot+i))
+		args = append(args, "-netdev", fmt.Sprintf("%s,id=n%d", netdev, i))
+		if model == USBStick {
+			args = append(args, "-device", fmt.Sprintf("qemu-xhci,id=usb,addr=%#x", USBSlot),
+				"-device", fmt.Sprintf("%s,bus=usb.0,netdev=n%d,mac=%s", model, i, mac))
+			continue
+		}
+		args = append(args, "-device", fmt.Sprintf("%s,netdev=n%d,mac=%s,addr=%#x,romfile=", model, i, mac, NICSlot+i))
 	}
 	for i, file := range c.Disks {
 		args = append(args, "-drive", fmt.Sprintf("if=none,id=d%d,format=raw,file=%s", i, escape(file)),

@@ -23,6 +23,8 @@ type Machine struct {
 	Console *Stream // the first serial port
 	Report  *Reports
 
+	monitor *monitor
+
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
 	done   chan struct{} // closed when QEMU is gone and its ports are read to their end
@@ -37,13 +39,14 @@ func Start(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start machine: %w", err)
 	}
-	console, far, err := pair()
-	if err != nil {
-		return nil, err
-	}
-	report, farReport, err := pair()
-	if err != nil {
-		return nil, errors.Join(err, console.Close(), far.Close())
+	var near [3]net.Conn // console, report port, monitor
+	var far []*os.File
+	for i := range near {
+		var f *os.File
+		if near[i], f, err = pair(); err != nil {
+			return nil, errors.Join(err, closeAll(near[:i], far))
+		}
+		far = append(far, f)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	m := &Machine{cancel: cancel, done: make(chan struct{})}
@@ -51,17 +54,29 @@ func Start(ctx context.Context, c Config) (*Machine, error) {
 	m.cmd.Stdout, m.cmd.Stderr = &m.stderr, &m.stderr
 	// A session of its own keeps Ctrl-C of a terminal from QEMU.
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
-	m.cmd.ExtraFiles = append(m.cmd.ExtraFiles, far, farReport)
+	m.cmd.ExtraFiles = far
 	for _, n := range c.NICs {
 		if n.TAP != nil {
 			m.cmd.ExtraFiles = append(m.cmd.ExtraFiles, n.TAP)
 		}
 	}
-	m.Console, m.Report = newStream(m, console), newReports(newStream(m, report))
+	m.Console, m.Report, m.monitor = newStream(m, near[0]), newReports(newStream(m, near[1])), newMonitor(near[2])
 	if err := m.start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start machine: %w", err), console.Close(), report.Close())
+		return nil, errors.Join(fmt.Errorf("start machine: %w", err), closeAll(near[:], nil))
 	}
 	return m, nil
+}
+
+// closeAll closes our ends and QEMU's of ports that nobody will use.
+func closeAll(near []net.Conn, far []*os.File) error {
+	var errs []error
+	for _, c := range near {
+		errs = append(errs, c.Close())
+	}
+	for _, f := range far {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // start starts QEMU from a thread that lives as long as it: the signal of a dead
@@ -101,6 +116,7 @@ func (m *Machine) Close() {
 	<-m.done
 	m.Console.close()
 	m.Report.stream.close()
+	m.monitor.conn.Close()
 }
 
 // Ended tells how the machine ended, after Done: QEMU's own words, nil for an

@@ -76,19 +76,30 @@ func (s *Stream) Write(b []byte) (int, error) { return s.conn.Write(b) }
 // what was said before it. Prompts need no line end. The error is ctx's or
 // ErrEnded.
 func (s *Stream) Expect(ctx context.Context, text string) (before string, err error) {
+	before, _, err = s.ExpectAny(ctx, text)
+	return before, err
+}
+
+// ExpectAny is Expect of the text that comes first of several.
+func (s *Stream) ExpectAny(ctx context.Context, texts ...string) (before, found string, err error) {
 	err = s.await(ctx, func() bool {
-		i := bytes.Index(s.said[s.seen:], []byte(text))
-		if i < 0 {
+		at := -1
+		for _, text := range texts {
+			if i := bytes.Index(s.said[s.seen:], []byte(text)); i >= 0 && (at < 0 || i < at) {
+				at, found = i, text
+			}
+		}
+		if at < 0 {
 			return false
 		}
-		before = string(s.said[s.seen : s.seen+i])
-		s.seen += i + len(text)
+		before = string(s.said[s.seen : s.seen+at])
+		s.seen += at + len(found)
 		return true
 	})
 	if err != nil {
-		return "", fmt.Errorf("expect %q: %w", text, err)
+		return "", "", fmt.Errorf("expect %q: %w", texts, err)
 	}
-	return before, nil
+	return before, found, nil
 }
 
 // await waits until have, called under the lock after every change, is true.

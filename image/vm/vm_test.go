@@ -87,6 +87,13 @@ func TestMachine(t *testing.T) {
 			if err := card(ns); err != nil {
 				t.Errorf("TAP of a running machine: %v", err)
 			}
+			for nic, ok := range []bool{true, true, false} { // two cards
+				for _, plugged := range []bool{false, true} {
+					if err := m.Cable(vmtest.Context(t), nic, plugged); (err == nil) != ok {
+						t.Errorf("cable of card %d, plugged %v: %v", nic, plugged, err)
+					}
+				}
+			}
 			if arch == vm.ARM64 {
 				vmtest.Type(t, m, "again")
 				vmtest.Await(t, m, "boot")
@@ -102,6 +109,9 @@ func TestMachine(t *testing.T) {
 			}
 			if err := m.Ended(); err != nil {
 				t.Errorf("switched off: %v", err)
+			}
+			if err := m.Cable(vmtest.Context(t), 0, true); err == nil {
+				t.Error("a machine that is off has a cable")
 			}
 			if err := card(ns); err == nil {
 				t.Error("the TAP outlives its machine")

@@ -192,7 +192,7 @@ func TestSettings(t *testing.T) {
 		t.Error(s.Check())
 	}
 	for name, change := range map[string]func(*Settings){
-		"no run": func(s *Settings) { s.RunDir = "" }, "no state": func(s *Settings) { s.StateDir = "" }, "no master": func(s *Settings) { s.Masters = nil },
+		"no run": func(s *Settings) { s.RunDir = "" }, "no state": func(s *Settings) { s.StateDir = "" },
 		"five masters": func(s *Settings) { s.Masters = append(s.Masters, "e") }, "asset id": func(s *Settings) { s.AssetID = "a/b" },
 		"keepalive 1s": func(s *Settings) { s.Keepalive = time.Second }, "keepalive 2h": func(s *Settings) { s.Keepalive = 2 * time.Hour },
 		"port": func(s *Settings) { s.Masters = []string{"a:70000"} }, "no host": func(s *Settings) { s.Masters = []string{":1"} },
@@ -205,25 +205,13 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestDialerKeepsAlive(t *testing.T) {
-	for keep, want := range map[time.Duration]net.KeepAliveConfig{
-		0:                 {Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3},
-		120 * time.Second: {Enable: true, Idle: 120 * time.Second, Interval: 20 * time.Second, Count: 3},
-	} {
-		s := Settings{Keepalive: keep}
-		if got := s.dialer().KeepAliveConfig; got != want {
-			t.Errorf("%v: %+v", keep, got)
-		}
-	}
-}
-
 func TestShowRefusesUnknownTables(t *testing.T) {
 	for _, what := range []string{"", "../x", "nothing"} {
-		if _, err := show(t.TempDir(), what, false); !errors.Is(err, ctl.ErrUnknown) {
+		if _, err := show(t.Context(), t.TempDir(), what, false); !errors.Is(err, ctl.ErrUnknown) {
 			t.Errorf("%q: %v", what, err)
 		}
 	}
-	if _, err := show(t.TempDir(), "peers", false); !errors.Is(err, ctl.ErrNoRouter) {
+	if _, err := show(t.Context(), t.TempDir(), "peers", false); !errors.Is(err, ctl.ErrNoRouter) {
 		t.Errorf("without a router: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"waymark/mgmt/console"
 	"waymark/mgmt/salt/module"
 	"waymark/mgmt/salt/msgpack"
 	"waymark/svr/router/ctl"
@@ -21,25 +22,24 @@ import (
 // maxRows bounds the answer to waymark.show.
 const maxRows = 5000
 
-// box is what functions may do here. Nothing reboots yet: the process that
-// supervises us will offer it.
+// box is what functions may do here.
 func (s *Settings) box() *module.Box {
 	return &module.Box{
 		Proc: os.DirFS(filepath.Join(s.Root, "proc")), Interfaces: interfaces, Usage: usage, Config: s.Config,
-		Files: filepath.Join(s.StateDir, "files"),
+		Files: filepath.Join(s.StateDir, "files"), Reboot: s.reboot,
 		Show: func(ctx context.Context, what string, detail bool) ([]any, error) {
-			return show(s.RunDir, what, detail)
+			return show(ctx, s.RunDir, what, detail)
 		},
 	}
 }
 
 // show asks the router's socket, the way `waymark show` does.
-func show(runDir, what string, detail bool) ([]any, error) {
+func show(ctx context.Context, runDir, what string, detail bool) ([]any, error) {
 	if _, err := ctl.Find(what); err != nil {
 		return nil, err
 	}
 	rows := []any{}
-	_, err := ctl.Ask(runDir, ctl.Request{Show: what, Detail: detail}, func(row json.RawMessage) error {
+	_, err := console.Ask(ctx, runDir, ctl.Request{Show: what, Detail: detail}, func(row json.RawMessage) error {
 		if len(rows) == maxRows {
 			return fmt.Errorf("show %s: more than %d rows", what, maxRows)
 		}

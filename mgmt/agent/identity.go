@@ -28,6 +28,9 @@ var placeholders = []string{
 	"0123456789", "123456789", "chassis serial number",
 }
 
+// AssetID names the box as its agent does, for others who speak of it.
+func AssetID(root fs.FS, told string) (string, error) { return assetID(root, told) }
+
 // assetID names the box: as told, by kernel argument, DMI product serial,
 // device-tree serial number, or the first Ethernet address.
 func assetID(root fs.FS, told string) (string, error) {

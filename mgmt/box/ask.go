@@ -19,6 +19,9 @@ import (
 const (
 	Reboot       = "reboot"
 	FactoryReset = "factory-reset"
+	// Configure: the running configuration, or which router of it the box is,
+	// was exchanged; the router is to run with it.
+	Configure = "configure"
 )
 
 // Request is the one JSON line of a connection to Socket.
@@ -114,7 +117,7 @@ func answer(ctx context.Context, c net.Conn, do Doer) {
 	var r Request
 	if err = json.Unmarshal(line, &r); err == nil {
 		switch r.Do {
-		case Reboot, FactoryReset:
+		case Reboot, FactoryReset, Configure:
 			err = do(ctx, r)
 		default:
 			err = fmt.Errorf("unknown request %q", r.Do)

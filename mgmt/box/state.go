@@ -1,6 +1,7 @@
 // Package box is the contract between init and the other processes of a box:
 // what init tells in RUN/init.json, and what it does when it is asked on
-// RUN/init.sock. Init alone writes and serves both.
+// RUN/init.sock. Init alone writes and serves both. What the agent tells of use
+// is here too, for whoever shows it.
 package box
 
 import (

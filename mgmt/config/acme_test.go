@@ -60,7 +60,7 @@ func TestAcmePolicies(t *testing.T) {
 		HMACMode: config.HMACDisabled, HMACCipher: config.HMACSHA256128,
 	})
 	same(t, "service-policy", *a.FindServicePolicy("fiber-then-lte"), config.ServicePolicy{
-		Name: "fiber-then-lte", LBStrategy: "hunt", BestEffort: true, MaxLoss: 2,
+		Name: "fiber-then-lte", LBStrategy: "hunt", BestPath: config.BestVector, BestEffort: true, MaxLoss: 2,
 		MaxLatency: 250 * time.Millisecond, MaxJitter: 100 * time.Millisecond,
 		Resiliency: config.ResiliencyRevertibleFailover, Enforcement: config.EnforceReset,
 		Vectors: []config.Vector{{Name: "fiber", Cost: 1}, {Name: "lte", Cost: 10}},
@@ -96,7 +96,7 @@ func TestAcmeInterfaces(t *testing.T) {
 	d, lan := n.FindInterface("lan")
 	same(t, "target", d.Target, "lan0")
 	same(t, "lan", *lan, config.NetworkInterface{
-		Name: "lan", Type: "external", Tenant: "corp", DHCP: config.DHCPDisabled, DHCPClient: plainClient, MTU: 1500, BillingType: "none",
+		Name: "lan", Type: "external", Tenant: "corp", DHCP: config.DHCPDisabled, DHCPClient: plainClient, MTU: 1500, BillingType: "none", QuotaDay: 1,
 		Addresses: []config.Address{
 			{IP: netip.MustParseAddr("192.168.1.1"), PrefixLength: 24, ValidWaypoint: true},
 			{IP: netip.MustParseAddr("fd00:1::1"), PrefixLength: 64, ValidWaypoint: true}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ func checkTree(c *collector, auth *entry) {
 	k.securities()
 	for _, s := range auth.all("service") {
 		k.service(s)
+	}
+	for _, s := range auth.sub("alarm-shelving").all("shelf") {
+		k.shelf(s)
 	}
 	k.neighborhoodsAndVectors()
 	for _, r := range auth.all("router") {
@@ -145,7 +149,7 @@ type placed struct {
 // overlaps reports every range that shares a port with one that starts below.
 func (k *checker) overlaps(ranges []placed, what string) {
 	sorted := slices.Clone(ranges)
-	slices.SortStableFunc(sorted, func(a, b placed) int { return int(a.Start) - int(b.Start) })
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Start < sorted[j].Start })
 	for i := 1; i < len(sorted); i++ {
 		if a, b := sorted[i-1], &sorted[i]; a.Overlaps(b.PortRange) {
 			k.add(Error, b.at.path(), b.String(), fmt.Sprintf("overlaps %s, %s", what, a), "ranges without common ports")

@@ -41,6 +41,11 @@ var freeNames = []string{"description", "generated", "access-policy-generated"}
 // and notes, which are free by what they are.
 var free = []string{
 	"authority/router/node/asset-id",
+	// Taken by the router under way.
+	"authority/alarm-shelving",
+	"authority/router/maintenance-mode",
+	"authority/router/dns-config",
+	"authority/router/system",
 }
 
 // readdress are changed under way. On an interface that peer paths begin on,
@@ -62,13 +67,12 @@ var restartRouter = []string{
 	"authority/session-type",
 	"authority/service-policy",
 	"authority/service",
+	"authority/session-recovery-detection",
 	"authority/router/name",
 	"authority/router/group",
 	"authority/router/router-group",
 	"authority/router/inter-node-security",
 	"authority/router/peer",
-	"authority/router/dns-config",
-	"authority/router/system",
 	"authority/router/service-route",
 	"authority/router/node/name",
 	"authority/router/node/role",
@@ -91,6 +95,7 @@ var restartRouter = []string{
 	nif + "enforced-mss",
 	nif + "inter-router-security",
 	nif + "billing-type",
+	nif + "waymark",
 	nif + "address/valid-waypoint",
 	nif + "neighborhood",
 	nif + "adjacency",

@@ -12,6 +12,8 @@ func decodeAuthority(e *entry) *Authority {
 	return &Authority{
 		Name:            e.str("name"),
 		RekeyInterval:   get[time.Duration](e, "rekey-interval"),
+		Inactivity:      decodeRecovery(e.sub("session-recovery-detection")),
+		Shelves:         each(e.sub("alarm-shelving"), "shelf", decodeShelf),
 		Tenants:         each(e, "tenant", decodeTenant),
 		Security:        each(e, "security", decodeSecurity),
 		ServiceClasses:  each(e, "service-class", decodeServiceClass),
@@ -20,6 +22,13 @@ func decodeAuthority(e *entry) *Authority {
 		Services:        each(e, "service", decodeService),
 		Routers:         each(e, "router", decodeRouter),
 	}
+}
+
+func decodeRecovery(e *entry) time.Duration {
+	if e.str("mode") != "inactivity-based" {
+		return 0
+	}
+	return e.dur("inactivity-timeout")
 }
 
 func decodeTenant(e *entry) Tenant {
@@ -77,6 +86,7 @@ func decodeServicePolicy(e *entry) ServicePolicy {
 		Description:       e.str("description"),
 		ServiceClass:      e.str("service-class"),
 		LBStrategy:        e.str("lb-strategy"),
+		BestPath:          e.str("best-path"),
 		BestEffort:        e.flag("best-effort"),
 		PathQualityFilter: e.flag("path-quality-filter"),
 		MaxLoss:           get[float64](e, "max-loss"),
@@ -123,9 +133,7 @@ func decodeService(e *entry) Service {
 		ServicePolicy:      e.str("service-policy"),
 		ShareServiceRoutes: e.flag("share-service-routes"),
 		SourceNAT:          e.str("source-nat"),
-		AppliesTo: each(e, "applies-to", func(a *entry) AppliesTo {
-			return AppliesTo{a.str("type"), values[string](a, "router-name"), values[string](a, "group-name")}
-		}),
+		AppliesTo:          each(e, "applies-to", decodeAppliesTo),
 	}
 }
 

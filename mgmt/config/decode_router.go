@@ -7,6 +7,7 @@ func decodeRouter(e *entry) Router {
 		Name:              e.str("name"),
 		Description:       e.str("description"),
 		Location:          e.str("location"),
+		Maintenance:       e.flag("maintenance-mode"),
 		Groups:            append(values[string](e, "router-group"), values[string](e, "group")...),
 		InterNodeSecurity: e.str("inter-node-security"),
 		Peers: each(e, "peer", func(p *entry) Peer {
@@ -113,6 +114,8 @@ func decodeInterface(e *entry) NetworkInterface {
 		ICMPDrop:            e.str("icmp") == "drop",
 		InterRouterSecurity: e.str("inter-router-security"),
 		BillingType:         e.str("billing-type"),
+		DataQuota:           e.sub("waymark").num("data-quota"),
+		QuotaDay:            e.sub("waymark").num("data-quota-day"),
 		PreserveDSCP:        e.flag("preserve-dscp"),
 		Addresses:           each(e, "address", decodeAddress),
 		Neighbors:           each(e, "neighbor", decodeNeighbor),

@@ -12,7 +12,7 @@ import (
 type Draft struct{ top *entry }
 
 // EmptyDraft is a draft with nothing in it.
-func EmptyDraft() *Draft { return &Draft{top: &entry{el: root}} }
+func EmptyDraft() *Draft { return &Draft{top: &entry{el: root()}} }
 
 // ReadDraft reads JSON. Findings are those of reading: unknown names, values
 // that are wrong by themselves, doublets. With an error among them the draft is nil.

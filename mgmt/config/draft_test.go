@@ -313,7 +313,7 @@ func TestEveryLeafHasAClass(t *testing.T) {
 			}
 		}
 	}
-	walk(root, nil)
+	walk(root(), nil)
 	for p := range effects {
 		if !used[p] {
 			t.Errorf("row %s covers no leaf", p)

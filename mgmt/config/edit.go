@@ -3,8 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"waymark/mgmt/near"
 )
 
 // Place is where in a draft somebody is: names and keys from the top, such as
@@ -86,6 +89,9 @@ func (e *element) child(name string, short bool) (*element, error) {
 	case 1:
 		return e.byName[found[0]], nil
 	case 0:
+		if meant := near.Word(name, slices.Sorted(maps.Keys(e.byName))); meant != "" {
+			return nil, fmt.Errorf("%w: %s; did you mean %s?", ErrNoName, word(name), meant)
+		}
 		return nil, fmt.Errorf("%w: %s; known here: %s", ErrNoName, word(name), e.childNames())
 	}
 	return nil, fmt.Errorf("%w: %s is one of %s", ErrNoName, word(name), strings.Join(found, ", "))

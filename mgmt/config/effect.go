@@ -15,7 +15,6 @@ var notYet = []string{
 	"authority/dynamic-hostname",
 	"authority/rekey-interval",
 	"authority/enhanced-security-key-management",
-	"authority/session-recovery-detection",
 	"authority/tenant/security",
 	"authority/security/hmac",
 	"authority/service-class/dscp",
@@ -32,7 +31,6 @@ var notYet = []string{
 	"authority/service/application-name",
 	"authority/service/fqdn-resolution-type",
 	"authority/router/conductor-address",
-	"authority/router/maintenance-mode",
 	"authority/router/reverse-flow-enforcement",
 	"authority/router/max-inter-node-way-points",
 	"authority/router/peering-common-name",
@@ -76,21 +74,8 @@ var notYet = []string{
 // BFD and path steering, the next part to be built: the example uses them, and
 // a file that is right then is right now.
 var withBFD = []string{
-	"authority/service-policy/max-loss",
-	"authority/service-policy/max-latency",
-	"authority/service-policy/max-jitter",
-	"authority/service-policy/min-mos",
-	"authority/service-policy/path-quality-filter",
-	"authority/service-policy/best-effort",
-	"authority/session-type/nat-keep-alive",
 	nif + "billing-type",
-	path + "path-mtu-discovery",
-	path + "nat-keep-alive",
 	path + "udp-transform/detect-interval",
-	path + "udp-transform/nat-keep-alive-mode",
-	path + "udp-transform/nat-keep-alive-timeout",
-	path + "ttl-padding",
-	path + "encapsulate-icmp-error-messages",
 }
 
 // Notes for people: no packet depends on them, now or later.

@@ -94,11 +94,13 @@ func (n *Node) FindInterface(name string) (*DeviceInterface, *NetworkInterface) 
 }
 
 // AppliesToRouter tells whether the router has the service.
-func (s *Service) AppliesToRouter(r *Router) bool {
-	if len(s.AppliesTo) == 0 {
+func (s *Service) AppliesToRouter(r *Router) bool { return anyApplies(s.AppliesTo, r) }
+
+func anyApplies(list []AppliesTo, r *Router) bool {
+	if len(list) == 0 {
 		return true
 	}
-	for _, a := range s.AppliesTo {
+	for _, a := range list {
 		if a.matches(r) {
 			return true
 		}
@@ -130,9 +132,9 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// Shipped returns the session-types that exist without configuration; a
+// shipped returns the session-types that exist without configuration; a
 // configured one of the same name replaces it.
-func Shipped() []SessionType {
+func shipped() []SessionType {
 	st := func(name string, timeout int, ts ...Transport) SessionType {
 		return SessionType{Name: name, Timeout: time.Duration(timeout) * time.Millisecond,
 			InitialTimeout: 10 * time.Second, Transports: ts}
@@ -158,7 +160,7 @@ func Shipped() []SessionType {
 // that no configured one replaces by name.
 func (a *Authority) AllSessionTypes() []SessionType {
 	all := append([]SessionType(nil), a.SessionTypes...)
-	for _, s := range Shipped() {
+	for _, s := range shipped() {
 		if find(all, s.Name, func(t *SessionType) string { return t.Name }) == nil {
 			all = append(all, s)
 		}

@@ -31,7 +31,7 @@ func (b *builder) tree(data []byte) *entry {
 		b.finds.add(Error, "file", place(data, err.off), err.msg, "")
 		return nil
 	}
-	top := &entry{el: root}
+	top := &entry{el: root()}
 	if v.kind != jObject {
 		b.finds.add(Error, "file", "", "is "+v.kind.String()+`, must be an object`, `{"authority": {…}}`)
 		return nil

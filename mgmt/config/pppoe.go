@@ -56,11 +56,33 @@ func (r *routerChecker) pppoe(d *entry) {
 	}
 }
 
+// maxLinkName is the longest name of a Linux interface (IFNAMSIZ less its zero).
+const maxLinkName = 15
+
+// TaggedLine names the VLAN device that a session on a tagged port runs on.
+func TaggedLine(port string, tag int) string { return fmt.Sprintf("%s.%d", port, tag) }
+
+// taggedLine refuses a tag that gives the line a name which is another's, or
+// longer than names can be.
+func (r *routerChecker) taggedLine(i *entry) {
+	tag, device := int(i.num("vlan")), i.parent
+	if tag == 0 {
+		return
+	}
+	name := TaggedLine(device.str("target-interface"), tag)
+	if len(name) > maxLinkName {
+		r.err(i.kid("vlan"), fmt.Sprintf("makes the name of the line, %s, too long", name), fmt.Sprintf("%d characters", maxLinkName))
+	}
+	for _, d := range device.parent.all("device-interface") {
+		if d.str("target-interface") == name {
+			r.err(i.kid("vlan"), fmt.Sprintf("makes the line %s, which is the port of %s", name, d.path()), "")
+		}
+	}
+}
+
 // session checks the network-interface of a session.
 func (r *routerChecker) session(i *entry) {
-	if i.num("vlan") != 0 {
-		r.err(i.kid("vlan"), "is not supported yet with pppoe", "0")
-	}
+	r.taggedLine(i)
 	if i.str("dhcp") != string(DHCPDisabled) {
 		r.err(i.kid("dhcp"), "stands beside pppoe: the address comes with the session", string(DHCPDisabled))
 	}

@@ -46,7 +46,11 @@ func TestPPPoE(t *testing.T) {
 		{"dhcp", dialling(full, edit{fiberJ + "dhcp", "v4"}), `error: ` + fiber + ` > dhcp: "v4": stands beside pppoe: the address comes with the session; allowed: disabled`},
 		{"address", dialling(full, edit{fiberJ + "address", []any{obj{"ip-address": "192.0.2.1", "prefix-length": 24}}}),
 			`error: ` + fiber + ` > address 192.0.2.1 > ip-address: "192.0.2.1": stands beside pppoe: the address comes with the session`},
-		{"tag", dialling(full, edit{fiberJ + "vlan", 35}), `error: ` + fiber + ` > vlan: 35: is not supported yet with pppoe; allowed: 0`},
+		{"tag", dialling(full, edit{fiberJ + "vlan", 35}), ``},
+		{"tag on a long name", dialling(full, edit{fiberDevJ + "target-interface", "enp0s31f6-wan"}, edit{fiberJ + "vlan", 35}),
+			`error: ` + fiber + ` > vlan: 35: makes the name of the line, enp0s31f6-wan.35, too long; allowed: 15 characters`},
+		{"tag that names another port", dialling(full, edit{lanJ + "target-interface", "wan0.35"}, edit{fiberJ + "vlan", 35}),
+			`error: ` + fiber + ` > vlan: 35: makes the line wan0.35, which is the port of ` + bnode + ` > device-interface lan`},
 		{"mtu", dialling(full, edit{fiberJ + "mtu", 1501}), `error: ` + fiber + ` > mtu: 1501: is too large for a PPPoE session; allowed: 576-1500`},
 		{"second interface", dialling(full, edit{fiberDevJ + "network-interface/+", obj{"name": "two", "vlan": 0}}),
 			`error: ` + fiberDev + ` > network-interface two: is the second of a device-interface that dials in; allowed: one per session` + "\n" +

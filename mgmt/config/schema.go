@@ -1,10 +1,15 @@
 package config
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
-// root is the schema of a whole configuration file. It is built once and never
-// written again.
-var root = markNotYet(cont("", "the file", schemaAuthority().must()))
+// root is the schema of a whole configuration file. It is built when it is first
+// needed, because many processes of a box never do, and never written again.
+var root = sync.OnceValue(func() *element {
+	return markNotYet(cont("", "the file", schemaAuthority().must()))
+})
 
 func schemaAuthority() *element {
 	return cont("authority", "every router under one administration",
@@ -16,9 +21,10 @@ func schemaAuthority() *element {
 		lf("rekey-interval", orWord(duration(time.Hour, "hours", 1, 720), "never"), "never", "age at which keys are replaced"),
 		lf("enhanced-security-key-management", boolean(), "false", "keys from certificates"),
 		cont("session-recovery-detection", "how lost session state is noticed",
-			lf("mode", enum("packet-based"), "packet-based", "what shows the loss"),
+			lf("mode", enum("packet-based", "inactivity-based"), "packet-based", "what shows the loss"),
 			lf("inactivity-timeout", seconds(1, 30), "5", "silence before a check")),
 		lf("currency", text(16), "USD", "of billing-rate"),
+		schemaShelving(),
 		schemaTenant(),
 		schemaSecurity(),
 		schemaServiceClass(),
@@ -109,7 +115,7 @@ func schemaServicePolicy() *element {
 		lf("generated", boolean(), "false", "made by a conductor"),
 		lf("service-class", name(), "", "class of the sessions").to("service-class"),
 		lf("lb-strategy", enum("hunt", "proportional"), "hunt", "fill the best path first, or share"),
-		lf("best-path", enumLater([]string{"average-latency", "mos"}, "vector"), "vector", "what makes a path best"),
+		lf("best-path", enum(BestVector, BestLatency, BestMOS), BestVector, "what makes a path best"),
 		lf("best-effort", boolean(), "true", "use a poor path rather than none"),
 		lf("path-quality-filter", boolean(), "false", "refuse paths beyond the limits"),
 		lf("max-loss", decimal(0, 100), "0.5", "percent"),
@@ -153,9 +159,6 @@ func schemaService() *element {
 		lf("application-name", text(255), "", "application by name"),
 		lf("service-group", name(), "", "for reports"),
 		lf("fqdn-resolution-type", enum("v4", "v6"), "v4", "family of host names"),
-		listOf("applies-to", "type", "routers that have the service; none: all",
-			lf("type", enum("authority", "router", "router-group"), "", "how they are named"),
-			ll("router-name", name(), "routers").to("router"),
-			ll("group-name", name(), "router groups")),
+		schemaAppliesTo("routers that have the service; none: all"),
 	)
 }

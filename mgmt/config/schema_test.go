@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -8,7 +9,7 @@ import (
 // TestSchemaIsWhole walks every element: names are kebab-case and documented,
 // keys exist, references name a list of the authority.
 func TestSchemaIsWhole(t *testing.T) {
-	auth := root.at("authority")
+	auth := root().at("authority")
 	var walk func(path string, e *element)
 	walk = func(path string, e *element) {
 		path += "/" + e.name
@@ -31,9 +32,13 @@ func TestSchemaIsWhole(t *testing.T) {
 			walk(path, c)
 		}
 	}
-	for _, c := range root.children {
+	for _, c := range root().children {
 		walk("", c)
 	}
+	expressions.Range(func(_, compile any) bool {
+		compile.(func() *regexp.Regexp)() // panics if it is none
+		return true
+	})
 }
 
 // TestEffectLists holds the classes of effect.go: paths exist, none is in two.
@@ -45,11 +50,11 @@ func TestEffectLists(t *testing.T) {
 				t.Errorf("%s is in two classes", p)
 			}
 			seen[p] = true
-			elementsAt(root, p) // panics if there is none
+			elementsAt(root(), p) // panics if there is none
 		}
 	}
 	for _, p := range append(append([]string(nil), withBFD...), notes...) {
-		for _, e := range elementsAt(root, p) {
+		for _, e := range elementsAt(root(), p) {
 			if e.notYet {
 				t.Errorf("%s gives a warning and must not", p)
 			}
@@ -66,7 +71,7 @@ func TestMergeCoversPathLeaves(t *testing.T) {
 	}
 	for _, e := range pathLeaves() {
 		for _, name := range leafNames(e) {
-			marked := elementsAt(root, path+strings.ReplaceAll(name, ".", "/"))[0].notYet
+			marked := elementsAt(root(), path+strings.ReplaceAll(name, ".", "/"))[0].notYet
 			overlay := name == "peer-path-overlay" // one value only
 			if !rows[name] && !marked && !overlay {
 				t.Errorf("no row for %s", name)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"waymark/mgmt/token"
@@ -84,7 +85,7 @@ func (r *textReader) line(line string) error {
 // skip goes on behind a wrong line: what looks like the head of a block, by the
 // name of some element, needs an exit of its own.
 func (r *textReader) skip(words []string) {
-	if blockNames[words[0]] {
+	if blockNames()[words[0]] {
 		r.open = append(r.open, nil)
 	}
 }
@@ -130,7 +131,7 @@ func into(e *entry, words []string) (*entry, error) {
 }
 
 // blockNames are the names of all containers and lists.
-var blockNames = func() map[string]bool {
+var blockNames = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	var walk func(e *element)
 	walk = func(e *element) {
@@ -141,6 +142,6 @@ var blockNames = func() map[string]bool {
 			walk(c)
 		}
 	}
-	walk(root)
+	walk(root())
 	return names
-}()
+})

@@ -8,8 +8,12 @@ import (
 // Authority is the whole configuration: one tree for every router, as on a
 // conductor. Lists keep the order of the file.
 type Authority struct {
-	Name            string
-	RekeyInterval   time.Duration // 0: never
+	Name          string
+	RekeyInterval time.Duration // 0: never
+	// Inactivity is the inactivity-timeout of session-recovery-detection, 0 in
+	// mode packet-based.
+	Inactivity      time.Duration
+	Shelves         []Shelf
 	Tenants         []Tenant
 	Security        []Security
 	ServiceClasses  []ServiceClass
@@ -177,12 +181,20 @@ const (
 	EnforceReset StateEnforcement = "reset"
 )
 
+// Values of service-policy > best-path: what makes a path best.
+const (
+	BestVector  = "vector"
+	BestLatency = "average-latency"
+	BestMOS     = "mos"
+)
+
 // ServicePolicy says how the sessions of a service choose and keep a path.
 type ServicePolicy struct {
 	Name              string
 	Description       string
 	ServiceClass      string
 	LBStrategy        string // hunt, proportional
+	BestPath          string // one of the Best constants
 	BestEffort        bool
 	PathQualityFilter bool
 	MaxLoss           float64       // percent
@@ -204,7 +216,7 @@ type Vector struct {
 // DefaultServicePolicy is what a service without service-policy gets: every
 // vector alike, the vendor's defaults.
 func DefaultServicePolicy() ServicePolicy {
-	return ServicePolicy{LBStrategy: "hunt", BestEffort: true, MaxLoss: 0.5,
+	return ServicePolicy{LBStrategy: "hunt", BestPath: BestVector, BestEffort: true, MaxLoss: 0.5,
 		MaxLatency: 250 * time.Millisecond, MaxJitter: 100 * time.Millisecond,
 		Resiliency: ResiliencyNone, Enforcement: EnforceReset}
 }
@@ -255,6 +267,7 @@ type Router struct {
 	Name              string
 	Description       string
 	Location          string
+	Maintenance       bool // every alarm is shelved
 	Groups            []string
 	InterNodeSecurity string
 	Resolvers         []netip.Addr // dns-config static; empty: as the networks say

@@ -67,6 +67,8 @@ type NetworkInterface struct {
 	ICMPDrop            bool   // icmp drop: the interface answers no echo
 	InterRouterSecurity string // decrypt policy, and the peers' send policy
 	BillingType         string // none, flat, metered
+	DataQuota           int    // MB of a month, 0: no limit
+	QuotaDay            int    // day of the month on which it begins anew
 	PreserveDSCP        bool
 	Addresses           []Address
 	Neighbors           []Neighbor

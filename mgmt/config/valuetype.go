@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -118,11 +119,23 @@ func text(max int) valueType {
 	}}
 }
 
+// expressions are compiled once, when the first value is read by them: many leaves
+// share one, and compiled they are large. By text; func() *regexp.Regexp.
+var expressions sync.Map
+
+// expression returns what compiles an expression that fits a whole value.
+func expression(expr string) func() *regexp.Regexp {
+	compile, _ := expressions.LoadOrStore(expr, sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:` + expr + `)$`)
+	}))
+	return compile.(func() *regexp.Regexp)
+}
+
 // pattern returns a string that matches the expression as a whole.
 func pattern(expr, allowed string) valueType {
-	re := regexp.MustCompile(`^(?:` + expr + `)$`)
+	re := expression(expr)
 	return valueType{json: jString, allowed: allowed, read: func(s string) (any, string) {
-		if !re.MatchString(s) {
+		if !re().MatchString(s) {
 			return "", "is no valid name"
 		}
 		return s, ""
@@ -138,11 +151,10 @@ func name() valueType {
 // mistyped address is none.
 const fqdnPattern = `([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
 
-var fqdnExpr = regexp.MustCompile(`^` + fqdnPattern + `$`)
-
 func fqdn() valueType {
+	re := expression(fqdnPattern)
 	return valueType{json: jString, allowed: "a host name", read: func(s string) (any, string) {
-		if len(s) > 253 || !fqdnExpr.MatchString(s) {
+		if len(s) > 253 || !re().MatchString(s) {
 			return "", "is no host name"
 		}
 		return s, ""
@@ -178,12 +190,13 @@ func addressOrName() valueType {
 
 // prefix returns a netip.Prefix as written; a bare address is one host.
 func prefix() valueType {
+	re := expression(fqdnPattern)
 	return valueType{json: jString, allowed: "ADDRESS or ADDRESS/LENGTH", read: func(s string) (any, string) {
 		p, ok := readPrefix(s)
 		if ok {
 			return p, ""
 		}
-		if fqdnExpr.MatchString(s) {
+		if re().MatchString(s) {
 			return p, "is a host name: not supported yet"
 		}
 		return p, "is no address or prefix"

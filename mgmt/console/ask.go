@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"waymark/mgmt/box"
@@ -14,8 +15,15 @@ import (
 )
 
 // Ask asks the router as ctl.AskContext does. To `show system` it adds what
-// init tells; where init runs, a router that does not answer is a row too.
+// init tells; where init runs, a router that does not answer is a row too. To
+// alarms and events it adds those of the box's other processes.
 func Ask(ctx context.Context, run string, req ctl.Request, row func(json.RawMessage) error) (ctl.End, error) {
+	if req.Show == ctl.Alarms || req.Show == ctl.AlarmsShelved || strings.HasPrefix(req.Show, ctl.Events) {
+		return askAlarms(ctx, run, req, row)
+	}
+	if req.Show == "entitlement" {
+		return askEntitlement(ctx, run, req, row)
+	}
 	if req.Show != "system" {
 		return ctl.AskContext(ctx, run, req, row)
 	}
@@ -40,6 +48,25 @@ func Ask(ctx context.Context, run string, req ctl.Request, row func(json.RawMess
 	return end, err
 }
 
+// askEntitlement shows what the agent tells, whether the router runs or not.
+func askEntitlement(ctx context.Context, run string, req ctl.Request, row func(json.RawMessage) error) (ctl.End, error) {
+	rows, err := box.Entitlement(run, time.Now())
+	if err != nil {
+		return ctl.End{}, err
+	}
+	for _, r := range rows {
+		if err := row(r); err != nil {
+			return ctl.End{}, err
+		}
+	}
+	end, err := ctl.AskContext(ctx, run, req, row)
+	if errors.Is(err, ctl.ErrNoRouter) && len(rows) > 0 {
+		err = nil
+	}
+	end.Rows += len(rows)
+	return end, err
+}
+
 // rowsDefault bounds a table on a terminal, as the vendor's consoles do.
 const rowsDefault = 50
 
@@ -48,6 +75,11 @@ var errEnough = errors.New("enough rows")
 
 // show writes a table to out, at most rows of it.
 func show(ctx context.Context, out io.Writer, run string, req ctl.Request, rows int) (ctl.End, error) {
+	return showOf(ctx, out, run, req, rows, nil)
+}
+
+// showOf is show of those rows that count; nil: all.
+func showOf(ctx context.Context, out io.Writer, run string, req ctl.Request, rows int, counts func(json.RawMessage) bool) (ctl.End, error) {
 	table, err := ctl.Find(req.Show)
 	if err != nil {
 		return ctl.End{}, err
@@ -55,6 +87,9 @@ func show(ctx context.Context, out io.Writer, run string, req ctl.Request, rows 
 	p := ctl.Printer{Table: table, Detail: req.Detail}
 	began, n := time.Now(), 0
 	end, err := Ask(ctx, run, req, func(row json.RawMessage) error {
+		if counts != nil && !counts(row) {
+			return nil
+		}
 		if n++; n > rows {
 			return errEnough
 		}

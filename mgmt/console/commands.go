@@ -16,7 +16,12 @@ func (s *session) commands() []*cli.Command {
 	return slices.Concat([]*cli.Command{
 		{Name: "show", Help: "show state", Sub: append(s.showCommands(), s.showConfig())},
 		{Name: "ping", Help: "send ICMP echo requests", Run: s.runPing, Args: pingArgs},
+		{Name: "service-ping", Help: "ask a host as a member of a tenant would, through service and path", Run: s.runServicePing, Args: servicePingArgs},
 		{Name: "traceroute", Help: "ask the routers on the way to a host", Run: s.runTrace, Args: traceArgs},
+		{Name: "check", Help: "find what is wrong: link, address, DNS, clock, conductor, peers, services", Run: s.runCheck},
+		{Name: "capture", Help: "look at the frames of an interface, or write them to a file", Level: cli.Admin, Run: s.runCapture, Args: captureArgs},
+		{Name: "save", Help: "write to a file", Level: cli.Admin, Sub: []*cli.Command{
+			{Name: "tech-support-info", Help: "what helps to find out what is wrong, without secrets", Level: cli.Admin, Run: s.runSupport}}},
 		{Name: "log", Help: "show logs and events of the box's processes", Run: s.runLog, Args: logArgs},
 		{Name: "reboot", Help: "start the box again", Level: cli.Admin, Run: s.runReboot},
 		{Name: "factory-reset", Help: "forget configuration, keys and secrets, and start again", Level: cli.Admin, Run: s.runReset},
@@ -77,7 +82,9 @@ func get(in *cli.Input, arg string, none int) int {
 
 // tableHelp explains the tables that are built.
 var tableHelp = map[string]string{
-	"alarms": "what is wrong now", "ambient": "what idle links cost", "bfd": "BFD sessions",
+	"alarms": "what is wrong now", "alarms shelved": "what is wrong and hidden",
+	"events admin": "what people changed", "events alarm": "alarms that came and went", "events system": "what changed by itself",
+	"events traffic": "what sessions were told", "ambient": "what idle links cost", "bfd": "BFD sessions",
 	"capacity": "use of every pool", "device-interface": "devices and their counters", "dhcp": "addresses from the network",
 	"dynamic-peer-update": "addresses of dynamic peers", "entitlement": "bandwidth used", "events": "what happened",
 	"fib": "services by address", "network-interface": "interfaces and addresses", "peers": "peer paths",
@@ -97,9 +104,6 @@ func (s *session) showCommands() []*cli.Command {
 			at = group(at, w)
 		}
 		help := tableHelp[t.What]
-		if t.Later {
-			help = strings.TrimSpace(help + " (not built yet)")
-		}
 		at.Sub = append(at.Sub, &cli.Command{Name: words[len(words)-1], Help: help, Run: s.showTable(t), Args: showArgs(t)})
 	}
 	return top.Sub
@@ -119,6 +123,10 @@ func group(c *cli.Command, name string) *cli.Command {
 
 func showArgs(t *ctl.Table) []cli.Arg {
 	args := []cli.Arg{{Name: "rows", Help: fmt.Sprintf("how many rows at most (%d)", rowsDefault), Keyword: true, Check: number(1, 1000000)}}
+	if isEvents(t) {
+		args = append(args, cli.Arg{Name: "from", Help: "not older: 45m, 12h, 1d", Keyword: true, Check: isAge},
+			cli.Arg{Name: "to", Help: "not newer: 5m", Keyword: true, Check: isAge})
+	}
 	if len(t.Visible(true)) > len(t.Visible(false)) {
 		args = append(args, cli.Arg{Name: "detail", Help: "all columns", Keyword: true, Flag: true})
 	}
@@ -128,7 +136,7 @@ func showArgs(t *ctl.Table) []cli.Arg {
 func (s *session) showTable(t *ctl.Table) func(context.Context, *cli.Input) error {
 	return func(ctx context.Context, in *cli.Input) error {
 		req := ctl.Request{Show: t.What, Detail: in.Has("detail")}
-		end, err := show(ctx, in.Out, s.o.Run, req, get(in, "rows", rowsDefault))
+		end, err := showOf(ctx, in.Out, s.o.Run, req, get(in, "rows", rowsDefault), between(in.Get("from"), in.Get("to")))
 		if end.Node != "" {
 			s.name = end.Node
 		}

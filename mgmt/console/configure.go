@@ -392,6 +392,10 @@ func (s *session) runVersions(_ context.Context, in *cli.Input) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(in.Out, "No version is kept: nothing was committed here yet")
+		return err
+	}
 	for _, v := range all {
 		if _, err := fmt.Fprintf(in.Out, "Version %d ran until %s\n", v.Number, v.Time.Format("2006-01-02 15:04:05 UTC")); err != nil {
 			return err

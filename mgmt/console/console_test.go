@@ -206,7 +206,7 @@ func TestSessionTimesOut(t *testing.T) {
 	if err := gate.Mint(func(s string) error { secret = s; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	w, _ := serve(t, console.Options{Run: dir, Gate: gate, Idle: 300 * time.Millisecond})
+	w, _ := serve(t, console.Options{Run: dir, Gate: gate, Idle: time.Second})
 	w.expect("secret? ")
 	w.typed(secret + "\r")
 	w.expect("operator@waymark> ")

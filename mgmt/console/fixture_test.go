@@ -106,7 +106,7 @@ func (w *wire) text() string {
 // expect waits for text behind what was expected before.
 func (w *wire) expect(text string) {
 	w.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for late := false; !late; {
 		all := w.text()
 		if i := strings.Index(all[w.read:], text); i >= 0 {

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 	"unicode"
@@ -28,8 +28,9 @@ const (
 
 var logArgs = []cli.Arg{
 	{Name: "of", Help: "what to show (events)", Optional: true,
-		Values: fixed(events, "what happened", "router", "log of the router", "init", "log of init", "agent", "log of the agent"),
-		Check:  oneOf(events, "router", "init", "agent")},
+		Values: fixed(events, "what happened", "router", "log of the router", "init", "log of init", "agent", "log of the agent",
+			"console", "log of the serial port's console", "kernel", "what the kernel said"),
+		Check: oneOf(events, "router", "init", "agent", "console", "kernel")},
 	{Name: "lines", Help: "how many of the newest (20)", Keyword: true, Check: number(0, 10000)},
 	{Name: "follow", Help: "and what comes, until ^C", Keyword: true, Flag: true},
 }
@@ -81,7 +82,7 @@ func writeNewest(w io.Writer, lines []string, n int, show func(string) (string, 
 	for i, l := range lines {
 		list[i].text, list[i].at = show(l)
 	}
-	slices.SortStableFunc(list, func(a, b line) int { return a.at.Compare(b.at) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].at.Compare(list[j].at) < 0 })
 	for _, l := range list[max(0, len(list)-n):] {
 		if _, err := fmt.Fprintln(w, l.text); err != nil {
 			return err

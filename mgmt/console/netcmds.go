@@ -12,6 +12,7 @@ import (
 
 	"waymark/mgmt/console/cli"
 	"waymark/net/icmp"
+	"waymark/svr/router/ctl"
 )
 
 var (
@@ -25,6 +26,55 @@ var (
 	traceArgs = []cli.Arg{hostArg, sourceArg, deviceArg,
 		{Name: "hops", Help: "how far at most (30)", Keyword: true, Check: number(1, 255)}}
 )
+
+var servicePingArgs = []cli.Arg{hostArg,
+	{Name: "tenant", Help: "whose member asks", Keyword: true},
+	{Name: "service-name", Help: "service that has to lead there", Keyword: true},
+	{Name: "count", Help: "how many requests (4)", Keyword: true, Check: number(1, ctl.PingCount)},
+	{Name: "size", Help: "bytes of payload (56)", Keyword: true, Check: number(0, ctl.PingSize)}}
+
+// runServicePing asks as a host of a tenant would, through service and path.
+func (s *session) runServicePing(ctx context.Context, in *cli.Input) error {
+	if !in.Has("tenant") {
+		return fmt.Errorf("%w: tenant NAME follows: whose member asks", cli.ErrIncomplete)
+	}
+	dst, err := resolve(ctx, in.Get("host"))
+	if err != nil {
+		return err
+	}
+	q := ctl.Ping{Tenant: in.Get("tenant"), Service: in.Get("service-name"), Destination: dst.String(), Count: get(in, "count", 4), Size: get(in, "size", 56)}
+	var sum pingSum
+	err = ctl.ServicePing(ctx, s.o.Run, q, func(p ctl.Pong) error {
+		if p.Seq == 1 {
+			fmt.Fprintf(in.Out, "PING %v from %s of tenant %s by service %s\n", dst, p.Source, q.Tenant, p.Service)
+		}
+		r := pongReply(p)
+		sum.add(r)
+		text := replyText(r)
+		if r.Kind == icmp.Echo {
+			text = fmt.Sprintf("from %v: seq=%d time=%s ms", r.From, r.Seq, millis(r.Time))
+		}
+		_, err := fmt.Fprintln(in.Out, text)
+		return err
+	})
+	sum.write(in.Out, dst)
+	return routerWords(err)
+}
+
+// pongReply is what a ping of our own would tell.
+func pongReply(p ctl.Pong) icmp.Reply {
+	r := icmp.Reply{Seq: p.Seq, Code: p.Code, Time: time.Duration(p.Millis * float64(time.Millisecond)), Kind: icmp.Nothing}
+	r.From, _ = netip.ParseAddr(p.From) // nobody: invalid
+	switch p.Kind {
+	case "reply":
+		r.Kind = icmp.Echo
+	case "unreachable":
+		r.Kind = icmp.Unreachable
+	case "exceeded":
+		r.Kind = icmp.Exceeded
+	}
+	return r
+}
 
 func isAddress(v string) error { _, err := netip.ParseAddr(v); return err }
 

@@ -150,6 +150,6 @@ func (i *Identity) ReturnLoad(j *Job, outcomes []Outcome, now time.Time) msgpack
 	if metadata, ok := j.load.Get("metadata").(msgpack.Map); ok {
 		m.Set("metadata", metadata)
 	}
-	m.Set("_stamp", Stamp(now))
+	m.Set("_stamp", stamp(now))
 	return m
 }

@@ -104,5 +104,5 @@ func ValidID(id string) bool {
 	return true
 }
 
-// Stamp is the form of times in returns: UTC, microseconds.
-func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
+// stamp is the form of times in returns: UTC, microseconds.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Address is one address of one interface.
@@ -36,8 +37,8 @@ func MakePlan(have, want []Address) Plan {
 			p.Add = append(p.Add, w)
 		}
 	}
-	slices.SortFunc(p.Add, order)
-	slices.SortFunc(p.Remove, order)
+	sort.Slice(p.Add, func(i, j int) bool { return order(p.Add[i], p.Add[j]) < 0 })
+	sort.Slice(p.Remove, func(i, j int) bool { return order(p.Remove[i], p.Remove[j]) < 0 })
 	return p
 }
 

@@ -68,7 +68,7 @@ func (m *Machine) decline(now time.Duration, l *Lease) {
 	r.wanted, r.server = l.Address.Addr(), l.Server
 	m.broadcast(r, netip.Addr{})
 	if m.lease != nil {
-		m.lose(now, Taken)
+		m.lose(Taken)
 	} else {
 		m.tell(Taken, l.Address.Addr(), l.Server)
 	}

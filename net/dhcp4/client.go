@@ -32,6 +32,9 @@ type Options struct {
 	Changed func(Status)
 	// Event is told what happened, likewise.
 	Event func(Event)
+	// Count is told of every DHCP message that was sent or heard, in bytes of IP;
+	// nil: nobody counts.
+	Count func(bytes int)
 }
 
 // Status is a client's state at one moment.
@@ -132,6 +135,7 @@ func (c *Client) Run(ctx context.Context) {
 		case <-c.poke:
 			c.obey()
 		case h := <-c.wire.received():
+			c.count(h.datagram, h.data)
 			if h.datagram {
 				c.m.Datagram(c.now(), h.data)
 			} else {
@@ -141,6 +145,18 @@ func (c *Client) Run(ctx context.Context) {
 			c.m.Tick(c.now())
 		}
 		c.act()
+	}
+}
+
+// count tells of a message: a datagram's payload, or a frame, which may be ARP.
+func (c *Client) count(datagram bool, b []byte) {
+	const ether, headers = 14, 28
+	switch {
+	case c.opt.Count == nil:
+	case datagram:
+		c.opt.Count(len(b) + headers)
+	case len(b) > ether && b[12] == 0x08 && b[13] == 0x00:
+		c.opt.Count(len(b) - ether)
 	}
 }
 
@@ -191,11 +207,13 @@ func (c *Client) act() {
 		c.opt.Log.Warn("cannot listen for DHCP", "interface", c.opt.Interface, "error", err)
 	}
 	for _, f := range o.Frames {
+		c.count(false, f)
 		if err := c.wire.send(f); err != nil {
 			c.opt.Log.Debug("cannot send frame", "interface", c.opt.Interface, "error", err)
 		}
 	}
 	for _, d := range o.Datagrams {
+		c.count(true, d.Payload)
 		if err := c.wire.sendTo(d); err != nil {
 			c.opt.Log.Warn("cannot send to DHCP server", "interface", c.opt.Interface, "server", d.To, "error", err)
 		}

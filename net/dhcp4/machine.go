@@ -157,7 +157,7 @@ func (m *Machine) LinkUp(now time.Duration) {
 		return
 	}
 	if m.lease != nil && m.over(m.start, m.lease.Seconds) <= now {
-		m.lose(now, Expired)
+		m.lose(Expired)
 	}
 	if m.lease != nil {
 		m.want, m.since, m.remembered = m.lease, m.start, true
@@ -193,7 +193,7 @@ func (m *Machine) Release(now time.Duration) {
 	switch {
 	case m.lease != nil && m.state != Down:
 		m.giveBack(now, m.lease)
-		m.lose(now, GivenBack)
+		m.lose(GivenBack)
 	case m.lease == nil && m.remembered && m.since != Never && m.over(m.since, m.want.Seconds) > now:
 		m.giveBack(now, m.want)
 		m.tell(GivenBack, m.want.Address.Addr(), m.want.Server)
@@ -224,7 +224,7 @@ func (m *Machine) Tick(now time.Duration) {
 
 // ticks say what each state waited for.
 var ticks = [...]func(*Machine, time.Duration){
-	Down: func(m *Machine, now time.Duration) { m.lose(now, Expired) },
+	Down: func(m *Machine, now time.Duration) { m.lose(Expired) },
 	Init: (*Machine).discover, Selecting: (*Machine).rediscover, Requesting: (*Machine).rerequest,
 	InitReboot: (*Machine).reboot, Rebooting: (*Machine).again, Checking: (*Machine).check,
 	Bound: (*Machine).resume, Renewing: (*Machine).resume, Rebinding: (*Machine).resume,

@@ -108,7 +108,7 @@ func (m *Machine) unconfirmed(now time.Duration) {
 	switch {
 	case m.since == Never || m.over(m.since, m.want.Seconds) <= now:
 		if m.lease != nil {
-			m.lose(now, Expired)
+			m.lose(Expired)
 		}
 		m.initialize(now, 0)
 	case m.lease != nil:
@@ -157,7 +157,7 @@ func (m *Machine) naked(now time.Duration, msg *message) {
 		return
 	}
 	if m.lease != nil {
-		m.lose(now, Refused)
+		m.lose(Refused)
 	} else {
 		m.tell(Refused, m.want.Address.Addr(), msg.server)
 	}
@@ -200,7 +200,7 @@ func (m *Machine) resume(now time.Duration) {
 	t1, t2, end := m.over(m.start, l.T1), m.over(m.start, l.T2), m.over(m.start, l.Seconds)
 	switch {
 	case now >= end:
-		m.lose(now, Expired)
+		m.lose(Expired)
 		m.initialize(now, m.cfg.Random(firstPause))
 	case now >= t2:
 		m.ask(now, Rebinding, end)
@@ -231,7 +231,7 @@ func (m *Machine) ask(now time.Duration, s State, until time.Duration) {
 }
 
 // lose takes the lease out of use.
-func (m *Machine) lose(now time.Duration, why EventKind) {
+func (m *Machine) lose(why EventKind) {
 	m.tell(why, m.lease.Address.Addr(), m.lease.Server)
 	m.hint = m.lease.Address.Addr()
 	m.lease, m.announce, m.lastClaim = nil, Never, Never

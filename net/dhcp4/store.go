@@ -29,7 +29,7 @@ func save(path string, cfg *Config, l *Lease, age time.Duration, at keep.Stamp) 
 	if err != nil {
 		return fmt.Errorf("write lease: %w", err)
 	}
-	if err := keep.Replace(path, append(b, '\n')); err != nil {
+	if err := keep.Replace(path, append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write lease: %w", err)
 	}
 	return nil

@@ -42,7 +42,7 @@ func (b *binding) held(now time.Duration) bool {
 }
 
 // bind gives an address to a host, and takes away what either was bound to.
-func (s *Server) bind(a netip.Addr, m *message, st State, ends time.Duration) *binding {
+func (s *Server) bind(a netip.Addr, m *message, st State, ends time.Duration) {
 	if old := s.byAddr[a]; old != nil && s.byKey[old.key] == old {
 		delete(s.byKey, old.key)
 	}
@@ -51,7 +51,6 @@ func (s *Server) bind(a netip.Addr, m *message, st State, ends time.Duration) *b
 	}
 	b := &binding{addr: a, key: m.key, mac: m.mac, hostname: m.hostname(), state: st, ends: ends}
 	s.byAddr[a], s.byKey[m.key] = b, b
-	return b
 }
 
 // rest keeps an address that a stranger has from everybody for a while.

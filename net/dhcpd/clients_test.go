@@ -25,6 +25,9 @@ import (
 	"waymark/svr/lane/lanetest/gen"
 )
 
+// patience bounds what happens sooner or later on a machine that others use as well.
+const patience = time.Minute
+
 // lan is a server and hosts on one switch, each in a namespace of its own.
 type lan struct {
 	*testing.T
@@ -106,7 +109,7 @@ func (l *lan) start() {
 
 func (l *lan) leases() []dhcpd.Lease {
 	l.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	list, _, _, err := l.daemon.Look(ctx)
 	if err != nil {
@@ -165,7 +168,7 @@ func (l *lan) run(host int, argv ...string) *client {
 // until waits for an event and returns its fields.
 func (c *client) until(event string) map[string]string {
 	c.Helper()
-	late, all := time.After(15*time.Second), ""
+	late, all := time.After(patience), ""
 	for {
 		select {
 		case s := <-c.lines:
@@ -245,7 +248,7 @@ func (l *lan) until(what string, good func([]dhcpd.Lease) bool) {
 	l.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(5 * time.Second); ; {
+	for late := time.After(patience); ; {
 		if good(l.leases()) {
 			return
 		}

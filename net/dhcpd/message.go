@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -147,7 +148,7 @@ func order(extra map[uint8][]byte, asked []byte) []uint8 {
 		}
 		return 256 + int(code)
 	}
-	slices.SortFunc(codes, func(a, b uint8) int { return rank(a) - rank(b) })
+	sort.Slice(codes, func(i, j int) bool { return rank(codes[i]) < rank(codes[j]) })
 	return codes
 }
 

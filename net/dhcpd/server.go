@@ -1,11 +1,11 @@
 package dhcpd
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -75,7 +75,7 @@ func (s *Server) Leases(now time.Duration) []Lease {
 		}
 		list = append(list, l)
 	}
-	slices.SortFunc(list, func(a, b Lease) int { return a.Address.Compare(b.Address) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Address.Compare(list[j].Address) < 0 })
 	return list
 }
 
@@ -97,7 +97,7 @@ func (s *Server) Capacity() int {
 // Restore takes back what an earlier process kept so long ago. What the pools do
 // not give any more is left out.
 func (s *Server) Restore(list []Lease, age, now time.Duration) {
-	slices.SortFunc(list, func(a, b Lease) int { return cmp.Compare(a.Left, b.Left) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Left < list[j].Left })
 	for _, l := range list {
 		p := s.poolOf(l.Address)
 		if p == nil || len(l.Key) == 0 || !s.fixed[l.Address] && !s.mayGive(p, l.Address) ||

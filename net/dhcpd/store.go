@@ -23,7 +23,7 @@ type stored struct {
 func save(path string, list []Lease, at keep.Stamp) error {
 	b, err := json.Marshal(stored{At: at, Leases: list})
 	if err == nil {
-		err = keep.Replace(path, append(b, '\n'))
+		err = keep.Replace(path, append(b, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("keep leases: %w", err)

@@ -127,7 +127,7 @@ func (p *place) until(ns, at string) {
 	p.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(10 * time.Second); ; {
+	for late := time.After(time.Minute); ; {
 		if _, err := p.try(ns, "dig", "@"+at, "+tries=1", "+timeout=1", "CH", "TXT", "version.bind"); err == nil {
 			return
 		}

@@ -21,7 +21,7 @@ func Announce(mac MAC, a netip.Addr) []byte { return Ask(mac, a, a) }
 
 // Ask is an ARP request to all stations.
 func Ask(mac MAC, sender, target netip.Addr) []byte {
-	b := Ether(mac, Broadcast, TypeARP, arpLen)
+	b := ether(mac, Broadcast, TypeARP, arpLen)
 	p := b[EtherLen:]
 	copy(p, []byte{0, 1, TypeIPv4 >> 8, 0, 6, 4, 0, 1})
 	copy(p[8:], mac[:])

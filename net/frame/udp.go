@@ -22,7 +22,7 @@ var ErrUDP = errors.New("not a whole UDP packet to the port")
 // UDP wraps a payload into UDP, IPv4 and Ethernet. An invalid source address is
 // 0.0.0.0.
 func UDP(from, to MAC, src, dst netip.AddrPort, payload []byte) []byte {
-	b := Ether(from, to, TypeIPv4, IPLen+UDPLen+len(payload))
+	b := ether(from, to, TypeIPv4, IPLen+UDPLen+len(payload))
 	ip := b[EtherLen:]
 	ip[0], ip[8], ip[9] = 0x45, 64, ProtoUDP
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
@@ -44,8 +44,8 @@ func UDP(from, to MAC, src, dst netip.AddrPort, payload []byte) []byte {
 	return b
 }
 
-// Ether makes a frame with room for so many bytes behind its header.
-func Ether(from, to MAC, typ uint16, n int) []byte {
+// ether makes a frame with room for so many bytes behind its header.
+func ether(from, to MAC, typ uint16, n int) []byte {
 	b := make([]byte, EtherLen+n)
 	copy(b, to[:])
 	copy(b[6:], from[:])

@@ -1,11 +1,11 @@
 package guard
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Range is a range of ports, both ends included.
@@ -65,14 +65,14 @@ func (c Config) normal() (Config, error) {
 		}
 		out.Addrs = append(out.Addrs, Address{a, ranges})
 	}
-	slices.SortFunc(out.Addrs, func(a, b Address) int { return a.Addr.Compare(b.Addr) })
+	sort.Slice(out.Addrs, func(i, j int) bool { return out.Addrs[i].Addr.Compare(out.Addrs[j].Addr) < 0 })
 	return out, nil
 }
 
 // join sorts ranges and joins those that overlap or touch.
 func join(list []Range) ([]Range, error) {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	sort.Slice(list, func(i, j int) bool { return list[i].First < list[j].First })
 	var out []Range
 	for _, r := range list {
 		if r.Last < r.First {

@@ -6,7 +6,9 @@ package keep
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -44,15 +46,32 @@ func (s Stamp) Since(now Stamp) (age time.Duration, known bool) {
 	return age, age >= 0
 }
 
-// Replace writes a file so that a power cut leaves the old or the new one.
-func Replace(path string, b []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// Replace writes a file so that a power cut leaves the old or the new one, and
+// the new one once it has returned.
+func Replace(path string, b []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
 	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
 	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Exchange writes a file so that readers see the old or the new one. It waits
+// for no disk: it is for what need not outlive the boot.
+func Exchange(path string, b []byte, mode fs.FileMode) error {
+	if err := os.WriteFile(path+".new", b, mode); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)

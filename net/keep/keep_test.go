@@ -2,6 +2,7 @@ package keep_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,20 +35,30 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// Both ways to write leave the new contents, with their mode, and nothing beside.
 func TestFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	for _, text := range []string{"first", "second"} {
-		if err := keep.Replace(path, []byte(text)); err != nil {
-			t.Fatal(err)
+	for name, write := range map[string]func(string, []byte, fs.FileMode) error{"replace": keep.Replace, "exchange": keep.Exchange} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "f")
+		for _, text := range []string{"first", "second"} {
+			if err := write(path, []byte(text), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := keep.Read(path, 6); err != nil || string(b) != text {
+				t.Errorf("%s %s: %q, %v", name, text, b, err)
+			}
 		}
-		if b, err := keep.Read(path, 6); err != nil || string(b) != text {
-			t.Errorf("%s: %q, %v", text, b, err)
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+			t.Errorf("%s: %v, %v", name, info, err)
 		}
-	}
-	if _, err := keep.Read(path, 5); !errors.Is(err, keep.ErrSize) {
-		t.Errorf("too large: %v", err)
-	}
-	if _, err := os.Stat(path + ".new"); !os.IsNotExist(err) {
-		t.Errorf("left behind: %v", err)
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+			t.Errorf("%s left %v, %v", name, left, err)
+		}
+		if _, err := keep.Read(path, 5); !errors.Is(err, keep.ErrSize) {
+			t.Errorf("%s: too long: %v", name, err)
+		}
+		if err := write(filepath.Join(dir, "none", "f"), nil, 0o600); err == nil {
+			t.Errorf("%s: wrote into no directory", name)
+		}
 	}
 }

@@ -194,3 +194,31 @@ func Watch(fn func(Change)) (*rtnl.Watcher, error) {
 		}
 	}, func() { fn(Change{Lost: true}) })
 }
+
+// Counters are what the kernel counted on an interface: frames as the device
+// has them.
+type Counters struct{ RxPackets, TxPackets, RxBytes, TxBytes uint64 }
+
+// Count returns the counters of an interface and its Type.
+func Count(c *rtnl.Conn, index int) (n Counters, kind uint16, err error) {
+	msgs, err := c.Get(unix.RTM_GETLINK, header(index, 0, 0))
+	if rtnl.IsGone(err) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return n, 0, fmt.Errorf("get counters of interface %d: %w", index, err)
+	}
+	for _, m := range msgs {
+		if len(m.Data) < unix.SizeofIfInfomsg {
+			continue
+		}
+		kind = binary.NativeEndian.Uint16(m.Data[2:])
+		rtnl.Attrs(m.Data, unix.SizeofIfInfomsg, func(typ uint16, data []byte) {
+			if typ == unix.IFLA_STATS64 && len(data) >= 32 {
+				n = Counters{binary.NativeEndian.Uint64(data), binary.NativeEndian.Uint64(data[8:]),
+					binary.NativeEndian.Uint64(data[16:]), binary.NativeEndian.Uint64(data[24:])}
+			}
+		})
+	}
+	return n, kind, nil
+}

@@ -87,7 +87,7 @@ func TestChangeAndWatch(t *testing.T) {
 }
 
 func await(events chan link.Change, seen func(link.Change) bool) error {
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case e := <-events:

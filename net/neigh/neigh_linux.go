@@ -40,7 +40,7 @@ type Neighbour struct {
 // again is harmless. managed is false if the kernel only resolved it once: ask
 // again every few seconds.
 func Manage(c *rtnl.Conn, index int, a netip.Addr) (managed bool, err error) {
-	h := header(index, a, 0, 0)
+	h := header(index, a, 0)
 	m := rtnl.NewBody(h).Addr(unix.NDA_DST, a).U8(ndaProtocol, rtnl.Proto).U32(ndaFlagsExt, ntfExtManaged)
 	err = c.Request(unix.RTM_NEWNEIGH, netlink.Create|netlink.Replace, m.Data())
 	if err == nil {
@@ -49,12 +49,12 @@ func Manage(c *rtnl.Conn, index int, a netip.Addr) (managed bool, err error) {
 	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) {
 		return false, fmt.Errorf("manage neighbour %s: %w", a, err)
 	}
-	return false, Use(c, index, a)
+	return false, use(c, index, a)
 }
 
-// Use makes the kernel resolve a neighbour once, as a packet to it would.
-func Use(c *rtnl.Conn, index int, a netip.Addr) error {
-	m := rtnl.NewBody(header(index, a, 0, unix.NTF_USE)).Addr(unix.NDA_DST, a)
+// use makes the kernel resolve a neighbour once, as a packet to it would.
+func use(c *rtnl.Conn, index int, a netip.Addr) error {
+	m := rtnl.NewBody(header(index, a, unix.NTF_USE)).Addr(unix.NDA_DST, a)
 	if err := c.Request(unix.RTM_NEWNEIGH, netlink.Create|netlink.Replace, m.Data()); err != nil {
 		return fmt.Errorf("resolve neighbour %s: %w", a, err)
 	}
@@ -63,7 +63,7 @@ func Use(c *rtnl.Conn, index int, a netip.Addr) error {
 
 // Release ends the management of a neighbour: the entry goes.
 func Release(c *rtnl.Conn, index int, a netip.Addr) error {
-	m := rtnl.NewBody(header(index, a, 0, 0)).Addr(unix.NDA_DST, a)
+	m := rtnl.NewBody(header(index, a, 0)).Addr(unix.NDA_DST, a)
 	if err := c.Request(unix.RTM_DELNEIGH, 0, m.Data()); err != nil && !rtnl.IsGone(err) {
 		return fmt.Errorf("release neighbour %s: %w", a, err)
 	}
@@ -72,7 +72,7 @@ func Release(c *rtnl.Conn, index int, a netip.Addr) error {
 
 // Get returns one neighbour. An error that rtnl.IsGone knows: no such entry.
 func Get(c *rtnl.Conn, index int, a netip.Addr) (Neighbour, error) {
-	m := rtnl.NewBody(header(index, a, 0, 0)).Addr(unix.NDA_DST, a)
+	m := rtnl.NewBody(header(index, a, 0)).Addr(unix.NDA_DST, a)
 	msgs, err := c.Get(unix.RTM_GETNEIGH, m.Data())
 	if err != nil {
 		return Neighbour{}, fmt.Errorf("get neighbour %s: %w", a, err)
@@ -122,15 +122,14 @@ func ours(b []byte) (yes bool) {
 	return yes
 }
 
-// header is struct ndmsg.
-func header(index int, a netip.Addr, state uint16, flags uint8) []byte {
+// header is struct ndmsg, of no state.
+func header(index int, a netip.Addr, flags uint8) []byte {
 	h := make([]byte, unix.SizeofNdMsg)
 	h[0] = unix.AF_INET
 	if a.Is6() {
 		h[0] = unix.AF_INET6
 	}
 	binary.NativeEndian.PutUint32(h[4:], uint32(index))
-	binary.NativeEndian.PutUint16(h[8:], state)
 	h[10] = flags
 	return h
 }

@@ -72,7 +72,7 @@ func release(c *rtnl.Conn, index int) error {
 
 // await waits until every address was reported in its wanted state.
 func await(events chan neigh.Change, want map[string]neigh.State, mac [6]byte) error {
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for len(want) > 0 {
 		select {
 		case e := <-events:

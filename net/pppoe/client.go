@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Ethernet string // Linux interface of the line
 	Index    int    // its index
+	Port     int    // index of what it lies on: a VLAN device has no larger packets than its port; else Index
 	Name     string // of the interface to make
 	Config   Config // HostUniq, Random, Magic and InterfaceID may be nil
 	File     string // keeps what the next process has to know; empty: nothing is kept

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"waymark/net/keep"
 	"waymark/net/pppoe/disc"
 )
 
@@ -61,10 +62,7 @@ func save(path string, k kept) error {
 	}
 	b, err := json.Marshal(k)
 	if err == nil {
-		err = os.WriteFile(path+".new", append(b, '\n'), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = keep.Exchange(path, append(b, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write session: %w", err)

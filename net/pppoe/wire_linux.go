@@ -21,12 +21,13 @@ const overhead = 8
 type sockets struct {
 	ethernet string
 	index    int
+	port     int // below it, or itself
 	name     string
 	in       chan heard
 	done     chan struct{}
 	read     sync.WaitGroup // of discovery
 
-	former int
+	former int          // MTU of the port to put back; 0: none
 	raw    *packet.Conn // discovery; nil: not open
 	conn   *rtnl.Conn   // nil: not open
 	unit   *unit        // nil: not made
@@ -34,7 +35,7 @@ type sockets struct {
 }
 
 func newSockets(o *Options) *sockets {
-	return &sockets{ethernet: o.Ethernet, index: o.Index, name: o.Name, in: make(chan heard, 16), done: make(chan struct{})}
+	return &sockets{ethernet: o.Ethernet, index: o.Index, port: o.Port, name: o.Name, in: make(chan heard, 16), done: make(chan struct{})}
 }
 
 func (s *sockets) received() <-chan heard { return s.in }
@@ -52,21 +53,27 @@ func (s *sockets) prepare(mru uint16, former int) (mtu int, err error) {
 	return mtu - overhead, errors.Join(s.listen(), s.make())
 }
 
-// widen raises the line's MTU if packets need it and the device can.
+// widen raises the MTU of the port, and of a VLAN device on it, if packets need
+// it and the port can. That of a VLAN device falls with its port's.
 func (s *sockets) widen(want, former int) (int, error) {
-	l, err := link.ByIndex(s.conn, s.index)
+	l, err := link.ByIndex(s.conn, s.port)
 	if err != nil {
 		return 0, err
 	}
 	s.former = former
-	if l.MTU >= want {
-		return l.MTU, nil
+	if l.MTU < want {
+		if link.SetMTU(s.conn, s.port, want) != nil {
+			return l.MTU, nil // a device of 1500 bytes is nothing wrong
+		}
+		if former == 0 {
+			s.former = l.MTU
+		}
 	}
-	if link.SetMTU(s.conn, s.index, want) != nil {
-		return l.MTU, nil // a device of 1500 bytes is nothing wrong
+	if s.port == s.index {
+		return max(l.MTU, want), nil
 	}
-	if former == 0 {
-		s.former = l.MTU
+	if err := link.SetMTU(s.conn, s.index, want); err != nil {
+		return 0, err
 	}
 	return want, nil
 }
@@ -196,7 +203,7 @@ func (s *sockets) close() {
 	s.read.Wait()
 	if s.conn != nil {
 		if s.former != 0 {
-			_ = link.SetMTU(s.conn, s.index, s.former) // the device may be gone
+			_ = link.SetMTU(s.conn, s.port, s.former) // the device may be gone
 		}
 		s.conn.Close()
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"waymark/net/keep"
 )
 
 // File is RUN/resolv.json: the WANs that are up, the live one first.
@@ -15,10 +17,13 @@ type File struct {
 
 // WAN is one way out and what its network told.
 type WAN struct {
-	Interface   string       `json:"interface"`
-	Device      string       `json:"device"`    // Linux interface
-	Addresses   []netip.Addr `json:"addresses"` // sources of packets that leave by it
-	Metered     bool         `json:"metered"`
+	Interface string       `json:"interface"`
+	Device    string       `json:"device"`    // Linux interface
+	Addresses []netip.Addr `json:"addresses"` // sources of packets that leave by it
+	Metered   bool         `json:"metered"`
+	// NATLifetime is the longest silence, in seconds, that a binding of the NAT
+	// on this way is known to survive; 0: nobody knows.
+	NATLifetime int          `json:"nat-lifetime,omitempty"`
 	Resolvers   []netip.Addr `json:"resolvers"`
 	Domain      string       `json:"domain,omitempty"`
 	TimeServers []netip.Addr `json:"time-servers"`
@@ -83,22 +88,14 @@ func (f *File) Write(path, conf string) error {
 	if err != nil {
 		return fmt.Errorf("write resolvers: %w", err)
 	}
-	if err := replace(path, append(text, '\n')); err != nil {
+	// Nothing of it outlives the processes of a boot.
+	if err := keep.Exchange(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write resolvers: %w", err)
 	}
-	if err := replace(conf, []byte(f.Conf())); err != nil {
+	if err := keep.Exchange(conf, []byte(f.Conf()), 0o644); err != nil {
 		return fmt.Errorf("write resolvers: %w", err)
 	}
 	return nil
-}
-
-// replace writes a file so that readers see the old or the new one. Nothing of
-// it outlives the processes of a boot, so it is not synced.
-func replace(path string, b []byte) error {
-	if err := os.WriteFile(path+".new", b, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // maxFile bounds what Read takes, in bytes.

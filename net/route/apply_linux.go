@@ -14,14 +14,17 @@ import (
 )
 
 // List returns our routes of all tables, IPv4 and IPv6.
-func List(c *rtnl.Conn) ([]Route, error) {
-	var list []Route
+func List(c *rtnl.Conn) ([]Route, error) { return dump(c, "routes", parse) }
+
+// dump returns the routes of both families that a parser of RTM_NEWROUTE bodies
+// takes.
+func dump(c *rtnl.Conn, what string, parse func([]byte) (Route, bool)) (list []Route, err error) {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		h := make([]byte, unix.SizeofRtMsg)
 		h[0] = family
 		msgs, err := c.Dump(unix.RTM_GETROUTE, h)
 		if err != nil {
-			return nil, fmt.Errorf("list routes: %w", err)
+			return nil, fmt.Errorf("list %s: %w", what, err)
 		}
 		for _, m := range msgs {
 			if r, ok := parse(m.Data); ok {

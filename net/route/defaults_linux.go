@@ -2,7 +2,6 @@ package route
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
@@ -13,23 +12,7 @@ import (
 
 // Defaults returns every default route of the main table that has a gateway and
 // one outgoing interface, whoever made it: what DHCP and PPPoE clients leave.
-func Defaults(c *rtnl.Conn) ([]Route, error) {
-	var list []Route
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		h := make([]byte, unix.SizeofRtMsg)
-		h[0] = family
-		msgs, err := c.Dump(unix.RTM_GETROUTE, h)
-		if err != nil {
-			return nil, fmt.Errorf("list default routes: %w", err)
-		}
-		for _, m := range msgs {
-			if r, ok := parseDefault(m.Data); ok {
-				list = append(list, r)
-			}
-		}
-	}
-	return list, nil
-}
+func Defaults(c *rtnl.Conn) ([]Route, error) { return dump(c, "default routes", parseDefault) }
 
 // parseDefault reads an RTM_NEWROUTE body of a default route.
 func parseDefault(b []byte) (Route, bool) {

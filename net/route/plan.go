@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Route is one unicast route.
@@ -44,8 +45,8 @@ func MakePlan(ours, want []Route) Plan {
 			p.Add = append(p.Add, w)
 		}
 	}
-	slices.SortFunc(p.Add, order)
-	slices.SortFunc(p.Remove, order)
+	sort.Slice(p.Add, func(i, j int) bool { return order(p.Add[i], p.Add[j]) < 0 })
+	sort.Slice(p.Remove, func(i, j int) bool { return order(p.Remove[i], p.Remove[j]) < 0 })
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // Rule sends packets from a source to a routing table.
@@ -35,8 +36,8 @@ func MakePlan(ours, want []Rule) Plan {
 		p.Remove = append(p.Remove, r)
 	}
 	p.Add = left
-	slices.SortFunc(p.Add, order)
-	slices.SortFunc(p.Remove, order)
+	sort.Slice(p.Add, func(i, j int) bool { return order(p.Add[i], p.Add[j]) < 0 })
+	sort.Slice(p.Remove, func(i, j int) bool { return order(p.Remove[i], p.Remove[j]) < 0 })
 	return p
 }
 

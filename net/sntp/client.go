@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -148,7 +149,7 @@ func (c *Client) ask(ctx context.Context, name string) (Sample, error) {
 	addrs, err := c.opt.Lookup(look, name)
 	cancel()
 	if err != nil {
-		return Sample{}, err
+		return Sample{}, fmt.Errorf("%w: %w", ErrName, err)
 	}
 	err = errors.New("no address")
 	for _, a := range addrs[:min(2, len(addrs))] {

@@ -20,6 +20,8 @@ const (
 
 // Errors of an answer.
 var (
+	// ErrName: the name of the server was not found.
+	ErrName   = errors.New("name not found")
 	ErrAnswer = errors.New("no answer to this request")
 	ErrUnsync = errors.New("server does not know the time")
 	ErrDeny   = errors.New("server does not want to be asked")

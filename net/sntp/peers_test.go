@@ -70,14 +70,14 @@ func serves(t *testing.T, ns, at string) {
 	question := make([]byte, 48)
 	question[0] = 0x23
 	nstest.In(t, ns, func() error {
-		late, tick := time.Now().Add(10*time.Second), time.NewTicker(20*time.Millisecond)
+		late, tick := time.Now().Add(time.Minute), time.NewTicker(20*time.Millisecond)
 		defer tick.Stop()
 		for {
 			c, err := net.Dial("udp", at)
 			if err != nil {
 				return err
 			}
-			_ = c.SetDeadline(time.Now().Add(100 * time.Millisecond)) // fails on closed ones only
+			_ = c.SetDeadline(time.Now().Add(time.Second)) // fails on closed ones only
 			_, err = c.Write(question)
 			if err == nil {
 				_, err = c.Read(make([]byte, 512))
@@ -122,14 +122,16 @@ func TestChrony(t *testing.T) {
 		if !a.Step {
 			t.Errorf("set by %+v", a)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		list, _, _ := c.Look()
 		t.Fatalf("no time: %+v", list)
 	}
-	if off := time.Until(clock.Now()).Abs(); off > 50*time.Millisecond || clock.steps != 1 {
-		t.Errorf("off by %v after %d steps", off, clock.steps)
-	}
+	off := time.Until(clock.Now()).Abs()
 	list, synced, _ := c.Look()
+	// Nobody knows the time better than half of the way there and back, which is long on a busy machine.
+	if len(list) == 0 || off > 50*time.Millisecond+list[0].Sample.Delay/2 || clock.steps != 1 {
+		t.Errorf("off by %v after %d steps: %+v", off, clock.steps, list)
+	}
 	if len(list) != 2 || synced < 0 || list[0].Sample.Stratum != 5 || list[0].Reach&1 != 1 || !list[0].Chosen || list[1].Reach != 0 || list[1].Err == nil {
 		t.Errorf("servers %+v, synced %v", list, synced)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"waymark/net/keep"
 )
 
 const root = "/proc/sys"
@@ -126,11 +128,7 @@ func save(file string, st state) error {
 	if err != nil {
 		return err
 	}
-	tmp := file + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("write sysctl state: %w", err)
-	}
-	if err := os.Rename(tmp, file); err != nil {
+	if err := keep.Exchange(file, b, 0o600); err != nil {
 		return fmt.Errorf("write sysctl state: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package sysctl
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -16,7 +17,7 @@ type Setting struct {
 // Range is a range of ports, both ends included.
 type Range struct{ First, Last uint16 }
 
-// OwnPorts are the source ports of the box's own sockets (protocol.md 7).
+// OwnPorts are the source ports of the box's own sockets (docs/wire.md 8).
 var OwnPorts = Range{10000, 16383}
 
 // Interface is a Linux interface the router forwards on.
@@ -59,7 +60,7 @@ func b2i(b bool) int {
 // joined where they touch.
 func ports(list []Range) string {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Range) int { return int(a.First) - int(b.First) })
+	sort.Slice(list, func(i, j int) bool { return list[i].First < list[j].First })
 	var out []string
 	for i := 0; i < len(list); {
 		r := list[i]

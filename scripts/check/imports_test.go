@@ -9,7 +9,8 @@ import (
 )
 
 // pure are the packages that decide and never act: no sockets, no files, no clock.
-var pure = []string{"svr/wire", "svr/pool", "svr/policy", "svr/session", "svr/path", "svr/path/bfd", "svr/path/endpoint", "svr/path/peer", "svr/event", "svr/secure", "svr/packet"}
+var pure = []string{"svr/wire", "svr/pool", "svr/policy", "svr/session", "svr/path", "svr/path/bfd", "svr/path/endpoint", "svr/path/mtu", "svr/path/peer",
+	"svr/path/demand", "svr/path/natlife", "svr/path/ambient", "svr/path/quota", "svr/path/steer", "svr/event", "svr/secure", "svr/packet", "svr/seal"}
 
 // leaves name third-party modules and the folders whose packages may use them.
 var leaves = map[string][]string{
@@ -17,9 +18,12 @@ var leaves = map[string][]string{
 	"github.com/google/nftables":  {"net"},
 	"github.com/mdlayher/netlink": {"net"},
 	"github.com/mdlayher/packet":  {"net", "svr/lane"},
-	"golang.org/x/sys":            {"net", "svr/lane", "svr/router", "mgmt/console/serial", "cmd", "image", "board", "bench"},
-	"golang.org/x/term":           {"mgmt/console", "cmd"},
-	"unsafe":                      {"net", "svr/pool", "svr/lane", "bench"},
+	"golang.org/x/crypto/ssh":     {"mgmt/uplink", "mgmt/agent", "mgmt/conductor", "cmd/conductor"},
+	"golang.org/x/sys":            {"net", "svr/lane", "svr/router", "svr/watch", "mgmt/console/serial", "mgmt/uplink/meter", "cmd", "image", "board", "bench"},
+	"golang.org/x/term":           {"mgmt/console", "mgmt/conductor/command", "cmd"},
+	"go.etcd.io":                  {"mgmt/conductor/store/etcd"},
+	"go.uber.org":                 {"mgmt/conductor/store/etcd"},
+	"unsafe":                      {"net", "svr/pool", "svr/lane", "image/swap", "bench"},
 }
 
 // below tells whether an import path or folder is parent or lies in it.
@@ -37,8 +41,10 @@ func forbidden(dir, path string) string {
 		if why := forbiddenPure(dir, path, own, ours); why != "" {
 			return why
 		}
-	case below(dir, "svr") && ours && below(own, "mgmt") && !(dir == "svr/router" && own == "mgmt/config"):
-		return "svr knows no management; svr/router and svr/policy take mgmt/config"
+	case below(dir, "svr") && ours && below(own, "mgmt") && !(own == "mgmt/config" && (dir == "svr/router" || dir == "svr/host")):
+		return "svr knows no management; svr/router, svr/host and svr/policy take mgmt/config"
+	case below(dir, "svr") && !below(dir, "svr/router") && ours && below(own, "svr/router"):
+		return "svr/router is where all meet: nothing of svr builds on it"
 	case below(dir, "net") && ours && (below(own, "svr") || below(own, "mgmt")):
 		return "net/ is the kernel's side and knows neither svr nor mgmt"
 	case below(dir, "board") && ours:
@@ -158,6 +164,12 @@ func TestImportsCheckCatches(t *testing.T) {
 		{"svr/pool", "unsafe", false},
 		{"svr/lane", "waymark/mgmt/config", true},
 		{"svr/router", "waymark/mgmt/config", false},
+		{"svr/host", "waymark/mgmt/config", false},
+		{"svr/host", "waymark/mgmt/agent", true},
+		{"svr/host", "waymark/svr/router", true},
+		{"svr/watch", "waymark/mgmt/config", true},
+		{"svr/watch", "golang.org/x/sys/unix", false},
+		{"svr/watch", "waymark/svr/router", true},
 		{"svr/router", "waymark/mgmt/agent", true},
 		{"svr/router", "waymark/net/link", false},
 		{"net/link", "waymark/svr/wire", true},

@@ -2,7 +2,7 @@ package event
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -19,6 +19,8 @@ type Config struct {
 	Events                int    // size of the ring, 0 = DefaultEvents
 	Alarms                int    // most alarms active at once, 0 = DefaultAlarms
 	First                 uint64 // n of the first ID, 0 = 1; a restarted process goes on with it
+	// Damp holds alarms that flap (damp.go); Tick has to be called then.
+	Damp bool
 }
 
 // Stats are the figures of a Log for "show capacity".
@@ -34,6 +36,7 @@ type Stats struct {
 type alarm struct {
 	Record
 	eventSource string
+	over        time.Time // since when a held one is over; zero: it is not
 }
 
 // Log keeps the newest events and the active alarms. One goroutine.
@@ -42,6 +45,10 @@ type Log struct {
 	ring    []Record // event n is at (n-first) mod cap
 	next    uint64   // n of the next event
 	active  map[string]alarm
+	flaps   map[string]flap      // of keys raised lately
+	waits   map[string]time.Time // since when SetAfter sees what is wrong
+	shelves []Shelf
+	maint   bool // everything is shelved
 	highest int
 	refused uint64
 }
@@ -61,6 +68,8 @@ func New(cfg Config) *Log {
 		ring:   make([]Record, 0, cfg.Events),
 		next:   cfg.First,
 		active: make(map[string]alarm, cfg.Alarms),
+		flaps:  map[string]flap{},
+		waits:  map[string]time.Time{},
 	}
 }
 
@@ -71,16 +80,22 @@ func New(cfg Config) *Log {
 func (l *Log) Raise(at time.Time, a Alarm) (Record, bool) {
 	key := cleanKey(a.Key)
 	if old, ok := l.active[key]; ok {
+		if !old.over.IsZero() {
+			l.again(at, key, old)
+		}
 		return old.Record, false
 	}
 	if len(l.active) >= l.cfg.Alarms {
 		l.refused++
 		return Record{}, false
 	}
-	r := l.tell(at, Record{
+	l.noteFlap(at, key)
+	r := Record{
 		Source: clean(cmp.Or(a.EventSource, a.Source)), Category: a.Category, Severity: a.Severity,
 		Message: clean(a.Message), Kind: KindAlarm, Type: TypeAdd,
-	})
+	}
+	r.Shelf = l.judge(&r)
+	r = l.tell(at, r)
 	r.Source = clean(a.Source)
 	l.active[key] = alarm{Record: r, eventSource: clean(cmp.Or(a.EventSource, a.Source))}
 	l.highest = max(l.highest, len(l.active))
@@ -88,17 +103,30 @@ func (l *Log) Raise(at time.Time, a Alarm) (Record, bool) {
 }
 
 // Clear ends an alarm and tells a clear event, which it returns with true. If
-// the key is not active it does nothing and returns false.
+// the key is not active it does nothing and returns false; so it does with one
+// that flaps, which Tick ends.
 func (l *Log) Clear(at time.Time, key string) (Record, bool) {
 	key = cleanKey(key)
 	a, ok := l.active[key]
 	if !ok {
 		return Record{}, false
 	}
+	if l.held(at, key) {
+		if a.over.IsZero() {
+			a.over = at
+			l.active[key] = a
+		}
+		return Record{}, false
+	}
+	return l.end(at, key, a), true
+}
+
+// end tells that an alarm is over.
+func (l *Log) end(at time.Time, key string, a alarm) Record {
 	delete(l.active, key)
 	r := a.Record
 	r.Source, r.Type = a.eventSource, TypeClear
-	return l.tell(at, r), true
+	return l.tell(at, r)
 }
 
 // Set raises the alarm when wrong is true and clears it when false, for
@@ -145,7 +173,7 @@ func (l *Log) Active() []Record {
 	for _, a := range l.active {
 		all = append(all, a.Record)
 	}
-	slices.SortFunc(all, func(a, b Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Seq < all[j].Seq })
 	return all
 }
 

@@ -43,6 +43,7 @@ const (
 	Redundancy       Category = "redundancy"
 	GIID             Category = "giid"
 	Asset            Category = "asset"
+	Service          Category = "service"
 )
 
 // Kind is the list an event belongs to ("show events KIND").
@@ -78,6 +79,8 @@ type Record struct {
 	Type     string    `json:"type"`
 	// Alarm is the ID of the alarm that this event adds or clears.
 	Alarm string `json:"alarm,omitempty"`
+	// Shelf names what hides the alarm: a Shelf, or ShelfMaintenance.
+	Shelf string `json:"shelf,omitempty"`
 	// Addresses are those that an interface has after an event of
 	// TypeAddressChanged, with their prefix lengths.
 	Addresses []string `json:"addresses,omitempty"`

@@ -10,4 +10,8 @@
 // was flushed, which is after the last Handler.Receive of that batch. The same
 // holds for buffers from Lane.Buffer. A buffer handed to Lane.Send must not be
 // touched again: the kernel copies it when the batch is flushed.
+//
+// With Config.Workers, goroutines of their own seal (Lane.Seal) and transmit, each
+// the packets of its flows. Everything else stays with the loop; a batch's buffers
+// are free when the workers are done with it.
 package lane

@@ -11,7 +11,8 @@ type Feed interface {
 	FD() int
 	// Feed calls deliver for the packets that wait, at most a batch, and tells
 	// how many there were. p.If is the router's number; packet and bytes
-	// stay as the handler leaves them until the next Feed.
+	// stay as the handler leaves them until the next Feed, and with workers the
+	// bytes until the Flights next that brought something are over.
 	Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int
 }
 
@@ -24,9 +25,13 @@ const feedTurns = 4
 func (l *Lane) feed() (busy bool) {
 	turns := feedTurns
 	for _, f := range l.cfg.Feeds {
-		for n := 0; n < turns && f.Feed(l.accept) > 0; n++ {
+		for n := 0; n < turns; n++ {
+			got := f.Feed(l.accept)
+			if got == 0 {
+				break
+			}
 			l.settle()
-			l.flush()
+			l.flush(nil, got >= handBatch)
 			busy = true
 		}
 		turns = 1
@@ -42,7 +47,7 @@ func (l *Lane) deliver(p *packet.Packet, etherType uint16, src [6]byte) {
 		l.counters.NoInterface++
 		return
 	}
-	c := &it.port.counters
+	c := &it.port.sent
 	if it.station != nil && it.station.Input(l.now, l2.MAC(src), etherType, p.IP()) {
 		return
 	}

@@ -22,6 +22,7 @@ const (
 // the queue, and a packet of the same flow that cannot be merged ends the
 // super-packet, so that the order within a flow is kept.
 type gather struct {
+	queue *txQueue
 	flows []gatherFlow
 	used  int                 // flows of this batch; messages point into them until the flush
 	tags  [gatherFlows]uint32 // of the flows in use: most packets belong to none
@@ -42,7 +43,7 @@ type gatherFlow struct {
 	iov     [gatherMost + 1]unix.Iovec
 }
 
-func (g *gather) init() { g.flows = make([]gatherFlow, gatherFlows) }
+func (g *gather) init(q *txQueue) { g.queue, g.flows = q, make([]gatherFlow, gatherFlows) }
 
 // add merges k into the open super-packet of its flow. If it cannot, the
 // super-packet is complete and the caller queues k by itself.
@@ -55,10 +56,11 @@ func (g *gather) add(k *packet.Packet, it *iface, hop uint16) (merged bool) {
 		}
 		if f.link == it && f.hop == hop && f.accepts(k) {
 			f.append(k)
+			g.queue.counters.TxCoalesced++
 			merged = true
 		}
 		if !merged || f.flags != 0 || k.End-k.Data < f.size() {
-			f.finish()
+			f.finish(g.queue)
 		}
 		return merged
 	}
@@ -82,7 +84,7 @@ func (g *gather) start(k *packet.Packet, it *iface, hop uint16, msg int) {
 func (g *gather) finish() {
 	for i := range g.used {
 		if g.flows[i].open {
-			g.flows[i].finish()
+			g.flows[i].finish(g.queue)
 		}
 	}
 }
@@ -100,16 +102,14 @@ func (f *gatherFlow) append(k *packet.Packet) {
 	f.length += len(b)
 	f.next = follower(k)
 	f.flags = k.TCPFlags & (packet.FlagPSH | packet.FlagFIN)
-	f.link.port.counters.TxCoalesced++
 }
 
 // finish turns the first segment's headers into those of the super-packet.
-func (f *gatherFlow) finish() {
+func (f *gatherFlow) finish(q *txQueue) {
 	f.open = false
 	if f.count == 1 {
 		return
 	}
-	q := &f.link.port.tx
 	k := &f.first
 	f.lengths(k)
 	k.Csum, k.GSO, k.GSOSize = packet.CsumPartial, superKind(k), uint16(f.size())

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait for an event.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // run runs a command inside a namespace and returns what it printed.
 func run(t testing.TB, ns, name string, args ...string) string {
@@ -51,7 +51,7 @@ func runFails(t testing.TB, ns, name string, args ...string) string {
 // ping sends count echo requests and wants all answered.
 func ping(t testing.TB, ns, to string, count int) {
 	t.Helper()
-	run(t, ns, "ping", "-q", "-c", fmt.Sprint(count), "-i", "0.05", "-W", "3", to)
+	run(t, ns, "ping", "-q", "-c", fmt.Sprint(count), "-i", "0.05", "-W", "20", to)
 }
 
 // guardRouter keeps the router's kernel out of the forwarding.

@@ -30,6 +30,9 @@ const (
 // ErrClosed is returned by Do when the loop does not run any more.
 var ErrClosed = errors.New("lane closed")
 
+// ErrWorkers: a port was opened for fewer workers than the lane has.
+var ErrWorkers = errors.New("too few workers' sockets")
+
 // Config sizes a lane. The zero value of a field takes the default.
 type Config struct {
 	Batch int           // packets per port and round; 64
@@ -39,6 +42,9 @@ type Config struct {
 	Tick  time.Duration // longest time between ticks under load; 10 ms
 	Keep  bool          // leave the kernel's neighbours managed at Close
 	Feeds []Feed        // served before the ports, the first one first
+	// Workers is how many goroutines seal and transmit, each the packets of its
+	// flows; 0: the loop does it.
+	Workers int
 	// Published hears of every link address that is known from now on, or, with
 	// ok false, not any more. On the loop's goroutine.
 	Published func(hop, ifc uint16, mac [6]byte, ok bool)
@@ -58,6 +64,7 @@ type Lane struct {
 	wait     [handBatch]*packet.Packet
 	waiting  int // of wait; 0 between batches
 	held     holder
+	pool     workers
 	neigh    *kernelNeigh
 	mail     mailbox
 	epoll    int
@@ -77,6 +84,7 @@ func New(ports []*Port, hops *Hops, h Handler, cfg Config) (*Lane, error) {
 	l := &Lane{hops: hops, handler: h, cfg: cfg.defaults(), epoll: -1, event: -1}
 	l.small, l.large = newPool(l.cfg.Small, smallBuf), newPool(l.cfg.Large, largeBuf)
 	l.held.init()
+	l.pool.init(l.cfg.Workers)
 	l.now = l.cfg.Clock()
 	if err := l.open(); err != nil {
 		l.Close()
@@ -100,6 +108,9 @@ func (c Config) defaults() Config {
 		}
 	}
 	set(&c.Batch, 64)
+	if c.Workers > 0 {
+		set(&c.Small, 256*(Flights+1))
+	}
 	set(&c.Small, 256)
 	set(&c.Large, 32)
 	if c.Tick <= 0 {
@@ -147,11 +158,14 @@ func (l *Lane) Attach(p *Port) error {
 	p.lane = l
 	l.ports = append(l.ports, p)
 	err := l.indexInterfaces()
-	if err == nil && p.ring != nil {
-		err = l.watch(p.fd)
+	if err == nil && len(p.more) < len(l.pool.list) {
+		err = fmt.Errorf("sockets for %d workers, have %d: %w", len(p.more), len(l.pool.list), ErrWorkers)
 	}
 	if err == nil && p.ring != nil {
-		err = bindAll(p.fd, p.link.Index)
+		err = l.watch(p.in)
+	}
+	if err == nil && p.ring != nil {
+		err = bindAll(p.in, p.link.Index)
 	}
 	if err != nil {
 		l.Detach(p)
@@ -167,7 +181,7 @@ func (l *Lane) Detach(p *Port) {
 		if q == p {
 			l.ports = append(l.ports[:i:i], l.ports[i+1:]...)
 			if p.ring != nil {
-				_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.fd, nil)
+				_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, p.in, nil)
 			}
 			p.Close()
 			_ = l.indexInterfaces() // fewer interfaces cannot clash

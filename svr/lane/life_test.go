@@ -119,7 +119,7 @@ func TestOpenPortErrors(t *testing.T) {
 	ns := nstest.New(t)
 	for name, want := range map[string]error{"lo": lane.ErrLinkType, "nothere": nil} {
 		nstest.In(t, ns, func() error {
-			p, err := lane.OpenPort(lane.PortConfig{Name: name})
+			p, err := lane.OpenPort(lane.PortConfig{Name: name, Workers: lanetest.Workers})
 			if err == nil {
 				p.Close()
 				return fmt.Errorf("%s: opened", name)

@@ -16,11 +16,19 @@ func (l *Lane) run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer l.mail.close()
+	l.pool.start()
+	defer l.pool.stop()
+	defer l.settleWorkers()
 	var stop atomic.Bool
 	defer context.AfterFunc(ctx, func() { stop.Store(true); l.mail.wake() })()
 	for !stop.Load() {
 		if l.round() {
 			l.counters.Rounds++
+			continue
+		}
+		if l.pool.first < l.pool.next { // frames that we hold would wake us for ever
+			l.pool.give(true)
+			l.waitOldest()
 			continue
 		}
 		if err := l.sleep(); err != nil {
@@ -38,39 +46,17 @@ func (l *Lane) round() (busy bool) {
 	busy = l.feed()
 	for _, p := range l.ports {
 		if p.receive(l, l.cfg.Batch) > 0 {
-			l.flush()
-			p.ring.release()
+			l.flush(p.ring, p.ring.waits())
 			busy = true
 		}
 	}
-	if l.mail.run() {
-		l.flush()
+	if l.mail.waits() {
+		l.settleWorkers() // what they look at may change
+		l.mail.run()
+		l.flush(nil, false)
 	}
 	l.ticks(busy)
 	return busy
-}
-
-// flush sends everything queued. Buffers of the batch are free afterwards.
-func (l *Lane) flush() {
-	l.send1()
-	l.small.reclaim(true)
-	l.large.reclaim(true)
-	l.longs = 0
-}
-
-// send1 sends everything queued; buffers that were not sent stay taken.
-func (l *Lane) send1() {
-	for _, p := range l.ports {
-		p.flush()
-	}
-}
-
-func (p *Port) flush() {
-	if p.tx.n > 0 {
-		p.gather.finish()
-		p.tx.flush()
-	}
-	p.gather.reset()
 }
 
 // ticks calls the handler's and our own timers when they are due.
@@ -78,11 +64,11 @@ func (l *Lane) ticks(busy bool) {
 	if l.next != 0 && l.now >= l.next || busy && l.now-l.ticked >= int64(l.cfg.Tick) {
 		l.ticked = l.now
 		l.next = l.handler.Tick(l.now)
-		l.flush()
+		l.flush(nil, busy)
 	}
 	if l.now >= l.upkeep {
 		l.upkeep = l.maintain()
-		l.flush()
+		l.flush(nil, busy)
 	}
 }
 

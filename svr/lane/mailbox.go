@@ -49,11 +49,11 @@ func (m *mailbox) do(fn func()) error {
 	return nil
 }
 
-// run runs what was posted and tells whether there was anything.
-func (m *mailbox) run() bool {
-	if !m.pending.Load() {
-		return false
-	}
+// waits says whether there is anything to run.
+func (m *mailbox) waits() bool { return m.pending.Load() }
+
+// run runs what was posted.
+func (m *mailbox) run() {
 	m.mu.Lock()
 	list := m.list
 	m.list = nil
@@ -62,7 +62,6 @@ func (m *mailbox) run() bool {
 	for _, fn := range list {
 		fn()
 	}
-	return true
 }
 
 // close refuses further mail and runs what waits, so that nobody waits for

@@ -39,6 +39,8 @@ type ringSource struct {
 
 func (s ringSource) fd() int { return s.sock }
 
+func (s ringSource) release() { s.ring.release(s.batch()) }
+
 func (s ringSource) read(fn func([]byte)) (n int) {
 	for ; n < 64; n++ {
 		f, st := s.next()

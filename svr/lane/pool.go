@@ -57,16 +57,21 @@ func (p *pool) markSent(b *byte) {
 	}
 }
 
-// reclaim frees the sent packets after the queues were flushed; all frees the
-// others too.
-func (p *pool) reclaim(all bool) {
+// reclaim frees the packets that were sent and have left, of those taken.
+func (p *pool) reclaim() {
 	kept := p.taken[:0]
 	for _, i := range p.taken {
-		if all || p.sent[i] {
+		if p.sent[i] {
 			p.free = append(p.free, i)
 		} else {
 			kept = append(kept, i)
 		}
 	}
 	p.taken = kept
+}
+
+// release frees the n packets that were taken first, sent or not.
+func (p *pool) release(n int) {
+	p.free = append(p.free, p.taken[:n]...)
+	p.taken = p.taken[:copy(p.taken, p.taken[n:])]
 }

@@ -61,23 +61,23 @@ type PortConfig struct {
 	NoOffload  Offload     // offloads not to use
 	Bypass     bool        // do not send through the interface's queueing discipline
 	SendOnly   bool        // packets arrive by a Feed
+	Workers    int         // that will send here: at least Config.Workers
 }
 
 // Port is one Linux interface, opened with AF_PACKET. After New it belongs to
 // the lane's goroutine.
 type Port struct {
-	link     link.Link
-	l3       bool  // no link header: ppp, raw-ip, tun
-	fd       int   // receives, -1: only sends
-	out      int   // sends
-	ring     *ring // nil: only sends
-	tx       txQueue
-	gather   gather
-	promisc  bool // membership is taken
-	ifs      []iface
-	byVLAN   [4096]uint8 // tag → position in ifs + 1
-	lane     *Lane
-	counters PortCounters
+	link    link.Link
+	l3      bool      // no link header: ppp, raw-ip, tun
+	in      int       // socket that receives, -1: only sends
+	ring    *ring     // nil: only sends
+	sender            // the loop's
+	more    []*sender // the workers'
+	promisc bool      // membership is taken
+	ifs     []iface
+	byVLAN  [4096]uint8 // tag → position in ifs + 1
+	lane    *Lane
+	cfg     PortConfig // with defaults
 }
 
 // iface is a network-interface with what the lane keeps about it.
@@ -102,22 +102,26 @@ func openPort(cfg PortConfig) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Port{link: l, fd: -1, out: -1, l3: l.Type == unix.ARPHRD_PPP || l.Type == unix.ARPHRD_NONE || l.Type == unix.ARPHRD_RAWIP}
+	p := &Port{link: l, in: -1, sender: sender{fd: -1}, l3: l.Type == unix.ARPHRD_PPP || l.Type == unix.ARPHRD_NONE || l.Type == unix.ARPHRD_RAWIP}
 	if !p.l3 && l.Type != unix.ARPHRD_ETHER {
 		return nil, fmt.Errorf("type %d: %w", l.Type, ErrLinkType)
-	}
-	if err := p.openSockets(cfg); err != nil {
-		p.Close()
-		return nil, err
 	}
 	if l.Type == unix.ARPHRD_PPP {
 		cfg.NoOffload |= offloadSuper
 	}
-	p.tx.init(p.out, OffloadAll&^cfg.NoOffload, &p.counters)
-	if p.l3 {
-		p.tx.nameProtocols(p.link.Index)
+	if cfg.QueueBytes == 0 {
+		cfg.QueueBytes = 4 << 20
 	}
-	p.gather.init()
+	p.cfg = cfg
+	if err := p.openSockets(cfg); err != nil {
+		p.Close()
+		return nil, err
+	}
+	p.sender.init(p, p.sender.fd, OffloadAll&^cfg.NoOffload)
+	if err := p.openSenders(cfg.Workers); err != nil {
+		p.Close()
+		return nil, err
+	}
 	if err := p.SetInterfaces(cfg.Interfaces); err != nil {
 		p.Close()
 		return nil, err
@@ -127,20 +131,17 @@ func openPort(cfg PortConfig) (*Port, error) {
 
 // openSockets opens the receiver with its ring and the sender.
 func (p *Port) openSockets(cfg PortConfig) (err error) {
-	queue, ring := cfg.QueueBytes, cfg.RingBytes
-	if queue == 0 {
-		queue = 4 << 20
-	}
+	ring := cfg.RingBytes
 	if ring == 0 {
 		ring = 1 << 20
 	}
-	if p.out, err = openSender(p.link.Index, queue, cfg.Bypass); err != nil || cfg.SendOnly {
+	if p.sender.fd, err = openSender(p.link.Index, cfg.QueueBytes, cfg.Bypass); err != nil || cfg.SendOnly {
 		return err
 	}
-	if p.fd, err = openSocket(queue, cfg.Bypass); err != nil {
+	if p.in, err = openSocket(cfg.QueueBytes, cfg.Bypass); err != nil {
 		return err
 	}
-	p.ring, err = openRing(p.fd, ring)
+	p.ring, err = openRing(p.in, ring)
 	return err
 }
 
@@ -168,7 +169,7 @@ func (p *Port) SetInterfaces(list []Interface) error {
 	untagged := byVLAN[0] != 0
 	tagged := len(next) > 1 || len(next) == 1 && !untagged
 	if p.ring != nil {
-		if err := attachFilter(p.fd, filterProgram(untagged, tagged)); err != nil {
+		if err := attachFilter(p.in, filterProgram(untagged, tagged)); err != nil {
 			return err
 		}
 	}
@@ -198,7 +199,7 @@ func (p *Port) receiveAll(on bool) error {
 		opt = unix.PACKET_ADD_MEMBERSHIP
 	}
 	m := &unix.PacketMreq{Ifindex: int32(p.link.Index), Type: unix.PACKET_MR_PROMISC}
-	if err := unix.SetsockoptPacketMreq(p.out, unix.SOL_PACKET, opt, m); err != nil {
+	if err := unix.SetsockoptPacketMreq(p.sender.fd, unix.SOL_PACKET, opt, m); err != nil {
 		return fmt.Errorf("set promiscuous %t: %w", on, err)
 	}
 	p.promisc = on
@@ -235,10 +236,9 @@ func (p *Port) find(vlan uint16) *iface {
 // Counters returns the port's counters. Through Lane.Do once the lane runs.
 func (p *Port) Counters() PortCounters {
 	if p.ring != nil {
-		p.counters.RxDropped += drops(p.fd)
+		p.sent.RxDropped += drops(p.in)
 	}
-	p.counters.Offloads = p.tx.offloads
-	return p.counters
+	return p.total()
 }
 
 // Index returns the Linux interface index.
@@ -266,14 +266,15 @@ func (p *Port) Memory() int {
 
 // Close closes the sockets and unmaps the ring. Not while the lane runs.
 func (p *Port) Close() error {
-	if p.out < 0 {
+	if p.sender.fd < 0 {
 		return os.ErrClosed
 	}
+	p.closeSenders()
 	var err error
 	if p.ring != nil {
 		err = p.ring.close()
 	}
-	for _, fd := range []*int{&p.fd, &p.out} {
+	for _, fd := range []*int{&p.in, &p.sender.fd} {
 		if *fd >= 0 {
 			err = errors.Join(err, unix.Close(*fd))
 			*fd = -1

@@ -38,13 +38,13 @@ func (p *Port) receive(l *Lane, n int) int {
 // receiveShort handles a frame that lies whole in the ring.
 func (p *Port) receiveShort(l *Lane, i *frameInfo, f []byte) {
 	if i.captured < i.length {
-		p.counters.RxTruncated++
+		p.sent.RxTruncated++
 		return
 	}
 	ip := i.mac + p.linkLen()
 	end := i.mac + i.captured
 	if ip > end || i.mac < vnetLen || end > frameSize {
-		p.counters.RxMalformed++
+		p.sent.RxMalformed++
 		return
 	}
 	k := &l.rx[l.waiting] // nobody else waits with it
@@ -59,10 +59,10 @@ func (p *Port) receiveLong(l *Lane, i *frameInfo, k *packet.Packet) {
 	at := Headroom - head
 	room := k.Buf[at : len(k.Buf)-Tailroom]
 	// Raw, as sendmmsg is: it never waits.
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)),
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.in), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)),
 		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
 	if e != 0 || int(n) > len(room) || int(n) < head {
-		p.counters.RxTruncated++
+		p.sent.RxTruncated++
 		return
 	}
 	k.Reset(k.Buf, Headroom, at+int(n), 0)
@@ -82,22 +82,22 @@ func (p *Port) linkLen() int {
 func (p *Port) deliver(l *Lane, i *frameInfo, k *packet.Packet, head []byte) {
 	it := p.find(i.vlan)
 	if it == nil {
-		p.counters.RxIgnored++
+		p.sent.RxIgnored++
 		return
 	}
 	if !readVnet(head, k) {
-		p.counters.RxMalformed++
+		p.sent.RxMalformed++
 		return
 	}
 	if it.station != nil && it.station.Input(l.now, l2.MAC(head[vnetLen+6:]), i.proto, k.IP()) {
 		return
 	}
 	if i.pktType != packetHost || i.proto != l2.TypeIPv4 && i.proto != l2.TypeIPv6 {
-		p.counters.RxIgnored++
+		p.sent.RxIgnored++
 		return
 	}
 	k.If = it.ID
-	p.counters.RxPackets++
-	p.counters.RxBytes += uint64(k.Len())
+	p.sent.RxPackets++
+	p.sent.RxBytes += uint64(k.Len())
 	l.hand(k)
 }

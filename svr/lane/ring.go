@@ -15,6 +15,7 @@ type ring struct {
 	size  int // frames
 	head  int // next frame to look at
 	taken int // frames before head that we still hold
+	fresh int // of those: taken since batch was called
 }
 
 // openRing sets up and maps a ring of about bytes of memory.
@@ -64,18 +65,33 @@ func (r *ring) next() ([]byte, uint32) {
 // take keeps the frame that next returned.
 func (r *ring) take() {
 	r.taken++
+	r.fresh++
 	if r.head++; r.head == r.size {
 		r.head = 0
 	}
 }
 
-// release gives all taken frames back to the kernel.
-func (r *ring) release() {
+// batch ends a batch and returns how many frames it took.
+func (r *ring) batch() int {
+	n := r.fresh
+	r.fresh = 0
+	return n
+}
+
+// waits says whether a frame is there to be taken.
+func (r *ring) waits() bool {
+	f, _ := r.next()
+	return f != nil
+}
+
+// release gives the n frames that were taken first back to the kernel.
+func (r *ring) release(n int) {
 	i := r.head - r.taken
 	if i < 0 {
 		i += r.size
 	}
-	for ; r.taken > 0; r.taken-- {
+	for ; n > 0; n-- {
+		r.taken--
 		atomic.StoreUint32(status(r.frame(i)), unix.TP_STATUS_KERNEL)
 		if i++; i == r.size {
 			i = 0

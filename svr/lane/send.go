@@ -1,58 +1,13 @@
 package lane
 
-import (
-	"unsafe"
-
-	"waymark/svr/packet"
-)
+import "waymark/svr/packet"
 
 // Send queues p for transmission on network-interface ifc to next-hop hop. The
 // bytes must stay untouched until the batch is flushed; the Packet itself is
 // free at return. p must be parsed. Packets of one flow leave in the order of
 // the calls. Packets to a next-hop that is not resolved yet are kept, a few.
 func (l *Lane) Send(p *packet.Packet, ifc, hop uint16) {
-	it := l.iface(ifc)
-	if it == nil {
-		l.counters.NoInterface++
-		return
-	}
-	if int(hop) >= len(l.hops.slots) {
-		l.counters.NoHop++
-		return
-	}
-	h := &l.hops.slots[hop]
-	if h.state != HopResolved {
-		l.hold(p, ifc, hop, h)
-		return
-	}
-	l.small.markSent(unsafe.SliceData(p.Buf))
-	l.large.markSent(unsafe.SliceData(p.Buf))
-	it.port.send(p, it, h.mac, hop)
-}
-
-// send queues p towards mac.
-func (port *Port) send(p *packet.Packet, it *iface, mac [6]byte, hop uint16) {
-	q := &port.tx
-	merges := it.merges(p.Kind)
-	if merges && port.gather.add(p, it, hop) {
-		return
-	}
-	if q.full() {
-		port.flush()
-	}
-	if superPacket(p) && q.offloads&offloadOf(p.GSO) == 0 {
-		port.gather.finish()
-		q.addCut(p, mac, port.link.MAC, it.VLAN, port.l3)
-		port.gather.reset()
-		return
-	}
-	if p.Csum == packet.CsumPartial && !completable(p, q.offloads) {
-		p.CompleteCsum()
-	}
-	i := q.add(p, mac, port.link.MAC, it.VLAN, port.l3)
-	if merges && q.offloads&offloadOf(superKind(p)) != 0 {
-		port.gather.start(p, it, hop, i)
-	}
+	l.transmit(p, ifc, hop, nil)
 }
 
 // merges tells whether packets of a kind are gathered on their way out.
@@ -78,7 +33,7 @@ func (l *Lane) Buffer(s Size) *packet.Packet {
 	k := p.get()
 	if k == nil {
 		l.send1()
-		p.reclaim(false)
+		p.reclaim()
 		k = p.get()
 	}
 	if k == nil {

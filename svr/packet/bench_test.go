@@ -83,28 +83,6 @@ func BenchmarkSegmenter(b *testing.B) {
 	}
 }
 
-func BenchmarkCoalescer(b *testing.B) {
-	p := superPacket(rng(), 4, ProtoTCP, 60000, 1400)
-	p.Buf[p.L4+13] = FlagACK
-	if err := p.Parse(); err != nil {
-		b.Fatal(err)
-	}
-	var segs []*Packet
-	var s Segmenter
-	s.Init(p, 1400)
-	for dst := newBuf(1500); s.Next(dst); dst = newBuf(1500) {
-		segs = append(segs, dst)
-	}
-	c := NewCoalescer([][]byte{make([]byte, 66000)}, room, func(*Packet) {})
-	b.SetBytes(60000)
-	for b.Loop() {
-		for _, p := range segs {
-			c.Add(p)
-		}
-		c.Flush()
-	}
-}
-
 func BenchmarkReassembler(b *testing.B) {
 	re, buf := NewReassembler[Tuple](ReassemblerConfig{}), make([]byte, 1480)
 	t := randomTuple(rng(), 4, ProtoUDP)

@@ -37,6 +37,8 @@ type Carrier struct {
 type carried struct {
 	Setup
 	life   Life
+	hops   int
+	fits   int // bytes of IP packet as probed, 0: not known
 	status Status
 }
 
@@ -116,6 +118,26 @@ func (c *Carrier) SetLife(id uint16, l Life, remote netip.Addr) []Change {
 	return c.update(func(p *carried) bool { return p.ID == id })
 }
 
+// SetMTU tells what was found to fit on a path, in bytes of IP packet; 0: as much
+// as its device takes. It returns the path if its state changed.
+func (c *Carrier) SetMTU(id uint16, fits int) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.fits = fits
+	}
+	return c.update(func(p *carried) bool { return p.ID == id })
+}
+
+// SetHops tells how many routers are on a path. It is no change of state.
+func (c *Carrier) SetHops(id uint16, hops int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.hops, p.status.Hops = hops, hops
+	}
+}
+
 // SetRTT notes the smoothed and the smallest round trip as BFD measured them,
 // 0 for none. It is no change of state.
 func (c *Carrier) SetRTT(id uint16, smooth, least time.Duration) {
@@ -171,7 +193,10 @@ func (c *Carrier) update(which func(*carried) bool) (changes []Change) {
 // evaluate returns the state of p on an interface in state d. Measurements
 // last as long as both endpoints stay the same.
 func (p *carried) evaluate(d device) Status {
-	s := Status{MTU: d.mtu, Remote: p.Remote, Local: p.waypoint(d)}
+	s := Status{MTU: d.mtu, Hops: p.hops, Remote: p.Remote, Local: p.waypoint(d)}
+	if p.fits > 0 && d.mtu > 0 {
+		s.MTU = min(d.mtu, p.fits)
+	}
 	if s.Local == p.status.Local && s.Remote == p.status.Remote {
 		s.RTT, s.MinRTT = p.status.RTT, p.status.MinRTT
 	}

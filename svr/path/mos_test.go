@@ -58,3 +58,29 @@ func TestMOSFallsAndIsANumber(t *testing.T) {
 		falls("loss", func(i int) float64 { return MOS(time.Duration(base)*ms, time.Duration(base/10)*ms, float64(i)/20) })
 	}
 }
+
+// FuzzMOS: whatever grows worse, the score does not rise, and it is a number.
+func FuzzMOS(f *testing.F) {
+	f.Add(int64(50e6), int64(5e6), 0.5, int64(1e6), int64(1e6), 0.1)
+	f.Add(int64(0), int64(0), 100.0, int64(math.MaxInt64), int64(1), math.NaN())
+	f.Fuzz(func(t *testing.T, rtt, jitter int64, loss float64, moreRTT, moreJitter int64, moreLoss float64) {
+		at := func(r, j int64, l float64) float64 {
+			m := MOS(time.Duration(r), time.Duration(j), l)
+			if math.IsNaN(m) || m < 1 || m > 4.5 {
+				t.Fatalf("MOS(%d, %d, %v) = %v", r, j, l, m)
+			}
+			return m
+		}
+		add := func(a, b int64) int64 { return a + min(max(b, 0), math.MaxInt64-max(a, 0)) }
+		worse := loss
+		if moreLoss > 0 {
+			worse += moreLoss
+		}
+		score := at(rtt, jitter, loss)
+		for _, w := range []float64{at(add(rtt, moreRTT), jitter, loss), at(rtt, add(jitter, moreJitter), loss), at(rtt, jitter, worse)} {
+			if w > score+1e-9 {
+				t.Errorf("%v after %v", w, score)
+			}
+		}
+	})
+}

@@ -17,6 +17,7 @@ type Status struct {
 	MTU     int           // bytes of IP packet that fit, 0 = unknown
 	RTT     time.Duration // newest round trip, 0 = not measured
 	MinRTT  time.Duration // smallest round trip, 0 = not measured
+	Hops    int           // routers between the two ends, as BFD's packets met them
 
 	Local  netip.Addr // own waypoint in use, zero while unknown
 	Remote netip.Addr // peer's waypoint in use, zero while unknown
@@ -33,6 +34,9 @@ const (
 	ReasonRestarting   = "restarting"   // the peer restarts
 	ReasonHoldDown     = "hold-down"    // BFD is up again, not yet for long enough
 	ReasonBFD          = "bfd"          // BFD is down
+	ReasonMTU          = "mtu"          // BFD is up, but packets of 1,280 bytes do not pass
+	ReasonNoData       = "no-data"      // BFD is up, but health checks of sessions have no answers
+	ReasonPeerNoData   = "peer-no-data" // the peer says so of one of those two
 )
 
 // Life is what BFD says of a path.
@@ -47,6 +51,9 @@ const (
 	Restarting
 	HeldDown
 	Dead
+	NoRoom     // dead by ReasonMTU
+	NoData     // dead by ReasonNoData
+	PeerNoData // dead by ReasonPeerNoData
 )
 
 // judge lets BFD have its say on a path that has carrier and addresses.
@@ -62,6 +69,12 @@ func (s *Status) judge(l Life) {
 		s.Reason = ReasonNoAnswer
 	case HeldDown:
 		s.Reason = ReasonHoldDown
+	case NoRoom:
+		s.Reason = ReasonMTU
+	case NoData:
+		s.Reason = ReasonNoData
+	case PeerNoData:
+		s.Reason = ReasonPeerNoData
 	default:
 		s.Reason = ReasonBFD
 	}

@@ -44,7 +44,14 @@ func Build(a *config.Authority, router, node string) (*Tables, error) {
 		return nil, fmt.Errorf("build policy of %q node %q: %w", router, node, ErrNoNode)
 	}
 	b.t.RouterName, b.t.NodeName = b.router.Name, b.node.Name
+	b.t.Inactivity = b.a.Inactivity
 	b.t.Resolvers, b.t.TimeServers = b.router.Resolvers, b.router.TimeServers
+	b.t.Maintenance = b.router.Maintenance
+	for i := range b.a.Shelves {
+		if s := &b.a.Shelves[i]; s.AppliesToRouter(b.router) {
+			b.t.Shelves = append(b.t.Shelves, *s)
+		}
+	}
 	for _, step := range []func() error{b.addSecurity, b.addTenants, b.addInterfaces, b.addSources,
 		b.addPaths, b.addServices, b.addRoutes} {
 		if err := step(); err != nil {

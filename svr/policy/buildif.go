@@ -32,7 +32,8 @@ func (b *builder) addInterface(d *config.DeviceInterface, n *config.NetworkInter
 		SourceNAT: n.SourceNAT, Metered: n.Metered(), DropICMP: n.ICMPDrop,
 		Enabled: b.node.Enabled && d.Enabled && d.Forwarding, Config: n}
 	if d.PPPoE != nil {
-		f.Line, f.Target, f.DHCP, f.PPPoE = d.Target, SessionPrefix+d.Name, true, d.PPPoE
+		f.Line, f.Target, f.VLAN = line(d.Target, n.VLAN), SessionPrefix+d.Name, 0
+		f.DHCP, f.PPPoE = true, d.PPPoE
 	}
 	f.EnforcedMSS, f.MSS = mssMode(n.EnforcedMSS)
 	for _, a := range n.Addresses {
@@ -54,6 +55,15 @@ func (b *builder) addInterface(d *config.DeviceInterface, n *config.NetworkInter
 	return nil
 }
 
+// line is what a session runs on.
+func line(port string, tag uint16) Line {
+	l := Line{Name: port, Port: port, Tag: tag}
+	if tag != 0 {
+		l.Name = config.TaggedLine(port, int(tag))
+	}
+	return l
+}
+
 func mssMode(m config.MSSMode) (MSSMode, uint16) {
 	switch {
 	case m.Max != 0:
@@ -70,7 +80,7 @@ func (b *builder) addSources() error {
 	for i := range b.node.Devices {
 		d := &b.node.Devices[i]
 		for j := range d.Interfaces {
-			if err := b.addSourcesOf(d, &d.Interfaces[j]); err != nil {
+			if err := b.addSourcesOf(&d.Interfaces[j]); err != nil {
 				return fmt.Errorf("add tenants of %q: %w", d.Interfaces[j].Name, err)
 			}
 		}
@@ -78,7 +88,7 @@ func (b *builder) addSources() error {
 	return nil
 }
 
-func (b *builder) addSourcesOf(d *config.DeviceInterface, n *config.NetworkInterface) error {
+func (b *builder) addSourcesOf(n *config.NetworkInterface) error {
 	id := b.ifByName[n.Name]
 	for _, tp := range n.TenantPrefixes {
 		tenant, err := b.tenantID(tp.Tenant)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"waymark/mgmt/config"
 )
@@ -94,8 +95,9 @@ func (t *Tables) waysOf(s *Service) (ways []way) {
 			}
 		}
 	}
-	slices.SortStableFunc(ways, func(a, b way) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.cost, b.cost))
+	sort.SliceStable(ways, func(i, j int) bool {
+		a, b := &ways[i], &ways[j]
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.cost, b.cost)) < 0
 	})
 	return ways
 }

@@ -96,13 +96,23 @@ func (b *builder) policy(name string) (*ServicePolicy, error) {
 	if class := b.a.FindServiceClass(c.ServiceClass); class != nil {
 		p.DSCP = class.DSCP
 	}
+	if c.PathQualityFilter {
+		p.SLA = len(b.t.SLAs)
+		b.t.SLAs = append(b.t.SLAs, p)
+	}
 	b.policies[name] = p
 	return p, nil
 }
 
 func makePolicy(c *config.ServicePolicy) *ServicePolicy {
 	p := &ServicePolicy{Name: c.Name, Class: c.ServiceClass, BestEffort: c.BestEffort,
-		MaxLoss: c.MaxLoss, MaxLatency: c.MaxLatency, MaxJitter: c.MaxJitter}
+		MaxLoss: c.MaxLoss, MaxLatency: c.MaxLatency, MaxJitter: c.MaxJitter, MinMOS: c.MinMOS, SLA: NoSLA}
+	switch c.BestPath {
+	case config.BestLatency:
+		p.Best = BestLatency
+	case config.BestMOS:
+		p.Best = BestMOS
+	}
 	if c.LBStrategy == "proportional" {
 		p.Strategy = Proportional
 	}

@@ -1,7 +1,9 @@
 package policy_test
 
 import (
-	"net/netip"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"waymark/mgmt/config"
@@ -100,32 +102,61 @@ func TestServicePathsShowsNever(t *testing.T) {
 	}
 }
 
-func TestNextHop(t *testing.T) {
-	addr := netip.MustParseAddr
-	lan := []policy.Address{{Prefix: netip.MustParsePrefix("192.168.1.1/24")},
-		{Prefix: netip.MustParsePrefix("fd00:1::1/64"), Gateway: addr("fd00:1::ff")}}
-	wan := []policy.Address{{Prefix: netip.MustParsePrefix("203.0.113.2/24"), Gateway: addr("203.0.113.1")}}
-	for _, tc := range []struct {
-		name         string
-		addrs        []policy.Address
-		gateway, dst string
-		want         string
+// Paths beyond the limits of a policy are left out; best-effort takes one rather
+// than none.
+func TestPathQualityFilter(t *testing.T) {
+	for _, row := range []struct {
+		filter, effort bool
+		poor           uint // bit per path
+		want           int  // path, -1: none
 	}{
-		{"on link", lan, "", "192.168.1.9", "192.168.1.9"},
-		{"on link IPv6", lan, "", "fd00:1::9", "fd00:1::9"},
-		{"gateway of the interface", wan, "", "8.8.8.8", "203.0.113.1"},
-		{"gateway of the interface IPv6", lan, "", "fd00:2::9", "fd00:1::ff"},
-		{"none", lan, "", "8.8.8.8", ""},
-		{"gateway-ip wins", wan, "203.0.113.7", "203.0.113.9", "203.0.113.7"},
-		{"gateway-ip of the other family", lan, "192.168.1.7", "fd00:1::9", "fd00:1::9"},
+		{true, true, 0b00, 0}, {true, true, 0b01, 1}, {true, true, 0b10, 0}, {true, true, 0b11, 0},
+		{true, false, 0b11, -1}, {true, false, 0b01, 1}, {false, false, 0b11, 0},
 	} {
-		var gw netip.Addr
-		if tc.gateway != "" {
-			gw = addr(tc.gateway)
-		}
-		got, ok := policy.NextHop(tc.addrs, gw, addr(tc.dst))
-		if ok != (tc.want != "") || ok && got != addr(tc.want) {
-			t.Errorf("%s: got %v %v, want %q", tc.name, got, ok, tc.want)
+		b := build(t, twoWays(config.BestVector, row.filter, row.effort), "branch1")
+		c, ok := b.ChooseBy(0, &policy.Ask{Up: anyPath, IfUp: noIf,
+			Poor: func(id policy.PathID, sla int) bool { return b.SLAs[sla].MaxLoss == 2 && row.poor>>id&1 == 1 }})
+		if got := int(c.Path); ok != (row.want >= 0) || ok && got != row.want {
+			t.Errorf("%+v: got %d %v", row, got, ok)
 		}
 	}
+}
+
+// With best-path average-latency or mos the measurement decides, and vectors
+// between equals and where nothing is known.
+func TestBestPath(t *testing.T) {
+	for _, row := range []struct {
+		best   string
+		merits [2]int64
+		want   policy.PathID
+	}{
+		{config.BestVector, [2]int64{1, 9}, 0}, {config.BestLatency, [2]int64{1, 9}, 1}, {config.BestMOS, [2]int64{9, 1}, 0},
+		{config.BestMOS, [2]int64{5, 5}, 0}, {config.BestMOS, [2]int64{0, 0}, 0}, {config.BestLatency, [2]int64{0, 3}, 1},
+	} {
+		b := build(t, twoWays(row.best, false, true), "branch1")
+		c, ok := b.ChooseBy(0, &policy.Ask{Up: anyPath, IfUp: noIf,
+			Merit: func(id policy.PathID, by policy.Best) int64 { return row.merits[id] }})
+		if !ok || c.Path != row.want {
+			t.Errorf("%+v: got %d", row, c.Path)
+		}
+	}
+}
+
+func anyPath(policy.PathID) bool { return true }
+func noIf(policy.IfID) bool      { return false }
+
+// twoWays is the branch of the example, whose services have two paths to the
+// hub, fiber before lte.
+func twoWays(best string, filter, effort bool) *config.Authority {
+	data, err := os.ReadFile("testdata/acme.json")
+	if err != nil {
+		panic(err)
+	}
+	text := strings.Replace(string(data), `"max-loss": 2.0,`, fmt.Sprintf(
+		`"max-loss": 2.0, "best-path": %q, "path-quality-filter": %v, "best-effort": %v,`, best, filter, effort), 1)
+	a, faults := config.Parse([]byte(text))
+	if faults.Failed() {
+		panic(faults.String())
+	}
+	return a
 }

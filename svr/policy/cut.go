@@ -3,11 +3,12 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // cut sorts the spans of one bucket and cuts their values into segments.
 func cut(f *fib, spans []span) []segment {
-	slices.SortStableFunc(spans, compareSpans)
+	sort.SliceStable(spans, func(i, j int) bool { return compareSpans(spans[i], spans[j]) < 0 })
 	var segs []segment
 	for _, first := range starts(spans) {
 		segs = append(segs, segment{first, candidatesAt(f, spans, first)})

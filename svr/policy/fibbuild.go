@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
+	"sort"
 
 	"waymark/svr/packet"
 )
@@ -91,9 +91,10 @@ func (t *Tables) rulesFor(id TenantID, access []Access) []rule {
 			all = append(all, ranked{makeRule(a), d})
 		}
 	}
-	slices.SortStableFunc(all, func(x, y ranked) int {
+	sort.SliceStable(all, func(i, j int) bool {
+		x, y := &all[i], &all[j]
 		return cmp.Or(compareBool(y.family != 0, x.family != 0), cmp.Compare(y.bits, x.bits),
-			cmp.Compare(x.distance, y.distance), compareBool(y.deny, x.deny))
+			cmp.Compare(x.distance, y.distance), compareBool(y.deny, x.deny)) < 0
 	})
 	var rules []rule
 	for _, r := range all {

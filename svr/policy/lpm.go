@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"waymark/svr/packet"
 )
@@ -53,7 +54,7 @@ func (l *lpm) insert(k lpmKey, value uint32) uint32 {
 	lens := &l.lens[int(k.view)*l.n+int(k.kind)]
 	if !slices.Contains(*lens, k.bits) {
 		*lens = append(*lens, k.bits)
-		slices.SortFunc(*lens, func(a, b uint8) int { return int(b) - int(a) })
+		sort.Slice(*lens, func(i, j int) bool { return (*lens)[i] > (*lens)[j] })
 	}
 	return value
 }

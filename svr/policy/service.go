@@ -74,6 +74,19 @@ const (
 	Proportional
 )
 
+// Best is the best-path of a service-policy: what ways are compared by.
+type Best uint8
+
+// The values of best-path.
+const (
+	BestVector Best = iota
+	BestLatency
+	BestMOS
+)
+
+// NoSLA marks a service-policy whose limits do not count.
+const NoSLA = -1
+
 // Resiliency says what happens to the sessions of a lost path.
 type Resiliency uint8
 
@@ -104,11 +117,16 @@ type ServicePolicy struct {
 	Strategy    Strategy
 	Resiliency  Resiliency
 	Enforcement Enforcement
-	BestEffort  bool
-	MaxLoss     float64 // percent
-	MaxLatency  time.Duration
-	MaxJitter   time.Duration
-	Vectors     []Vector
+	Best        Best
+	// SLA is the number of the limits that paths must keep, an index of
+	// Tables.SLAs; NoSLA: none. BestEffort uses poor paths rather than none.
+	SLA        int
+	BestEffort bool
+	MaxLoss    float64 // percent
+	MaxLatency time.Duration
+	MaxJitter  time.Duration
+	MinMOS     float64 // 0: none
+	Vectors    []Vector
 }
 
 // Vector gives the paths of that name a cost.

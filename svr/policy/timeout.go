@@ -22,11 +22,27 @@ type timeoutTable struct{ tcp, udp, icmp []timers }
 type timers struct {
 	first         uint16
 	idle, initial time.Duration
+	keep          bool // nat-keep-alive
 }
 
 // Timeout returns the timers of a session of service s by protocol and server
 // port: idle once it is established, initial until then. ICMP has no ports.
 func (t *Tables) Timeout(_ ServiceID, proto uint8, port uint16) (idle, initial time.Duration) {
+	if f := t.timersFor(proto, port); f != nil {
+		return f.idle, f.initial
+	}
+	return defaultIdle, defaultInitial
+}
+
+// KeepAlive says whether the session-type by protocol and server port wants its
+// NAT bindings kept.
+func (t *Tables) KeepAlive(proto uint8, port uint16) bool {
+	f := t.timersFor(proto, port)
+	return f != nil && f.keep
+}
+
+// timersFor finds what holds for a protocol and port, nil without anything.
+func (t *Tables) timersFor(proto uint8, port uint16) *timers {
 	var list []timers
 	switch proto {
 	case packet.ProtoTCP:
@@ -41,10 +57,10 @@ func (t *Tables) Timeout(_ ServiceID, proto uint8, port uint16) (idle, initial t
 		if list[mid].first > port {
 			hi = mid
 		} else if lo = mid + 1; lo == len(list) || list[lo].first > port {
-			return list[mid].idle, list[mid].initial
+			return &list[mid]
 		}
 	}
-	return defaultIdle, defaultInitial
+	return nil
 }
 
 // buildTimeouts cuts the ports of every protocol where some session-type
@@ -60,7 +76,7 @@ func (t *Tables) buildTimeouts(a *config.Authority) {
 func timersOf(a *config.Authority, p config.Protocol) (out []timers) {
 	for _, port := range portStarts(a.AllSessionTypes(), p) {
 		s := a.SessionTypeFor(p, port)
-		out = append(out, timers{port, s.Timeout, s.InitialTimeout})
+		out = append(out, timers{port, s.Timeout, s.InitialTimeout, s.NATKeepAlive})
 	}
 	return out
 }

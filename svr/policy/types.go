@@ -14,6 +14,11 @@ type Tables struct {
 
 	Resolvers   []netip.Addr // of the box, configured; empty: as the networks say
 	TimeServers []string     // of the box, configured: addresses and host names
+	// Inactivity: sessions without answers for so long ask their peer; 0: packets
+	// of unknown flows are answered instead.
+	Inactivity  time.Duration
+	Maintenance bool // every alarm is shelved
+	Shelves     []config.Shelf
 
 	Interfaces   []Interface      // index = IfID
 	Tenants      []Tenant         // index = TenantID; [0] is <global>
@@ -21,6 +26,7 @@ type Tables struct {
 	Paths        []Path           // index = PathID
 	Peers        []Peer           // index = PeerID
 	Security     []SecurityPolicy // index = SecurityID
+	SLAs         []*ServicePolicy // index = ServicePolicy.SLA: those with path-quality-filter
 	SessionTypes []SessionType
 
 	tenantByName  map[string]TenantID
@@ -47,7 +53,7 @@ type Interface struct {
 	DHCP      bool      // addresses come from the network, or are those on the Linux interface
 
 	PPPoE *config.PPPoE // the address is a session's; nil: it is not
-	Line  string        // with PPPoE: Linux interface that the session runs on (target-interface)
+	Line  Line          // with PPPoE: what the session runs on
 
 	Tenant     TenantID // tenant of the whole interface, NoTenant without one
 	SourceNAT  bool
@@ -64,6 +70,31 @@ type Interface struct {
 	// Config is the element itself, for what the fields above do not repeat:
 	// static neighbours, preserve-dscp. Read only.
 	Config *config.NetworkInterface
+}
+
+// Line is what a PPPoE session runs on.
+type Line struct {
+	Name string // of the Linux interface: Port, with a tag a VLAN device on it
+	Port string // target-interface
+	Tag  uint16 // 0 = untagged
+}
+
+// Tag is the VLAN tag of the interface's frames on its port, 0 = none: that of a
+// PPPoE session is its line's, below the interface that VLAN is about.
+func (f *Interface) Tag() uint16 {
+	if f.PPPoE != nil {
+		return f.Line.Tag
+	}
+	return f.VLAN
+}
+
+// Tagged is the name of the interface's frames: that of its port, and the tag if
+// there is one (wan0, wan0.35). Files are named so.
+func (f *Interface) Tagged() string {
+	if f.VLAN == 0 {
+		return f.Target
+	}
+	return config.TaggedLine(f.Target, int(f.VLAN))
 }
 
 // Address is one address of a network-interface.

@@ -11,7 +11,7 @@ var (
 	ErrNATPorts = errors.New("no source-NAT port is free for this destination")
 )
 
-// Ports of source-NAT breakout (protocol.md 7), inclusive.
+// Ports of source-NAT breakout (docs/wire.md 8), inclusive.
 const (
 	NATFirst = 2048
 	NATLast  = 9999
@@ -117,7 +117,7 @@ func (n *NAT) create(k *endpoint, conflict func(uint16) bool) (uint16, error) {
 		ext = n.early(p, conflict)
 	}
 	if ext == 0 {
-		if ext = n.share(p, conflict); ext == 0 {
+		if ext = n.share(conflict); ext == 0 {
 			return 0, ErrNATPorts
 		}
 		n.stats.Shared++

@@ -142,7 +142,7 @@ func (n *NAT) early(pool int, conflict func(uint16) bool) uint16 {
 }
 
 // share returns a random mapped port that is free towards the destination, or 0.
-func (n *NAT) share(pool int, conflict func(uint16) bool) uint16 {
+func (n *NAT) share(conflict func(uint16) bool) uint16 {
 	if conflict == nil {
 		return 0
 	}

@@ -5,11 +5,18 @@ import "fmt"
 // Range is an inclusive range of ports.
 type Range struct{ First, Last uint16 }
 
-// The default ranges of wayports (protocol.md 7): 24,574 even ports for us and
-// 24,574 odd ones for the peer; 65533 is not used as a peer port.
+// Ports of waypoints where the configuration names none (docs/wire.md 8),
+// inclusive.
+const (
+	WayportFirst = 16385
+	WayportLast  = 65533
+)
+
+// The default ranges: 24,574 even ports for us and 24,574 odd ones for the peer;
+// the last is not used as a peer port.
 var (
-	defaultLocal = []Range{{16385, 65533}}
-	defaultPeer  = []Range{{16385, 65532}}
+	defaultLocal = []Range{{WayportFirst, WayportLast}}
+	defaultPeer  = []Range{{WayportFirst, WayportLast - 1}}
 )
 
 // Parities of a port set.

@@ -11,12 +11,12 @@ import (
 // must be one that another process could write: without pointers, of the same
 // layout. It panics when T has pointers or mem is too short.
 func Records[T any](mem []byte, n int) []T {
-	if mem == nil {
-		return make([]T, n)
-	}
 	var zero T
 	if !flat(reflect.TypeFor[T]()) {
 		panic(fmt.Sprintf("pool: records of %T have pointers", zero))
+	}
+	if mem == nil {
+		return make([]T, n)
 	}
 	p := unsafe.Pointer(unsafe.SliceData(mem))
 	if len(mem) < n*int(unsafe.Sizeof(zero)) || uintptr(p)%unsafe.Alignof(zero) != 0 {

@@ -5,26 +5,6 @@ import (
 	"testing"
 )
 
-func TestGauge(t *testing.T) {
-	var g Gauge
-	for i, c := range []struct {
-		used, capacity int
-		want           Edge
-	}{
-		{0, 0, EdgeNone}, {89, 100, EdgeNone}, {90, 100, EdgeRaise}, {100, 100, EdgeNone}, {81, 100, EdgeNone},
-		{80, 100, EdgeClear}, {89, 100, EdgeNone}, {95, 100, EdgeRaise}, {0, 0, EdgeClear}, {5, 5, EdgeRaise}, {0, 5, EdgeClear},
-	} {
-		before := g.Raised()
-		got := g.Set(c.used, c.capacity)
-		if got != c.want || g.Used != c.used || g.Cap != c.capacity {
-			t.Errorf("step %d, %d of %d: got %v, want %v", i, c.used, c.capacity, got, c.want)
-		}
-		if want := got == EdgeRaise || got == EdgeNone && before; g.Raised() != want {
-			t.Errorf("step %d: raised %v, want %v", i, g.Raised(), want)
-		}
-	}
-}
-
 func TestHashIndexAgainstModel(t *testing.T) {
 	h, rnd, model := NewHashIndex(64), newRand(5), map[uint32]uint64{}
 	for range 20000 {

@@ -30,7 +30,7 @@ const freshTries = 256
 // PathwayConfig describes the wayports between a local and a peer waypoint.
 type PathwayConfig struct {
 	Local []Range // we take the even ports; none: 16385-65533
-	Peer  []Range // the peer is given the odd ports; none: 16385-65532 (protocol.md 7)
+	Peer  []Range // the peer is given the odd ports; none: 16385-65532 (docs/wire.md 8)
 	Max   int     // live pairs at once (max-way-points); 0: 50,000
 }
 

@@ -20,7 +20,7 @@ func newTestWayports(t testing.TB, nodes int, cfgs ...PathwayConfig) *Wayports {
 	return w
 }
 
-// TestPairCounts: protocol.md 7.
+// TestPairCounts: docs/wire.md 8.
 func TestPairCounts(t *testing.T) {
 	for _, c := range []struct {
 		cfg  PathwayConfig

@@ -7,7 +7,9 @@ import (
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
+	"waymark/svr/seal"
 	"waymark/svr/session"
+	"waymark/svr/watch"
 )
 
 const (
@@ -18,6 +20,8 @@ const (
 // adapter stands between engine and lane, on the lane's goroutine. The lane
 // numbers network-interfaces from 1, everything else from 0.
 type adapter struct {
+	*watch.Watcher // hears what the engine sees of paths, and its requests to peers
+
 	engine *session.Engine
 	lane   *lane.Lane
 	hops   *warmHops
@@ -26,7 +30,7 @@ type adapter struct {
 	wall      int64 // when the wall clock was read
 	unix      int64
 	suspected chan policy.PathID
-	bfd       *watcher
+	ping      *servicePing // that is under way
 
 	owned *pool.Table   // the table shared with the kernel, nil without
 	word  uint64        // our owner word in it
@@ -36,9 +40,9 @@ type adapter struct {
 // laneID is the lane's number of a network-interface.
 func laneID(ifc uint16) uint16 { return ifc + 1 }
 
-// begin tells the engine the time once per batch.
+// begin tells the engine the time once per batch; it never goes back.
 func (a *adapter) begin(now int64) {
-	if now == a.now {
+	if now <= a.now {
 		return
 	}
 	if a.wall == 0 || now-a.wall >= wallEvery {
@@ -60,7 +64,7 @@ func (a *adapter) Receive(p *packet.Packet, now int64) {
 }
 
 // local is session.Config's: BFD on a VLAN.
-func (a *adapter) local(p *packet.Packet) { a.bfd.heardTagged(p) }
+func (a *adapter) local(p *packet.Packet) { a.Heard(p) }
 
 // Batch implements lane.Handler.
 func (a *adapter) Batch(list []*packet.Packet, now int64) {
@@ -80,7 +84,20 @@ func (a *adapter) Tick(now int64) int64 {
 }
 
 // Send implements session.Output.
-func (a *adapter) Send(p *packet.Packet, ifc, hop uint16) { a.lane.Send(p, laneID(ifc), hop) }
+func (a *adapter) Send(p *packet.Packet, ifc, hop uint16) {
+	if a.ping != nil && a.ping.takes(p, ifc) {
+		return
+	}
+	a.lane.Send(p, laneID(ifc), hop)
+}
+
+// Seal implements session.Later.
+func (a *adapter) Seal(p *packet.Packet, ifc, hop uint16, o *seal.Order) (mark uint64) {
+	return a.lane.Seal(p, laneID(ifc), hop, o)
+}
+
+// Await implements session.Later.
+func (a *adapter) Await(mark uint64) { a.lane.Await(mark) }
 
 // Buffer implements session.Output.
 func (a *adapter) Buffer(large bool) *packet.Packet {
@@ -109,5 +126,6 @@ func (a *adapter) PathSuspected(id policy.PathID) {
 var (
 	_ lane.Handler   = (*adapter)(nil)
 	_ session.Output = (*adapter)(nil)
+	_ session.Later  = (*adapter)(nil)
 	_ session.Alarms = (*adapter)(nil)
 )

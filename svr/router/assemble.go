@@ -6,10 +6,12 @@ import (
 
 	"waymark/svr/packet"
 	"waymark/svr/path"
+	"waymark/svr/path/steer"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
 	"waymark/svr/secure"
 	"waymark/svr/session"
+	"waymark/svr/watch"
 )
 
 // Parts are what an engine is assembled from, for those who look inside.
@@ -20,12 +22,16 @@ type Parts struct {
 	NAT      *pool.NAT
 	Pathway  []uint16 // PathID to wayport pathway
 	Carrier  *path.Carrier
+	Board    *steer.Board
 }
 
 // Options are the choices of an engine that neither tables nor profile make.
 type Options struct {
 	Out       session.Output
+	Later     session.Later // session.Config
 	Alarms    session.Alarms
+	Watcher   session.Watcher
+	Requests  session.Requests
 	Local     func(p *packet.Packet) // session.Config
 	ColdStart bool
 	BFD       bool  // paths are not up before BFD says so
@@ -53,6 +59,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Wayports: pool.NewWayports(prof.Wayports, seed16()),
 		NAT:      pool.NewNAT(pool.NATConfig{Mappings: prof.Mappings, Seed: seed32()}),
 		Carrier:  path.NewCarrier(carrierSetup(t, opt.BFD)),
+		Board:    steer.NewBoard(limits(t), len(t.Paths)),
 	}
 	if p.Pathway, err = addPathways(t, p.Wayports); err != nil {
 		return nil, err
@@ -64,14 +71,15 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 	p.Engine = session.New(session.Config{
 		Tables: t, Sessions: prof.Sessions, Table: table, Wayports: p.Wayports, NAT: p.NAT,
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
-		Paths: p.Carrier, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
-		Out: opt.Out, Alarms: opt.Alarms, ColdStart: opt.ColdStart, Local: opt.Local, Fast: opt.Fast, Records: opt.Records,
+		Paths: p.Carrier, Board: p.Board, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
+		Out: opt.Out, Later: opt.Later, Alarms: opt.Alarms, Watcher: opt.Watcher, Requests: opt.Requests, ColdStart: opt.ColdStart,
+		Local: opt.Local, Fast: opt.Fast, Records: opt.Records,
 	}, opt.Now)
 	return p, nil
 }
 
 // addPathways gives every path its wayports: ours from the default range even
-// at a router with a port-range, the peer's from its own (protocol.md 7).
+// at a router with a port-range, the peer's from its own (docs/wire.md 8).
 func addPathways(t *policy.Tables, w *pool.Wayports) ([]uint16, error) {
 	ids := make([]uint16, len(t.Paths))
 	for i := range t.Paths {
@@ -89,12 +97,21 @@ func addPathways(t *policy.Tables, w *pool.Wayports) ([]uint16, error) {
 	return ids, nil
 }
 
+// limits are what the SLAs ask of paths.
+func limits(t *policy.Tables) []steer.Limits {
+	list := make([]steer.Limits, len(t.SLAs))
+	for i, p := range t.SLAs {
+		list[i] = steer.Limits{MaxLoss: p.MaxLoss, MaxLatency: p.MaxLatency, MaxJitter: p.MaxJitter, MinMOS: p.MinMOS}
+	}
+	return list
+}
+
 func carrierSetup(t *policy.Tables, bfd bool) []path.Setup {
 	setup := make([]path.Setup, len(t.Paths))
 	for i := range t.Paths {
 		p := &t.Paths[i]
 		setup[i] = path.Setup{ID: uint16(p.ID), If: uint16(p.If), Local: p.Local, Remote: p.Remote,
-			Disabled: !t.Interfaces[p.If].Enabled, Watched: bfd && watched(t, p)}
+			Disabled: !t.Interfaces[p.If].Enabled, Watched: bfd && watch.Watched(t, p)}
 	}
 	return setup
 }
@@ -109,7 +126,7 @@ func makeKeys(t *policy.Tables) (keys, error) {
 		payload: make([]*secure.Policy, len(t.Security)),
 	}
 	for i := range t.Security {
-		pol, err := secure.New(secureConfig(&t.Security[i]))
+		pol, err := secure.New(t.Security[i].Secure())
 		if err != nil {
 			return k, fmt.Errorf("make security policy %s: %w", t.Security[i].Name, err)
 		}
@@ -128,24 +145,6 @@ func makeKeys(t *policy.Tables) (keys, error) {
 		k.send[i] = k.payload[id]
 	}
 	return k, nil
-}
-
-// secureConfig translates one security element.
-func secureConfig(s *policy.SecurityPolicy) secure.Config {
-	ciphers := map[string]secure.Cipher{
-		"aes-cbc-128": secure.CBC128, "aes-cbc-256": secure.CBC256,
-		"aes-gcm-128": secure.GCM128, "aes-gcm-256": secure.GCM256,
-	}
-	modes := map[string]secure.Mode{
-		"disabled": secure.ModeDisabled, "regular": secure.ModeRegular, "time-based": secure.ModeTimeBased,
-	}
-	digests := map[string]secure.Digest{
-		"sha1": secure.DigestSHA1, "sha256": secure.DigestSHA256, "sha256-128": secure.DigestSHA256128,
-	}
-	return secure.Config{
-		Name: s.Name, Encrypt: s.Encrypt, Cipher: ciphers[string(s.Cipher)], Key: s.Key,
-		Mode: modes[string(s.HMACMode)], Digest: digests[string(s.HMACCipher)], HMACKey: s.HMACKey,
-	}
 }
 
 // seed16 and seed32 are fresh secrets from the kernel; crypto/rand never fails.

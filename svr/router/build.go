@@ -2,17 +2,19 @@ package router
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"waymark/svr/lane"
 	"waymark/svr/lane/fast"
 	"waymark/svr/policy"
+	"waymark/svr/watch"
 )
 
 // assemble makes adapter and engine over the fast lane's memory, or plain one.
 func (r *Router) assemble() (err error) {
 	r.adapter = &adapter{suspected: make(chan policy.PathID, 16), lost: make(chan struct{})}
-	opt := Options{Out: r.adapter, Alarms: r.adapter, ColdStart: true}
+	opt := Options{Out: r.adapter, Alarms: r.adapter, Watcher: r.adapter, Requests: r.adapter, ColdStart: true}
 	hops := lane.NewHops
 	if f := r.fast; f != nil {
 		r.epoch = f.clock() - int64(time.Since(r.started))
@@ -26,28 +28,42 @@ func (r *Router) assemble() (err error) {
 	}
 	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
 	opt.Now, opt.Local, opt.BFD = r.clock(), r.adapter.local, true
+	if r.set.Workers > 0 {
+		opt.Later = r.adapter
+	}
 	if r.parts, err = Assemble(r.tables, r.prof, opt); err != nil {
 		return fmt.Errorf("assemble engine: %w", err)
 	}
 	r.adapter.engine = r.parts.Engine
-	if r.bfd, err = newWatcher(r.tables, r.parts, r.clock, r.log); err != nil {
+	if r.bfd, err = watch.New(r.watchConfig()); err != nil {
 		return err
 	}
-	r.adapter.bfd = r.bfd
+	r.adapter.Watcher = r.bfd
 	return nil
+}
+
+// watchConfig is that of BFD.
+func (r *Router) watchConfig() watch.Config {
+	return watch.Config{Tables: r.tables, Carrier: r.parts.Carrier, Table: r.parts.Table, Board: r.parts.Board,
+		Neighbors: bfdNeighbors(r.tables), Ledger: r.ledger, Clock: r.clock, Log: r.log, Version: version(),
+		Lifetimes: filepath.Join(r.set.stateDir(), LifetimesFile), Endpoints: filepath.Join(r.set.RunDir, EndpointsFile)}
 }
 
 // laneConfig is the service lane's, with the kernel's behind it.
 func (r *Router) laneConfig() lane.Config {
-	c := lane.Config{Clock: r.clock, Keep: r.set.Keep}
+	c := lane.Config{Clock: r.clock, Keep: r.set.Keep, Workers: r.set.Workers}
 	if r.fast == nil {
 		return c
 	}
 	c.Published = r.fast.published
 	known, unknown := r.fast.Queues(0)
 	both := &drain{engine: r.parts.Engine}
+	batches := 1
+	if c.Workers > 0 {
+		batches += lane.Flights
+	}
 	for i, q := range []*fast.Queue{known, unknown} {
-		q.Init(feedBatch)
+		q.Init(feedBatch, batches)
 		c.Feeds = append(c.Feeds, &feed{queue: q, log: r.log, which: i, drain: both})
 	}
 	return c

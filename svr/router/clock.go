@@ -56,7 +56,7 @@ func (r *Router) clockSet(a sntp.Action) {
 // timeServers are those of the configuration or, where the router sets the
 // clock, those that the WANs' networks told.
 func (r *Router) timeServers(f *resolve.File) (list []string) {
-	if list = r.tables.TimeServers; len(list) > 0 || !r.set.SetClock {
+	if list = r.soft.TimeServers; len(list) > 0 || !r.set.SetClock {
 		return list
 	}
 	var addrs []netip.Addr
@@ -72,9 +72,8 @@ func (r *Router) timeServers(f *resolve.File) (list []string) {
 }
 
 // alarmClock raises and clears the alarm of servers that tell no time.
-func (r *Router) alarmClock() {
-	list, synced, now := r.clockClient.Look()
-	wrong := len(list) > 0 && (synced < 0 && now > noTimeAtFirst || synced > noTimeAfter)
+func (r *Router) alarmClock(servers int, synced, now time.Duration) {
+	wrong := servers > 0 && (synced < 0 && now > noTimeAtFirst || synced > noTimeAfter)
 	r.journal.set(event.NoTimeServer(), wrong)
 }
 

@@ -13,8 +13,8 @@ import (
 // Whom the box asks for the time: the configured servers; those that networks
 // told only if it sets the clock.
 func TestTimeServers(t *testing.T) {
-	file := &resolve.File{WANs: []resolve.WAN{{TimeServers: []netip.Addr{address("192.0.2.1"), address("192.0.2.2")}},
-		{TimeServers: []netip.Addr{address("192.0.2.2"), address("192.0.2.3"), address("192.0.2.4"), address("192.0.2.5")}}}}
+	file := &resolve.File{WANs: []resolve.WAN{{TimeServers: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}},
+		{TimeServers: []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4"), netip.MustParseAddr("192.0.2.5")}}}}
 	for _, tt := range []struct {
 		configured []string
 		set        bool
@@ -25,7 +25,7 @@ func TestTimeServers(t *testing.T) {
 	} {
 		tables := acme(t, "branch1")
 		tables.TimeServers = tt.configured
-		r := &Router{tables: tables, set: &Settings{SetClock: tt.set}}
+		r := &Router{tables: tables, soft: tables, set: &Settings{SetClock: tt.set}}
 		if got := fmt.Sprint(r.timeServers(file)); got != tt.want {
 			t.Errorf("configured %v, sets %t: %s, want %s", tt.configured, tt.set, got, tt.want)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
-	"waymark/svr/router"
 )
 
 // linkCounts are the packets of the links of a namespace, as the kernel counts
@@ -61,7 +60,7 @@ func still(t *testing.T, w *world.World, r *world.Router, ns string) (map[string
 // or the host's, and every punted one arrives at the TAP or is counted as lost:
 // exactly, against the counters of the devices themselves.
 func TestEveryPacketIsCounted(t *testing.T) {
-	lanes = router.LanesBPF
+	t.Parallel()
 	w := newWorld(t, world.Options{})
 	branch, hub := pair(t, w)
 	serve(t, w, world.Server, "-udp", "10.20.0.5:5000", "-sink", "10.20.0.5:5001", "-web", "10.20.0.80:8443")

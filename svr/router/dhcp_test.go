@@ -13,11 +13,11 @@ import (
 	"waymark/svr/router"
 )
 
-// keaConfig is a DHCP server for the branch's LTE port with leases of 8 seconds
-// from a pool of one.
+// keaConfig is a DHCP server for the branch's LTE port with leases from a pool of
+// one. They are short, but outlast the restart of a router on a busy machine.
 const keaConfig = `{"Dhcp4": {"interfaces-config": {"interfaces": ["branch"], "dhcp-socket-type": "raw"},
  "lease-database": {"type": "memfile", "persist": false}, "authoritative": true,
- "valid-lifetime": 8, "renew-timer": 2, "rebind-timer": 5,
+ "valid-lifetime": 15, "renew-timer": 2, "rebind-timer": 5,
  "subnet4": [{"id": 1, "subnet": "100.64.0.0/24", "interface": "branch", "pools": [{"pool": "%[1]s - %[1]s"}],
    "option-data": [{"name": "routers", "data": "100.64.0.1"}, {"name": "interface-mtu", "data": "1428"},
      {"name": "domain-name-servers", "data": "100.64.0.1, 100.64.0.2"}]}],
@@ -68,9 +68,9 @@ func overLTE(t *testing.T, w *world.World, r *world.Router, address string) {
 }
 
 // branchByDHCP starts hub, server and a branch whose LTE port is leased one address.
-func branchByDHCP(t *testing.T, address string) (*world.World, *world.Router, *world.Proc) {
+func branchByDHCP(t *testing.T, lanes, address string) (*world.World, *world.Router, *world.Proc) {
 	t.Helper()
-	w := newWorld(t, world.Options{NoLTE: true})
+	w := worldOf(t, lanes, world.Options{NoLTE: true})
 	server := kea(t, w, address)
 	start(t, w, "hub1", world.Hub, world.Acme())
 	serve(t, w, world.Server, "-web", "10.20.0.5:80")
@@ -82,9 +82,9 @@ func branchByDHCP(t *testing.T, address string) (*world.World, *world.Router, *w
 // A leased address carries the second path.
 func TestDHCP(t *testing.T) { onBothLanes(t, testDHCP) }
 
-func testDHCP(t *testing.T) {
+func testDHCP(t *testing.T, lanes string) {
 	const first = "100.64.0.33"
-	w, r, _ := branchByDHCP(t, first)
+	w, r, _ := branchByDHCP(t, lanes, first)
 	d := show(t, r, "dhcp", "detail")[0]
 	for key, want := range map[string]any{"router": "branch1", "device-interface": "lte", "network-interface": "lte",
 		"prefix-length": 24.0, "gateway": "100.64.0.1", "learned-mtu": 1428.0, "server-address": "100.64.0.1"} {
@@ -174,8 +174,9 @@ func resolvers(t *testing.T, r *world.Router, names ...string) {
 
 // The life of a leased address in a router: the path follows it.
 func TestLeaseComesAndGoes(t *testing.T) {
+	t.Parallel()
 	const first, second = "100.64.0.33", "100.64.0.44"
-	w, r, server := branchByDHCP(t, first)
+	w, r, server := branchByDHCP(t, router.LanesBPF, first)
 	if err := w.Carrier(world.ISPFiber, "branch", false); err != nil {
 		t.Fatal(err)
 	}

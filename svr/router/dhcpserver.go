@@ -18,11 +18,7 @@ import (
 
 // dhcpdOptions are those of an interface's DHCP server. It is pure.
 func dhcpdOptions(run string, f *policy.Interface, h *config.HostService, l link.Link) dhcpd.Options {
-	name := f.Target
-	if f.VLAN != 0 {
-		name += fmt.Sprintf(".%d", f.VLAN)
-	}
-	o := dhcpd.Options{Interface: f.Target, Index: l.Index, VLAN: f.VLAN, File: filepath.Join(run, ServedPrefix+name+".json"),
+	o := dhcpd.Options{Interface: f.Target, Index: l.Index, VLAN: f.VLAN, File: filepath.Join(run, ServedPrefix+f.Tagged()+".json"),
 		Config: dhcpd.Config{MAC: l.MAC, MaxLease: h.MaxLease}}
 	forwards := false
 	for _, other := range f.Config.HostServices {

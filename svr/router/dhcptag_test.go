@@ -19,6 +19,7 @@ func onTag() []byte {
 // A WAN on a tag gets its address there, peers and traffic use it, and a port
 // that is taken out of service gives its lease back.
 func TestDHCPOnTag(t *testing.T) {
+	t.Parallel()
 	const address = "100.64.0.33"
 	w := newWorld(t, world.Options{NoLTE: true})
 	gen.Tagger(t, w.NS(world.ISPLTE), "branch", 35)

@@ -78,8 +78,6 @@ func ifindex(dev string) (int, error) {
 // that passed: what it had in the kernel is still there.
 func killedBranch(t *testing.T) *world.World {
 	t.Helper()
-	lanes = router.LanesBPF
-	t.Cleanup(func() { lanes = router.LanesBPF })
 	w := newWorld(t, world.Options{})
 	branch, _ := pair(t, w)
 	serve(t, w, world.Server, "-web", "10.20.0.5:80")
@@ -92,11 +90,13 @@ func killedBranch(t *testing.T) *world.World {
 // left before it serves alone, or it does not serve: two lanes on one device
 // would send everything twice.
 func TestFallbackLeavesNoPrograms(t *testing.T) {
+	t.Parallel()
 	w := killedBranch(t)
 	if got := ingress(t, w, world.Branch, "lan0"); len(got) != 1 {
 		t.Fatalf("programs behind the kill: %v", got)
 	}
 	// May not even look at the programs: it must not serve beside them.
+	w.Lanes = router.LanesAuto
 	w.Wrap = []string{"setpriv", "--bounding-set", "-bpf,-sys_admin,-perfmon"}
 	if r, err := w.StartRouter("branch1", world.Branch, world.Acme()); err == nil {
 		kill(t, r)
@@ -109,11 +109,12 @@ func TestFallbackLeavesNoPrograms(t *testing.T) {
 // Another kernel error than refusal falls back, too, and cleans up: here the
 // TAP's name is taken by something else.
 func TestFallbackRemovesPrograms(t *testing.T) {
+	t.Parallel()
 	w := killedBranch(t)
 	if err := w.IP(world.Branch, "link del waymark0", "link add waymark0 type veth peer name elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	lanes = router.LanesAuto
+	w.Lanes = router.LanesAuto
 	if r, err := w.StartRouter("branch1", world.Branch, world.Acme()); err == nil {
 		kill(t, r)
 		t.Error("serves though a foreign waymark0 is there")
@@ -131,7 +132,7 @@ func TestFallbackRemovesPrograms(t *testing.T) {
 // A device that takes no program is served by the service lane, beside others
 // that the kernel's lane serves.
 func TestDeviceWithoutPrograms(t *testing.T) {
-	lanes = router.LanesBPF
+	t.Parallel()
 	w := newWorld(t, world.Options{})
 	fillIngress(t, w, world.Branch, "lan0")
 	branch, _ := pair(t, w)
@@ -177,7 +178,7 @@ func fillIngress(t *testing.T, w *world.World, ns, dev string) {
 // A killed router's table has another layout than the next one knows. It says
 // so, and the sessions begin anew one by one, in the middle of their transfer.
 func TestOtherLayoutBeginsAnew(t *testing.T) {
-	lanes = router.LanesBPF
+	t.Parallel()
 	w := newWorld(t, world.Options{})
 	branch, _ := pair(t, w)
 	serve(t, w, world.Server, "-web", "10.20.0.5:80")
@@ -201,6 +202,29 @@ func TestOtherLayoutBeginsAnew(t *testing.T) {
 	stop(t, branch)
 	if got := ingress(t, w, world.Branch, "lan0"); len(got) != 0 {
 		t.Errorf("programs are left: %v", got)
+	}
+}
+
+// A killed router's session records are laid out as another build does it. The
+// next one says so, and nothing begins anew.
+func TestOtherRecordsMigrate(t *testing.T) {
+	w := newWorld(t, world.Options{})
+	branch, _ := pair(t, w)
+	got, done := transferring(t, w, branch)
+	kill(t, branch)
+	if err := router.ForgeRecordsForTest(filepath.Join(branch.Run, router.RecordsFile)); err != nil {
+		t.Fatal(err)
+	}
+	branch = start(t, w, "branch1", world.Branch, world.Acme())
+	logLine(t, branch, "session records of another layout were migrated")
+	if line := logLine(t, branch, "sessions adopted, pools checked"); field(line, "adopted") == "0" || !contains(line, `"begin anew"=0`) {
+		t.Errorf("the log says %s", line)
+	}
+	if err := <-done; err != nil || got.Sent != got.Arrived {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if m := stats(t, branch); m["sessions/opened"] != 0 {
+		t.Errorf("a session began anew: %v", m)
 	}
 }
 

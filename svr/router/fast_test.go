@@ -3,13 +3,16 @@ package router_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"waymark/cmd/lab/world"
 )
 
-// counted are packets that nftables counted in a namespace, by name.
+// counted are packets that nftables counted in a namespace, by name, and their bytes,
+// by name-bytes: the service lane may put many packets into one.
 type counted map[string]float64
 
 // countUDP counts datagrams from and to a port where they leave and enter a
@@ -39,8 +42,8 @@ func readCounts(t *testing.T, w *world.World, ns string) counted {
 	var doc struct {
 		Nftables []struct {
 			Counter struct {
-				Name    string
-				Packets float64
+				Name           string
+				Packets, Bytes float64
 			}
 		}
 	}
@@ -50,10 +53,44 @@ func readCounts(t *testing.T, w *world.World, ns string) counted {
 	c := counted{}
 	for _, k := range doc.Nftables {
 		if k.Counter.Name != "" {
-			c[k.Counter.Name] = k.Counter.Packets
+			c[k.Counter.Name], c[k.Counter.Name+"-bytes"] = k.Counter.Packets, k.Counter.Bytes
 		}
 	}
 	return c
+}
+
+// lossless compares what two hosts sent with what they got: everything, apart from
+// what this machine's own kernel threw away between two devices since before, because
+// no processor came to take it.
+func lossless(t *testing.T, w *world.World, least, before float64) {
+	t.Helper()
+	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
+	up, down, dropped := c["out"]-s["in"], s["out"]-c["in"], backlogDrops(t)-before
+	text := fmt.Sprintf("client sent %v, server got %v; server sent %v, client got %v; the kernel dropped %v", c["out"], s["in"], s["out"], c["in"], dropped)
+	switch {
+	case up < 0 || down < 0 || up+down > dropped || c["out"] < least:
+		t.Error(text)
+	case up+down > 0:
+		t.Log(text)
+	}
+}
+
+// backlogDrops is how many packets the kernel has thrown away between devices: the
+// second column of softnet_stat, a line for each processor, in hexadecimal digits.
+func backlogDrops(t *testing.T) (sum float64) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/net/softnet_stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		n, err := strconv.ParseUint(strings.Fields(line)[1], 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += float64(n)
+	}
+	return sum
 }
 
 // stats are the counters of a router by name.

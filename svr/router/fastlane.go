@@ -106,12 +106,16 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) bool 
 	if err == nil && int(h.Slots) != prof.Slots {
 		err = fmt.Errorf("table of %d slots, want %d", h.Slots, prof.Slots)
 	}
+	var migrated bool
 	if err == nil {
-		f.records, err = openRecords(set.RunDir, prof.recordsHeader(h.Seed, t))
+		f.records, migrated, err = openRecords(set.RunDir, prof.recordsHeader(h.Seed, t))
 	}
 	if err != nil {
 		set.Log.Warn("sessions in the kernel begin anew", "reason", err)
 		return false
+	}
+	if migrated {
+		set.Log.Info("session records of another layout were migrated", "file", f.records.file)
 	}
 	f.adopted, f.base = true, h.Clock
 	return true
@@ -217,8 +221,9 @@ func (d *drain) read(q, n int) {
 	}
 }
 
-// feedBatch is how many packets a queue hands over at once.
-const feedBatch = 16
+// feedBatch is how many packets a queue hands over at once: one super-packet's
+// segments, which leave as one again.
+const feedBatch = 48
 
 // FD implements lane.Feed.
 func (f *feed) FD() int { return f.queue.FD() }

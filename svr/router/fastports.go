@@ -4,14 +4,16 @@ import (
 	"errors"
 	"net/netip"
 
+	"waymark/svr/host"
 	"waymark/svr/lane/fast"
 	"waymark/svr/policy"
+	"waymark/svr/pool"
 )
 
 // followFast brings the lane in the kernel to what view says, on the
 // reconciler's goroutine: own addresses first, then ways out, then the programs
 // on the devices.
-func (r *Router) followFast(v *view) error {
+func (r *Router) followFast(v *host.View) error {
 	f := r.fast
 	if f == nil {
 		return nil
@@ -40,9 +42,9 @@ func (r *Router) followFast(v *view) error {
 
 // detachOthers takes the programs that an earlier process left off devices that
 // are none of ours now.
-func (r *Router) detachOthers(v *view) (err error) {
+func (r *Router) detachOthers(v *host.View) (err error) {
 	ours := map[int]bool{}
-	for _, l := range v.devices(r.tables) {
+	for _, l := range v.Devices(r.tables) {
 		ours[l.Index] = true
 	}
 	for _, index := range r.fast.Attached() {
@@ -54,14 +56,14 @@ func (r *Router) detachOthers(v *view) (err error) {
 }
 
 // followOwn names the own addresses and their ports.
-func (r *Router) followOwn(v *view) (err error) {
+func (r *Router) followOwn(v *host.View) (err error) {
 	want := map[netip.Addr]fast.Own{}
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		if !f.Enabled {
 			continue
 		}
-		for _, a := range v.state(f).addrs {
+		for _, a := range v.State(f).Addrs {
 			want[a.Prefix.Addr()] = ownPorts(r.tables, f)
 		}
 	}
@@ -97,7 +99,7 @@ func ownPorts(t *policy.Tables, f *policy.Interface) fast.Own {
 		o.Waypoint = true
 		for _, r := range p.LocalPorts {
 			k := fast.PortRange{First: r.First, Last: r.Last}
-			if !containsRange(o.Ranges, k) && !(k.First >= wayports.First && k.Last <= wayports.Last) {
+			if !containsRange(o.Ranges, k) && !(k.First >= pool.WayportFirst && k.Last <= pool.WayportLast) {
 				o.Ranges = append(o.Ranges, k)
 			}
 		}
@@ -128,11 +130,11 @@ func sameOwn(a, b fast.Own) bool {
 
 // followNetif tells how packets leave by a network-interface, or that they
 // cannot.
-func (r *Router) followNetif(v *view, f *policy.Interface) error {
+func (r *Router) followNetif(v *host.View, f *policy.Interface) error {
 	var want fast.NetifConfig
 	if p := r.ports[f.Target]; f.Enabled && p != nil && p.lane != nil {
-		want = fast.NetifConfig{Index: p.index, MAC: v.links[f.Target].MAC, VLAN: f.VLAN,
-			MTU: uint16(min(v.state(f).mtu, 65535)), L3: p.lane.L3(), XDP: r.takesXDP(f.Target)}
+		want = fast.NetifConfig{Index: p.index, MAC: v.Links[f.Target].MAC, VLAN: f.VLAN,
+			MTU: uint16(min(v.State(f).MTU, 65535)), L3: p.lane.L3(), XDP: r.takesXDP(f.Target)}
 	}
 	old := r.fast.netifs[f.ID]
 	if old == want {
@@ -152,8 +154,8 @@ func (r *Router) followNetif(v *view, f *policy.Interface) error {
 }
 
 // followPort puts the programs on a device.
-func (r *Router) followPort(v *view, name string, p *port) error {
-	want := fast.PortConfig{Index: p.index, MAC: v.links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3()}
+func (r *Router) followPort(v *host.View, name string, p *port) error {
+	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3()}
 	for i := range r.tables.Interfaces {
 		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
 			want.Untagged = uint16(f.ID)
@@ -187,7 +189,7 @@ func (r *Router) followPort(v *view, name string, p *port) error {
 
 // attachXDP puts both programs on a device.
 func (r *Router) attachXDP(name string, want fast.PortConfig) error {
-	if err := r.kernel.keepTags(name); err != nil {
+	if err := r.kernel.KeepTags(name); err != nil {
 		return err
 	}
 	if err := r.fast.Attach(want); err != nil {
@@ -198,7 +200,7 @@ func (r *Router) attachXDP(name string, want fast.PortConfig) error {
 }
 
 // follow is followFast with its error told: sessions go on in the service lane.
-func (r *Router) follow(v *view) {
+func (r *Router) follow(v *host.View) {
 	if err := r.followFast(v); err != nil {
 		r.log.Warn("cannot follow the network in the fast lane", "error", err)
 	}

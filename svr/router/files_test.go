@@ -25,7 +25,7 @@ func TestRunFilesAreListed(t *testing.T) {
 	slices.Sort(listed)
 	want := []string{router.EventsFile, router.EventsOld, router.LeasePrefix + "DEVICE.json", router.LeasePrefix + "DEVICE.VLAN.json",
 		router.PPPoEPrefix + "DEVICE.json", router.ServedPrefix + "DEVICE.json", router.ServedPrefix + "DEVICE.VLAN.json",
-		router.ResolvFile, router.ResolvConf, router.LockFile, router.RecordsFile, router.SocketFile, router.StateFile, router.SysctlFile}
+		router.BookFile, router.EndpointsFile, router.ResolvFile, router.ResolvConf, router.LockFile, router.RecordsFile, router.SocketFile, router.StateFile, router.SysctlFile}
 	slices.Sort(want)
 	if !slices.Equal(listed, want) {
 		t.Errorf("docs/run-files.md lists %q, the router makes %q", listed, want)

@@ -14,14 +14,16 @@ import (
 	"waymark/cmd/lab/world"
 	"waymark/net/netns"
 	"waymark/svr/packet"
-	"waymark/svr/router"
 )
 
 // Who floods, and whom: nobody has that address.
 var clientAddr, nobodyAddr = netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("10.20.0.99")
 
-// flood sends SYNs of ever new flows to the branch until ctx ends, as fast as a
-// packet socket takes them, and returns how many.
+// leastFlood is how many SYNs are a flood.
+const leastFlood = 50_000
+
+// flood sends SYNs of ever new flows to the branch until ctx ends and there were
+// enough, as fast as a packet socket takes them, and returns how many.
 func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) (sent int) {
 	err := netns.Do(w.NS(world.Client), func() error {
 		dev, err := net.InterfaceByName("eth0")
@@ -40,7 +42,7 @@ func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.Hardwa
 		frame[12], frame[13] = 8, 0
 		src, _ := packet.FromAddr(clientAddr)
 		dst, _ := packet.FromAddr(nobodyAddr)
-		for ; ctx.Err() == nil; sent++ {
+		for ; ctx.Err() == nil || sent < leastFlood; sent++ {
 			var p packet.Packet
 			p.Reset(frame[:], 14, 14, 0)
 			tuple := packet.Tuple{Src: src, Dst: dst, Proto: packet.ProtoTCP, Family: 4,
@@ -65,7 +67,6 @@ func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.Hardwa
 // feel it: those of the kernel's lane lose nothing, those of the service lane
 // are served first, and the router's host answers.
 func TestFloodStarvesNobody(t *testing.T) {
-	lanes = router.LanesBPF
 	w := newWorld(t, world.Options{})
 	branch, _ := pair(t, w)
 	serve(t, w, world.Server, "-udp", "10.20.0.5:5000", "-sink", "10.20.0.80:8443")
@@ -95,7 +96,7 @@ func TestFloodStarvesNobody(t *testing.T) {
 		}
 		return n == 2
 	}, "sessions")
-	before := stats(t, branch)
+	before, drops := stats(t, branch), backlogDrops(t)
 	storm, calm := context.WithTimeout(ctx, 3*time.Second)
 	defer calm()
 	pinged := make(chan string, 1)
@@ -110,7 +111,7 @@ func TestFloodStarvesNobody(t *testing.T) {
 	after := stats(t, branch)
 	lost := after["fast/punts-lost"] - before["fast/punts-lost"]
 	t.Logf("%d SYNs sent, %v found the queue full", sent, lost)
-	if sent < 50_000 || lost == 0 {
+	if lost == 0 {
 		t.Errorf("%d SYNs, %v over the budget: no flood", sent, lost)
 	}
 	if err := <-secret; err != nil || got.Sent != got.Arrived || got.Seconds > 8 {
@@ -120,8 +121,9 @@ func TestFloodStarvesNobody(t *testing.T) {
 		t.Error(err)
 	}
 	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
-	if c["out"] != s["in"] || c["out"] < 3000 {
-		t.Errorf("client sent %v, server got %v", c["out"], s["in"])
+	// A flood may be too much for the kernel's queue between devices as well.
+	if dropped := backlogDrops(t) - drops; c["out"]-s["in"] > dropped || c["out"] < s["in"] || c["out"] < 3000 {
+		t.Errorf("client sent %v, server got %v; the kernel dropped %v", c["out"], s["in"], dropped)
 	}
 }
 

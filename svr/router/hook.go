@@ -8,6 +8,7 @@ import (
 
 	"waymark/net/link"
 	"waymark/net/neigh"
+	"waymark/svr/host"
 	"waymark/svr/lane/fast"
 )
 
@@ -49,9 +50,9 @@ var cannotXDP = []string{"virtio_net", "veth", "tun", "bridge", "bonding", "802.
 
 // lookAtDevices keeps r.fast.devices to what is there. What an earlier process
 // found out about a device still holds.
-func (r *Router) lookAtDevices(v *view) {
+func (r *Router) lookAtDevices(v *host.View) {
 	for name, p := range r.ports {
-		l := v.links[name]
+		l := v.Links[name]
 		d := r.fast.devices[name]
 		if p.lane == nil || l.Index != p.index {
 			delete(r.fast.devices, name)
@@ -128,7 +129,7 @@ func (r *Router) probe(ctx context.Context) {
 		}
 		d.probing = true
 		p := probed{name: name, index: d.index}
-		mac := r.seen.links[name].MAC
+		mac := r.seen.Links[name].MAC
 		go func() {
 			for n := 0; n < probes && !p.takes && p.err == nil; n++ {
 				p.takes, p.err = fast.TakesXDP(p.index, mac, own, hop, probeWait)
@@ -143,7 +144,7 @@ func (r *Router) probe(ctx context.Context) {
 
 // nextHopOn returns a neighbour of a device that answers, and our address there.
 func (r *Router) nextHopOn(index int) (own, hop netip.Addr, ok bool) {
-	list, err := neigh.List(r.kernel.conn)
+	list, err := neigh.List(r.kernel.Conn())
 	if err != nil {
 		return own, hop, false
 	}
@@ -151,7 +152,7 @@ func (r *Router) nextHopOn(index int) (own, hop netip.Addr, ok bool) {
 		if n.Index != index || n.State != neigh.Resolved {
 			continue
 		}
-		for _, p := range r.seen.addrs[index] {
+		for _, p := range r.seen.Addrs[index] {
 			if p.Contains(n.Addr) && p.Addr() != n.Addr {
 				return p.Addr(), n.Addr, true
 			}

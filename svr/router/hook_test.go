@@ -13,9 +13,8 @@ import (
 // devices whose partners take XDP frames, and by TC towards the others; every
 // packet arrives. By themselves they use TC there.
 func TestXDPWhereItArrives(t *testing.T) {
-	lanes = router.LanesXDP
-	defer func() { lanes = router.LanesBPF }()
-	w := newWorld(t, world.Options{})
+	t.Parallel()
+	w := worldOf(t, router.LanesXDP, world.Options{})
 	// veth hands XDP what the sender's kernel left to the hardware: checksums.
 	// Partners take frames when they have GRO; the client's does not.
 	for _, c := range [][2]string{{world.Client, "eth0"}, {world.Branch, "wan0"}, {world.Hub, "wan0"}, {world.Server, "eth0"}} {
@@ -38,6 +37,7 @@ func TestXDPWhereItArrives(t *testing.T) {
 	for _, ns := range []string{world.Client, world.Server} {
 		countUDP(t, w, ns, 5000)
 	}
+	drops := backlogDrops(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	if s, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 40, 3, 1200); err != nil {
@@ -46,14 +46,12 @@ func TestXDPWhereItArrives(t *testing.T) {
 	if got, err := traffic.Put(ctx, w, world.Client, "10.20.0.5:5001", 20_000_000); err != nil || got.Sent != got.Arrived {
 		t.Errorf("%+v, %v", got, err)
 	}
-	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
-	if c["out"] != s["in"] || s["out"] != c["in"] || c["out"] < 10000 {
-		t.Errorf("client sent %v, server got %v; server sent %v, client got %v", c["out"], s["in"], s["out"], c["in"])
-	}
+	lossless(t, w, 10000, drops)
 	b, h := stats(t, branch), stats(t, hub)
 	// To the hub XDP sends on both routers, back only the hub does: the branch's
 	// last step is to the client.
-	if b["fast/forwarded-xdp"] < 10000 || h["fast/forwarded-xdp"] < 20000 || b["fast/forwarded-tc"] < 10000 {
+	asked, answers := readCounts(t, w, world.Client)["out"], readCounts(t, w, world.Server)["out"] // a busy server answers some
+	if b["fast/forwarded-xdp"] < 0.9*asked || h["fast/forwarded-xdp"] < 0.9*(asked+answers) || b["fast/forwarded-tc"] < 0.9*answers || answers == 0 {
 		t.Errorf("branch: %v by XDP, %v by TC; hub: %v by XDP, %v by TC", b["fast/forwarded-xdp"], b["fast/forwarded-tc"],
 			h["fast/forwarded-xdp"], h["fast/forwarded-tc"])
 	}
@@ -98,9 +96,8 @@ func xdpSurvives(t *testing.T, w *world.World, branch *world.Router) {
 
 // By itself a router uses no XDP on a veth.
 func TestNoXDPOnVeth(t *testing.T) {
-	lanes = router.LanesAuto
-	defer func() { lanes = router.LanesBPF }()
-	w := newWorld(t, world.Options{})
+	t.Parallel()
+	w := worldOf(t, router.LanesAuto, world.Options{})
 	pair(t, w)
 	serve(t, w, world.Server, "-udp", "10.20.0.5:5000")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)

@@ -1,9 +1,7 @@
 package router
 
 import (
-	"log/slog"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"waymark/svr/event"
@@ -11,77 +9,79 @@ import (
 )
 
 // journal is the router's log of events with its file. Safe for any goroutine.
-type journal struct {
-	log  *slog.Logger
-	mu   sync.Mutex // guards the rest
-	ev   *event.Log
-	file *eventfile.File
-}
+type journal struct{ *eventfile.Journal }
 
 func openJournal(set *Settings, router, node string) (*journal, error) {
-	f, last, err := eventfile.Open(filepath.Join(set.RunDir, EventsFile))
+	j, err := eventfile.OpenJournal(filepath.Join(set.RunDir, EventsFile),
+		event.Config{Router: router, Node: node, Process: "router", Damp: true}, set.Log)
 	if err != nil {
 		return nil, err
 	}
-	return &journal{log: set.Log, file: f, ev: event.New(event.Config{
-		Router: router, Node: node, Process: "router", First: last + 1,
-	})}, nil
+	return &journal{j}, nil
 }
 
 // set raises or clears an alarm.
-func (j *journal) set(a event.Alarm, wrong bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if rec, told := j.ev.Set(time.Now(), a, wrong); told {
-		j.write(rec)
-	}
+func (j *journal) set(a event.Alarm, wrong bool) { j.Set(a, wrong) }
+
+// setAfter raises an alarm when it was wrong for so long; for those who look
+// again and again.
+func (j *journal) setAfter(a event.Alarm, wrong bool, after time.Duration) {
+	j.Change(func(l *event.Log, now time.Time) (event.Record, bool) { return l.SetAfter(now, a, wrong, after) })
 }
 
 // level raises the alarm of a pool at 90 % and clears it at 80 %.
 func (j *journal) level(a event.Alarm, used, capacity int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if rec, told := j.ev.Level(time.Now(), a, uint64(used), uint64(capacity)); told {
-		j.write(rec)
-	}
+	j.Change(func(l *event.Log, now time.Time) (event.Record, bool) {
+		return l.Level(now, a, uint64(used), uint64(capacity))
+	})
+}
+
+// above raises an alarm at one value and clears it at a lower one.
+func (j *journal) above(a event.Alarm, value, raise, clear int64) {
+	j.Change(func(l *event.Log, now time.Time) (event.Record, bool) { return l.Above(now, a, value, raise, clear) })
+}
+
+// aboveAfter is above for a value that has to stay there for so long.
+func (j *journal) aboveAfter(a event.Alarm, value, raise, clear int64, after time.Duration) {
+	j.Change(func(l *event.Log, now time.Time) (event.Record, bool) {
+		return l.AboveAfter(now, a, value, raise, clear, after)
+	})
+}
+
+// tick ends alarms that flapped and are quiet now.
+func (j *journal) tick() { j.Tick() }
+
+// shelve says which alarms are hidden from now on.
+func (j *journal) shelve(maintenance bool, shelves []event.Shelf) {
+	j.Look(func(l *event.Log) { l.Shelve(maintenance, shelves) })
 }
 
 // tell notes an event.
-func (j *journal) tell(e event.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.write(j.ev.Tell(time.Now(), e))
-}
+func (j *journal) tell(e event.Event) { j.Tell(e) }
 
-// write appends a record to the file; mu is held. A file that cannot be
-// written must not stop a router.
-func (j *journal) write(r event.Record) {
-	j.log.Info("event", "type", r.Type, "severity", string(r.Severity), "source", r.Source, "message", r.Message)
-	if err := j.file.Append(r); err != nil {
-		j.log.Warn("cannot write event", "error", err)
+// wrong counts the active alarms that are not shelved.
+func (j *journal) wrong() (n int) {
+	for _, a := range j.active() {
+		if a.Shelf == "" {
+			n++
+		}
 	}
+	return n
 }
 
-func (j *journal) active() []event.Record {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.ev.Active()
+func (j *journal) active() (list []event.Record) {
+	j.Look(func(l *event.Log) { list = l.Active() })
+	return list
 }
 
-func (j *journal) events() []event.Record {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.ev.Events()
+func (j *journal) events() (list []event.Record) {
+	j.Look(func(l *event.Log) { list = l.Events() })
+	return list
 }
 
-func (j *journal) stats() event.Stats {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.ev.Stats()
+func (j *journal) stats() (s event.Stats) {
+	j.Look(func(l *event.Log) { s = l.Stats() })
+	return s
 }
 
-func (j *journal) close() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.file.Close()
-}
+func (j *journal) close() error { return j.Close() }

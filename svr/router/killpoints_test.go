@@ -9,7 +9,6 @@ import (
 
 	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
-	"waymark/svr/router"
 )
 
 // killPoints is how many times a router is killed: SOAK makes it 200.
@@ -25,7 +24,7 @@ func killPoints() int {
 // before it uses them, and a stream that began before the first kill ends after
 // the last one without loss.
 func TestSoakKillPoints(t *testing.T) {
-	lanes = router.LanesBPF
+	t.Parallel()
 	w := newWorld(t, world.Options{})
 	branch, hub := pair(t, w)
 	serve(t, w, world.Server, "-udp", "10.20.0.5:5000,10.20.0.5:53", "-web", "10.20.0.5:80")
@@ -37,7 +36,7 @@ func TestSoakKillPoints(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n := killPoints()
+	n, drops := killPoints(), backlogDrops(t)
 	stream := make(chan error, 1)
 	go func() {
 		_, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 5, 4+2*n, 1200)
@@ -74,10 +73,7 @@ func TestSoakKillPoints(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	c, s := readCounts(t, w, world.Client), readCounts(t, w, world.Server)
-	if c["out"] != s["in"] || s["out"] != c["in"] || c["out"] < 1000 {
-		t.Errorf("client sent %v, server got %v; server sent %v, client got %v", c["out"], s["in"], s["out"], c["in"])
-	}
+	lossless(t, w, 1000, drops)
 }
 
 // killed kills a router and starts the next one, which must find what it left

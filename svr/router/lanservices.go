@@ -10,6 +10,7 @@ import (
 	"waymark/net/dhcpd"
 	"waymark/net/dnsd"
 	"waymark/svr/event"
+	"waymark/svr/host"
 	"waymark/svr/policy"
 )
 
@@ -37,7 +38,7 @@ type service struct {
 }
 
 // serveLANs starts and ends what interfaces offer as they come and go.
-func (r *Router) serveLANs(v *view) {
+func (r *Router) serveLANs(v *host.View) {
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		for _, h := range f.Config.HostServices {
@@ -52,10 +53,10 @@ func (r *Router) serveLANs(v *view) {
 	}
 }
 
-func (r *Router) serveDHCP(v *view, f *policy.Interface, h *config.HostService) {
-	l, there := v.links[f.Target]
+func (r *Router) serveDHCP(v *host.View, f *policy.Interface, h *config.HostService) {
+	l, there := v.Links[f.Target]
 	want := dhcpdOptions(r.set.RunDir, f, h, l)
-	r.keepServing(f, config.ServeDHCP, want, there && v.state(f).up && l.Type == ethernet, func() *daemon {
+	r.keepServing(f, config.ServeDHCP, want, there && v.State(f).Up && l.Type == host.Ethernet, func() *daemon {
 		opt := want
 		opt.Log = r.log
 		s := dhcpd.NewDaemon(opt)
@@ -64,13 +65,13 @@ func (r *Router) serveDHCP(v *view, f *policy.Interface, h *config.HostService) 
 }
 
 // serveDNS forwards the questions of an interface's hosts.
-func (r *Router) serveDNS(v *view, f *policy.Interface) {
-	l, there := v.links[f.Target]
+func (r *Router) serveDNS(v *host.View, f *policy.Interface) {
+	l, there := v.Links[f.Target]
 	want := dnsd.Options{Interface: f.Target}
 	for _, a := range f.Addresses {
 		want.Addrs = append(want.Addrs, a.Prefix.Addr())
 	}
-	on := there && f.VLAN == 0 && v.state(f).up
+	on := there && f.VLAN == 0 && v.State(f).Up
 	r.keepServing(f, config.ServeDNS, dnsOn{want, l.Index}, on, func() *daemon {
 		opt := want
 		opt.Client, opt.Log = r.client, r.log

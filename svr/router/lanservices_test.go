@@ -32,7 +32,7 @@ func udhcpc(t *testing.T, w *world.World, dev string) string {
 	if err := os.Chmod(script, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.Exec(world.Client, nstest.Program(t, "busybox"), "udhcpc", "-i", dev, "-f", "-q", "-n", "-t", "5", "-T", "2", "-s", script, "-x", "hostname:pc1")
+	out, err := w.Exec(world.Client, nstest.Program(t, "busybox"), "udhcpc", "-i", dev, "-f", "-q", "-n", "-t", "10", "-T", "3", "-s", script, "-x", "hostname:pc1")
 	if err != nil {
 		t.Fatalf("udhcpc: %v\n%s", err, out)
 	}
@@ -43,8 +43,8 @@ func udhcpc(t *testing.T, w *world.World, dev string) string {
 // lanes; a restarted router knows its leases; nothing of it is heard on a WAN.
 func TestLANServices(t *testing.T) { onBothLanes(t, testLANServices) }
 
-func testLANServices(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testLANServices(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	dev, mac := clientDevice(t, w)
 	if _, err := w.Start(world.ISPFiber, nstest.Program(t, "dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
 		"--pid-file", "--bind-interfaces", "--listen-address=203.0.113.1", "--host-record=www.a.example,192.0.2.7"); err != nil {
@@ -58,7 +58,7 @@ func testLANServices(t *testing.T) {
 		return len(rows) == 1 && rows[0]["address"] == "192.168.1.77" && rows[0]["state"] == "leased" && rows[0]["hostname"] == "pc1" && rows[0]["mac-address"] == mac
 	}
 	until(t, r, "lease shown", served, "dhcp", "server")
-	if out, err := w.Exec(world.Client, "dig", "@192.168.1.1", "+short", "+tries=5", "+timeout=2", "www.a.example"); err != nil || out != "192.0.2.7\n" {
+	if out, err := w.Exec(world.Client, "dig", "@192.168.1.1", "+short", "+tries=5", "+timeout=5", "www.a.example"); err != nil || out != "192.0.2.7\n" {
 		t.Errorf("name: %s, %v", out, err)
 	}
 	until(t, r, "resolver shown", func(rows []row) bool {

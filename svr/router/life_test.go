@@ -22,7 +22,7 @@ func leftFiles(t *testing.T, dir string) {
 	}
 	for _, e := range entries {
 		lease := strings.HasPrefix(e.Name(), router.LeasePrefix) || strings.HasPrefix(e.Name(), router.ServedPrefix)
-		if !lease && !slices.Contains([]string{router.LockFile, router.EventsFile}, e.Name()) {
+		if !lease && !slices.Contains([]string{router.LockFile, router.EventsFile, router.LifetimesFile, router.KeysFile, router.UsageFile, router.EndpointsFile}, e.Name()) {
 			t.Errorf("%s after stop: %s", dir, e.Name())
 		}
 	}
@@ -32,8 +32,8 @@ func leftFiles(t *testing.T, dir string) {
 // its orderly stop puts back what was before the first.
 func TestKilledAndStartedAgain(t *testing.T) { onBothLanes(t, testKilledAndStartedAgain) }
 
-func testKilledAndStartedAgain(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testKilledAndStartedAgain(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	if err := w.Carrier(world.Branch, "lan1", false); err != nil { // no device of the example
 		t.Fatal(err)
 	}
@@ -50,11 +50,10 @@ func testKilledAndStartedAgain(t *testing.T) {
 		if page := get(t, w, world.Client, "http://10.20.0.5/"); page.Status != 200 {
 			t.Errorf("got %d", page.Status)
 		}
-		now := stateOf(t, w, world.Branch)
 		if running != nil {
-			sameState(t, "second start", now, running)
+			sameState(t, w, world.Branch, "second start", running)
 		}
-		running = now
+		running = stateOf(t, w, world.Branch)
 		if err := branch.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +62,7 @@ func testKilledAndStartedAgain(t *testing.T) {
 	if err := branch.Stop(); err != nil {
 		t.Error(err)
 	}
-	sameState(t, "after stop", stateOf(t, w, world.Branch), before)
+	sameState(t, w, world.Branch, "after stop", before)
 	leftFiles(t, branch.Run)
 	ids := map[any]bool{}
 	text, err := os.ReadFile(filepath.Join(branch.Run, router.EventsFile))
@@ -82,10 +81,11 @@ func testKilledAndStartedAgain(t *testing.T) {
 // Either router dies in mid-transfer; the connection goes on.
 func TestTransferSurvivesRestart(t *testing.T) { onBothLanes(t, testTransferSurvivesRestart) }
 
-func testTransferSurvivesRestart(t *testing.T) {
+func testTransferSurvivesRestart(t *testing.T, lanes string) {
 	for _, victim := range []string{"branch1", "hub1"} {
 		t.Run(victim, func(t *testing.T) {
-			w := newWorld(t, world.Options{})
+			t.Parallel()
+			w := worldOf(t, lanes, world.Options{})
 			branch, hub := pair(t, w)
 			dead, ns := branch, world.Branch
 			if victim == "hub1" {
@@ -127,8 +127,8 @@ func testTransferSurvivesRestart(t *testing.T) {
 
 func TestSecondRouterIsRefused(t *testing.T) { onBothLanes(t, testSecondRouterIsRefused) }
 
-func testSecondRouterIsRefused(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testSecondRouterIsRefused(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	first := start(t, w, "branch1", world.Branch, world.Acme())
 	before := stateOf(t, w, world.Branch)
 	file := writeConfig(t, w, "again.json", world.Acme())
@@ -138,7 +138,7 @@ func testSecondRouterIsRefused(t *testing.T) {
 			t.Errorf("run directory %s: exit code %d\n%s", dir, code, out)
 		}
 	}
-	sameState(t, "after two refused starts", stateOf(t, w, world.Branch), before)
+	sameState(t, w, world.Branch, "after two refused starts", before)
 	if _, err := first.Show("system"); err != nil {
 		t.Errorf("the first router does not answer any more: %v", err)
 	}
@@ -146,6 +146,7 @@ func testSecondRouterIsRefused(t *testing.T) {
 
 // Nothing is touched before the configuration is known to be right.
 func TestWrongStartTouchesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, world.Options{})
 	before := stateOf(t, w, world.Branch)
 	acme := string(world.Acme())
@@ -169,13 +170,13 @@ func TestWrongStartTouchesNothing(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the run directory was made")
 	}
-	sameState(t, "after wrong starts", stateOf(t, w, world.Branch), before)
+	sameState(t, w, world.Branch, "after wrong starts", before)
 }
 
 func TestKeep(t *testing.T) { onBothLanes(t, testKeep) }
 
-func testKeep(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testKeep(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	before := stateOf(t, w, world.Hub)
 	r := start(t, w, "hub1", world.Hub, world.Acme(), "-keep")
 	running := stateOf(t, w, world.Hub)
@@ -191,5 +192,5 @@ func testKeep(t *testing.T) {
 	if r = start(t, w, "hub1", world.Hub, world.Acme()); r.Stop() != nil {
 		t.Error("second stop failed")
 	}
-	sameState(t, "after a stop without -keep", stateOf(t, w, world.Hub), before)
+	sameState(t, w, world.Hub, "after a stop without -keep", before)
 }

@@ -12,8 +12,8 @@ import (
 // Devices, carriers and leases come and go; the rest of the router runs on.
 func TestInterfacesComeAndGo(t *testing.T) { onBothLanes(t, testInterfacesComeAndGo) }
 
-func testInterfacesComeAndGo(t *testing.T) {
-	w := newWorld(t, world.Options{NoLTE: true})
+func testInterfacesComeAndGo(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{NoLTE: true})
 	if err := w.IP(world.Branch, "link set dev lan0 down", "link set dev lan0 name lan9"); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +89,8 @@ func testInterfacesComeAndGo(t *testing.T) {
 // and ND answered by the lane.
 func TestVLANs(t *testing.T) { onBothLanes(t, testVLANs) }
 
-func testVLANs(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testVLANs(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	config := world.Acme()
 	for _, change := range [][2]string{
 		{`{"name": "lan", "vlan": 0, "tenant": "corp",`, `{"name": "lan", "vlan": 7, "tenant": "corp",`},

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"waymark/svr/host"
 	"waymark/svr/policy"
 )
 
@@ -51,7 +52,7 @@ func tryLock(set *Settings, t *policy.Tables) (*locks, error) {
 		return nil, err
 	}
 	names := []string{lockPrefix}
-	for _, dev := range targets(t) {
+	for _, dev := range host.Targets(t) {
 		names = append(names, lockPrefix+"/"+dev)
 	}
 	for _, name := range names {

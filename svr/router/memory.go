@@ -79,7 +79,7 @@ func tableMemory(prof Profile) ([]byte, error) {
 	return m, nil
 }
 
-// usedMemory is design 4's memory of this process in bytes: RssAnon and the
+// usedMemory is the memory of this process in bytes: RssAnon and the
 // file- and shmem-backed pages other than the binary's text. The sums are the
 // kernel's own; of the list of mappings only the text is taken, because mappings
 // that come and go while it is read may stand there twice. The lane's BPF maps

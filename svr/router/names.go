@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"time"
 
 	"waymark/net/resolve"
+	"waymark/svr/host"
 )
 
 // names keeps RUN/resolv.json and its other form true. The reconciler's.
@@ -21,8 +24,9 @@ func (r *Router) namesPaths() (path, conf string) {
 }
 
 // tellNames writes which resolvers serve now, if they are others than before.
-func (r *Router) tellNames(v *view) {
-	file := wanNames(r.tables, v)
+func (r *Router) tellNames(v *host.View) {
+	file := host.WANNames(r.soft, v)
+	r.lifetimes(&file)
 	if r.names.ready && reflect.DeepEqual(file, r.names.file) {
 		return
 	}
@@ -38,6 +42,27 @@ func (r *Router) tellNames(v *view) {
 		live = file.WANs[0].Interface
 	}
 	r.log.Info("resolvers", "live", live, "wans", len(file.WANs), "upstreams", len(file.Upstreams()))
+}
+
+// tellLifetimes writes what was learned about NATs since the file was written.
+func (r *Router) tellLifetimes() {
+	file := resolve.File{WANs: slices.Clone(r.names.file.WANs)}
+	r.lifetimes(&file)
+	if !r.names.ready || reflect.DeepEqual(file.WANs, r.names.file.WANs) {
+		return
+	}
+	if err := file.Write(r.namesPaths()); err != nil {
+		r.log.Warn("cannot tell lifetimes of NATs", "error", err)
+		return
+	}
+	r.names.file = file
+}
+
+// lifetimes notes for how long the NATs of the WANs remember.
+func (r *Router) lifetimes(f *resolve.File) {
+	for i := range f.WANs {
+		f.WANs[i].NATLifetime = int(r.bfd.Lifetime(f.WANs[i].Interface) / time.Second)
+	}
 }
 
 // forgetNames removes the files.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +18,22 @@ import (
 func TestEveryTableIsMade(t *testing.T) {
 	for i := range ctl.Tables {
 		table := &ctl.Tables[i]
-		if _, ok := producers[table.What]; ok == table.Later {
-			t.Errorf("%s: producer %v, later %v", table.What, ok, table.Later)
+		if _, ok := producers[table.What]; !ok {
+			t.Errorf("nobody makes %s", table.What)
 		}
 	}
 	for what := range producers {
 		if _, err := ctl.Find(what); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestWorkersSetting(t *testing.T) {
+	for n, fine := range map[int]bool{-1: false, 0: true, 2: true, lane.MaxWorkers: true, lane.MaxWorkers + 1: false} {
+		s := Settings{Workers: n}
+		if _, err := s.profile(); (err == nil) != fine || err != nil && !errors.Is(err, ErrSettings) {
+			t.Errorf("%d workers: got %v", n, err)
 		}
 	}
 }
@@ -83,29 +91,6 @@ func TestSumMemory(t *testing.T) {
 	}
 	if got, err := usedMemory(); err != nil || got < 1<<20 {
 		t.Errorf("this process: got %d, %v", got, err)
-	}
-}
-
-func TestStateSurvives(t *testing.T) {
-	dir := t.TempDir()
-	s, err := loadState(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"wan0", "lan0", "wan0"} {
-		if err := s.noteUp(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	again, err := loadState(dir)
-	if err != nil || len(again.LinksUp) != 2 {
-		t.Errorf("got %+v, %v", again, err)
-	}
-	if err := again.remove(); err != nil {
-		t.Error(err)
-	}
-	if left, _ := os.ReadDir(dir); len(left) != 0 {
-		t.Errorf("left %v", left)
 	}
 }
 

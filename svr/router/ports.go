@@ -1,8 +1,10 @@
 package router
 
 import (
+	"errors"
 	"net/netip"
 
+	"waymark/svr/host"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
 )
@@ -18,16 +20,16 @@ type port struct {
 
 func (p *port) reason() string {
 	if p == nil {
-		return reasonNoDevice
+		return host.ReasonNoDevice
 	}
 	return p.err.Error()
 }
 
 // openPorts gives the lane the devices that are there and takes away those that
 // are gone. A device that came back with another index is another one.
-func (r *Router) openPorts(v *view) {
-	for _, name := range targets(r.tables) {
-		l, there := v.links[name]
+func (r *Router) openPorts(v *host.View) {
+	for _, name := range host.Targets(r.tables) {
+		l, there := v.Links[name]
 		if p := r.ports[name]; p != nil {
 			if there && p.index == l.Index && p.err == nil {
 				continue
@@ -51,7 +53,7 @@ func (r *Router) openPort(name string, p *port) {
 	r.ports[name] = p
 	p.lane, p.err = lane.OpenPort(lane.PortConfig{
 		Name: name, Interfaces: r.laneInterfaces(name), RingBytes: r.prof.Ring, QueueBytes: r.prof.Queue,
-		SendOnly: r.fast != nil && !p.alone,
+		SendOnly: r.fast != nil && !p.alone, Workers: r.set.Workers,
 	})
 	if p.err == nil {
 		if err := r.lane.Do(func() { p.err = r.lane.Attach(p.lane) }); err != nil {
@@ -60,6 +62,9 @@ func (r *Router) openPort(name string, p *port) {
 	}
 	if p.err != nil {
 		p.lane = nil
+		if errors.Is(p.err, lane.ErrClosed) {
+			return // the router ends
+		}
 		r.log.Warn("cannot use device", "device", name, "error", p.err)
 		return
 	}
@@ -103,7 +108,7 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 // by DHCP. The reconciler alone asks.
 func (r *Router) addresses(f *policy.Interface) []policy.Address {
 	if f.DHCP {
-		return r.status[f.ID].addrs
+		return r.status[f.ID].Addrs
 	}
 	return f.Addresses
 }

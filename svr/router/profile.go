@@ -16,10 +16,10 @@ type Profile struct {
 	Hops     int // next-hops
 	Ring     int // receive ring of a device, bytes
 	Queue    int // kernel's receive queue for super-packets of a device, bytes
-	Memory   int // budget for all of it by design 4's definition, bytes
+	Memory   int // budget for all of it, bytes, as usedMemory counts
 }
 
-// Profiles by name (design 4): cpe holds 65,536 IPv4 sessions or 32,768 IPv6
+// Profiles by name: cpe holds 65,536 IPv4 sessions or 32,768 IPv6
 // ones, hub a million, tiny fits boxes of 64 MB.
 var profiles = []Profile{
 	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 98304, Mappings: 16384, Hops: 4096,

@@ -11,6 +11,7 @@ import (
 	"waymark/net/route"
 	"waymark/net/rtnl"
 	"waymark/svr/event"
+	"waymark/svr/host"
 	"waymark/svr/path"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
@@ -21,9 +22,9 @@ const (
 	suspectEvery = time.Minute // between two events of one path
 )
 
-// watch reports changes of links, addresses and default routes on a channel
+// watchNetwork reports changes of links, addresses and default routes on a channel
 // that holds one: whoever reads it looks at everything anew.
-func watch() (<-chan struct{}, func(), error) {
+func watchNetwork() (<-chan struct{}, func(), error) {
 	changes := make(chan struct{}, 1)
 	poke := func() {
 		select {
@@ -63,13 +64,13 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 		case <-changes:
 			r.log.Debug("network changed")
 			r.refresh()
-		case <-r.kernel.dhcp.changed:
+		case <-r.kernel.Changed():
 			r.refresh()
 		case <-r.adapter.lost:
 			r.log.Error("another router took the session table")
 			r.robbed = true
 			return
-		case <-r.bfd.changed:
+		case <-r.bfd.News():
 			r.pathsChanged()
 		case id := <-r.adapter.suspected:
 			r.suspect(id)
@@ -83,11 +84,15 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			}
 		case p := <-r.probed:
 			r.tookXDP(p)
-		case came := <-r.asked:
-			close(came)
+		case answer := <-r.asked:
+			answer()
 		case <-levels.C:
 			r.levels()
-			r.bfd.measure()
+			if r.bfd.Measure() {
+				r.steer()
+			}
+			r.bfd.KeepLearned()
+			r.tellLifetimes()
 			r.probe(ctx)
 		}
 	}
@@ -95,7 +100,7 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 
 // refresh brings kernel, lane and engine to what the network is like now.
 func (r *Router) refresh() {
-	view, err := r.kernel.apply()
+	view, err := r.kernel.Apply()
 	if err != nil {
 		r.log.Warn("cannot follow the network", "error", err)
 		return
@@ -105,8 +110,12 @@ func (r *Router) refresh() {
 
 // adopt opens and closes ports as the devices come and go, and tells engine,
 // paths and operators what changed.
-func (r *Router) adopt(v *view) {
+func (r *Router) adopt(v *host.View) {
+	first := r.seen == nil
 	r.seen = v
+	if first {
+		r.countUse(false) // what passes from now on is counted, not from the first tick on
+	}
 	r.openPorts(v)
 	// The programs of an earlier process serve until ours are loaded: engine
 	// and ports come first then. A new lane receives nothing before.
@@ -117,17 +126,17 @@ func (r *Router) adopt(v *view) {
 	changed := false
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
-		s := v.state(f)
-		if p := r.ports[f.Target]; s.up && (p == nil || p.err != nil) {
-			s.up, s.reason = false, p.reason()
+		s := v.State(f)
+		if p := r.ports[f.Target]; s.Up && (p == nil || p.err != nil) {
+			s.Up, s.Reason = false, p.reason()
 		}
-		if !s.equal(r.status[i]) {
+		if !s.Equal(r.status[i]) {
 			r.tell(f, s)
 			changed = true
 		}
 		r.alarmInterface(f, s)
 	}
-	r.bfd.follow(v, r.status)
+	r.bfd.Follow(bfdLinks(v, r.tables, r.status))
 	if changed {
 		r.steer()
 	}
@@ -142,23 +151,23 @@ func (r *Router) adopt(v *view) {
 }
 
 // tell brings a new state of an interface to lane, engine and paths.
-func (r *Router) tell(f *policy.Interface, s ifState) {
-	r.log.Info("interface changed", "interface", f.Name, "up", s.up, "reason", s.reason, "mtu", s.mtu)
+func (r *Router) tell(f *policy.Interface, s host.State) {
+	r.log.Info("interface changed", "interface", f.Name, "up", s.Up, "reason", s.Reason, "mtu", s.MTU)
 	var addrs []netip.Addr
 	var prefixes []netip.Prefix
-	for _, a := range s.addrs {
+	for _, a := range s.Addrs {
 		addrs, prefixes = append(addrs, a.Prefix.Addr()), append(prefixes, a.Prefix)
 	}
-	carrier := s.up || s.reason == reasonNoAddress
+	carrier := s.Up || s.Reason == host.ReasonNoAddress
 	var changed []path.Change
-	_ = r.lane.Do(func() { // fails only when the lane has ended
-		changed = r.parts.Carrier.SetInterface(uint16(f.ID), carrier, addrs, s.mtu)
-		r.parts.Engine.SetInterface(uint16(f.ID), s.up, s.mtu, s.addrs)
+	_ = r.onLane(func() { // fails only when the lane has ended
+		changed = r.parts.Carrier.SetInterface(uint16(f.ID), carrier, addrs, s.MTU)
+		r.parts.Engine.SetInterface(uint16(f.ID), s.Up, s.MTU, s.Addrs)
 		r.lane.SetAddrs(laneID(uint16(f.ID)), prefixes)
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if before, after := addresses(r.status[f.ID].addrs), addresses(s.addrs); f.DHCP && !slices.Equal(before, after) {
+	if before, after := addresses(r.status[f.ID].Addrs), addresses(s.Addrs); f.DHCP && !slices.Equal(before, after) {
 		r.journal.tell(event.AddressChanged(f.Name, before, after))
 	}
 	r.status[f.ID] = s
@@ -179,23 +188,19 @@ func (r *Router) noteSince(changed []path.Change) {
 
 // pathsChanged tells operators and engine what BFD found out.
 func (r *Router) pathsChanged() {
-	news, moved := r.bfd.take()
-	for _, c := range news {
+	f := r.bfd.Take()
+	for _, c := range f.News {
 		r.log.Info("path changed", "peer", r.peerPath(policy.PathID(c.ID)).Peer, "path", r.tables.Paths[c.ID].Name,
-			"up", c.Status.Up, "reason", c.Status.Reason)
+			"up", c.Status.Up, "reason", c.Status.Reason, "mtu", c.Status.MTU)
 	}
-	if len(moved) > 0 {
-		_ = r.lane.Do(func() { // fails only when the lane has ended
-			for id, remote := range moved {
-				r.parts.Engine.SetPathRemote(policy.PathID(id), remote)
-			}
-		})
-	}
+	r.tellEngine(&f)
+	r.fitPaths(f.News)
 	r.mu.Lock()
-	r.noteSince(news)
+	r.noteSince(f.News)
 	r.mu.Unlock()
 	r.steer()
 	r.alarmPaths()
+	r.bfd.KeepLearned() // whoever starts after a kill knocks where peers were a moment ago
 }
 
 // steerBatch is how many sessions are looked at before packets have their turn
@@ -205,16 +210,16 @@ const steerBatch = 1024
 // steer moves sessions to the paths where they should be now.
 func (r *Router) steer() {
 	for next := uint32(0); ; {
-		err := r.lane.Do(func() { next = r.parts.Engine.Reroute(next, steerBatch) })
+		err := r.onLane(func() { next = r.parts.Engine.Reroute(next, steerBatch) })
 		if err != nil || next == 0 {
 			return
 		}
 	}
 }
 
-func (r *Router) alarmInterface(f *policy.Interface, s ifState) {
-	r.journal.set(event.InterfaceAdminDown(f.Name), s.reason == reasonAdmin)
-	r.journal.set(event.InterfaceDown(f.Name), !s.up && s.reason != reasonAdmin)
+func (r *Router) alarmInterface(f *policy.Interface, s host.State) {
+	r.journal.set(event.InterfaceAdminDown(f.Name), s.Reason == host.ReasonAdmin)
+	r.journal.set(event.InterfaceDown(f.Name), !s.Up && s.Reason != host.ReasonAdmin)
 }
 
 // alarmPaths raises and clears the alarms of paths and peers.
@@ -238,7 +243,7 @@ func (r *Router) peerPath(id policy.PathID) event.PeerPath {
 	f := &r.tables.Interfaces[p.If]
 	return event.PeerPath{
 		Peer: r.tables.Peers[p.Peer].Name, Destination: destination(p),
-		Node: r.tables.NodeName, DeviceInterface: f.Device, Vlan: f.VLAN,
+		Node: r.tables.NodeName, DeviceInterface: f.Device, Vlan: f.Tag(),
 	}
 }
 
@@ -267,21 +272,15 @@ func (r *Router) suspect(id policy.PathID) {
 
 // levels looks at the pools.
 func (r *Router) levels() {
+	r.countUse(false)
 	r.alarmLeases()
-	r.alarmClock()
+	r.alarmSlow()
 	r.serveLANs(r.seen)
 	var use poolUse
 	if r.lane.Do(func() { use = r.poolUse() }) != nil {
 		return
 	}
-	table := use.sessions
-	if use.slots.fuller(table) { // IPv6 sessions take two slots a direction
-		table = use.slots
-	}
-	r.journal.level(event.SessionTable(), table.used, table.capacity)
-	for name, w := range r.fullest(use.wayports) {
-		r.journal.level(event.WaypointPool(name.peer, name.ifc), w.used, w.capacity)
-	}
+	r.alarmPools(&use)
 }
 
 // poolName names wayports in alarms: paths of one peer on one interface share it.

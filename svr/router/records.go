@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"waymark/svr/lane"
 	"waymark/svr/policy"
+	"waymark/svr/pool"
 	"waymark/svr/session"
 )
 
@@ -26,51 +29,120 @@ type records struct {
 	sessions []byte
 }
 
-// recordsHeader describes the file; another header is another file.
+// recordsHeader describes the file; another header is another file, but for the
+// layout of a session record, which is brought up to date.
 type recordsHeader struct {
 	Magic, Version uint32
 	Sessions, Hops uint32
 	Size           uint64   // of the file
 	Table          [16]byte // seed of the session table they belong to
 	Tables         uint64   // fingerprint of the policy that numbers refer to
+	Record         uint32   // bytes of a session record
 }
 
 const (
 	recordsMagic = 0x574d5243
 	recordsPage  = 4096
+	// recordsFields is where the header page names the fields of a session record
+	// (pool.FormatFields), zeros behind them.
+	recordsFields = 256
 )
 
-// layout returns the header of a profile's file.
+// recordsHeader returns the header of a profile's file.
 func (p *Profile) recordsHeader(seed [16]byte, t *policy.Tables) recordsHeader {
-	hops := (lane.HopMemory(p.Hops) + recordsPage - 1) &^ (recordsPage - 1)
 	return recordsHeader{
 		Magic: recordsMagic, Version: session.RecordVersion, Sessions: uint32(p.Sessions), Hops: uint32(p.Hops),
-		Size: uint64(recordsPage + hops + session.RecordMemory(p.Sessions)), Table: seed, Tables: fingerprint(t),
+		Size: uint64(hopsMemory(p.Hops) + recordsPage + session.RecordMemory(p.Sessions)), Table: seed,
+		Tables: fingerprint(t), Record: uint32(session.RecordMemory(1)),
 	}
 }
 
+// hopsMemory is what n next-hops take in the file: whole pages.
+func hopsMemory(n int) int { return (lane.HopMemory(n) + recordsPage - 1) &^ (recordsPage - 1) }
+
 // openRecords maps the file of an earlier process when it has this header;
-// ErrNotExist otherwise.
-func openRecords(dir string, h recordsHeader) (*records, error) {
+// ErrNotExist otherwise. Session records of another layout are rewritten in ours
+// first: migrated tells so.
+func openRecords(dir string, h recordsHeader) (r *records, migrated bool, err error) {
 	file := filepath.Join(dir, RecordsFile)
 	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open records: %w", err)
+		return nil, false, fmt.Errorf("open records: %w", err)
 	}
 	defer f.Close()
-	var got recordsHeader
-	if err := binary.Read(f, binary.NativeEndian, &got); err != nil || got != h {
-		return nil, fmt.Errorf("records %s are of another router: %w", file, fs.ErrNotExist)
+	old, fields, err := readRecordsHeader(f)
+	if err != nil {
+		return nil, false, fmt.Errorf("records %s: %w", file, err)
 	}
-	if st, err := f.Stat(); err != nil || uint64(st.Size()) != h.Size {
-		return nil, fmt.Errorf("records %s have another size: %w", file, fs.ErrNotExist)
+	same := old
+	same.Size, same.Record = h.Size, h.Record
+	if same != h {
+		return nil, false, fmt.Errorf("records %s are of another router: %w", file, fs.ErrNotExist)
 	}
-	return mapRecords(f, h)
+	if old == h && slices.Equal(fields, session.RecordFields()) {
+		r, err = mapRecords(f, h)
+		return r, false, err
+	}
+	if r, err = migrateRecords(f, old, fields, h); err != nil {
+		return nil, false, fmt.Errorf("records %s have another layout: %w", file, err)
+	}
+	return r, true, nil
 }
+
+// readRecordsHeader reads what a file says of itself and checks that against its
+// size.
+func readRecordsHeader(f *os.File) (h recordsHeader, fields []pool.Field, err error) {
+	page := make([]byte, recordsPage)
+	if _, err := io.ReadFull(f, page); err != nil {
+		return h, nil, fmt.Errorf("read header: %w", fs.ErrNotExist)
+	}
+	if _, err := binary.Decode(page, binary.NativeEndian, &h); err != nil || h.Magic != recordsMagic {
+		return h, nil, fmt.Errorf("no header: %w", fs.ErrNotExist)
+	}
+	size := recordsPage + uint64(hopsMemory(int(h.Hops))) + uint64(h.Sessions)*uint64(h.Record)
+	if st, err := f.Stat(); err != nil || uint64(st.Size()) != h.Size || h.Size != size {
+		return h, nil, fmt.Errorf("another size: %w", fs.ErrNotExist)
+	}
+	fields, err = pool.ParseFields(page[recordsFields:], int(h.Record))
+	return h, fields, err
+}
+
+// migrateRecords writes a file with header h beside f, which has header old, and
+// puts it in its place.
+func migrateRecords(f *os.File, old recordsHeader, fields []pool.Field, h recordsHeader) (*records, error) {
+	plan, err := pool.NewMigration(fields, session.RecordFields())
+	if err != nil {
+		return nil, err
+	}
+	src, err := unix.Mmap(int(f.Fd()), 0, int(old.Size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map: %w", err)
+	}
+	defer unix.Munmap(src)
+	r, err := makeRecords(f.Name()+recordsNew, h)
+	if err != nil {
+		return nil, err
+	}
+	at := recordsPage + copy(r.hops, src[recordsPage:])
+	for i := range int(h.Sessions) {
+		plan.Copy(r.sessions[i*int(h.Record):], src[at+i*int(old.Record):])
+	}
+	if err := os.Rename(r.file, f.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("put in place: %w", err), unix.Munmap(r.mem))
+	}
+	r.file = f.Name()
+	return r, nil
+}
+
+// recordsNew ends the name of a file that is being written.
+const recordsNew = ".new"
 
 // newRecords makes an empty file.
 func newRecords(dir string, h recordsHeader) (*records, error) {
-	file := filepath.Join(dir, RecordsFile)
+	return makeRecords(filepath.Join(dir, RecordsFile), h)
+}
+
+func makeRecords(file string, h recordsHeader) (*records, error) {
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove old records: %w", err)
 	}
@@ -83,6 +155,13 @@ func newRecords(dir string, h recordsHeader) (*records, error) {
 		return nil, fmt.Errorf("size records: %w", err)
 	}
 	if err := binary.Write(f, binary.NativeEndian, &h); err != nil {
+		return nil, fmt.Errorf("write records: %w", err)
+	}
+	text := pool.FormatFields(session.RecordFields())
+	if len(text) > recordsPage-recordsFields {
+		return nil, fmt.Errorf("write records: %d bytes of fields, room for %d", len(text), recordsPage-recordsFields)
+	}
+	if _, err := f.WriteAt(text, recordsFields); err != nil {
 		return nil, fmt.Errorf("write records: %w", err)
 	}
 	return mapRecords(f, h)
@@ -130,7 +209,7 @@ func fingerprint(t *policy.Tables) uint64 {
 	say(t.RouterName, t.NodeName)
 	for i := range t.Interfaces {
 		f := &t.Interfaces[i]
-		say("interface", f.Name, f.Target, f.VLAN, f.SourceNAT, f.DHCP, f.Enabled)
+		say("interface", f.Name, f.Target, f.Tag(), f.SourceNAT, f.DHCP, f.Enabled)
 		if !f.DHCP {
 			for _, a := range f.Addresses {
 				say(a.Prefix, a.Gateway)

@@ -53,7 +53,7 @@ func (r *Router) askReload(a *answer) (told func(), err error) {
 // takeConfig does it, on the reconciler. It tells whether the router must begin
 // anew.
 func (r *Router) takeConfig(q *reload) (again bool) {
-	done, again := r.takeNew()
+	done, again := r.takeNew(q == nil)
 	if q != nil {
 		q.done <- done
 	}
@@ -70,8 +70,9 @@ func (r *Router) takeConfig(q *reload) (again bool) {
 	return true
 }
 
-// takeNew reads the configuration and takes what can be taken.
-func (r *Router) takeNew() (done ctl.Reloaded, again bool) {
+// takeNew reads the configuration and takes what can be taken. undone: it is one
+// that ran before, because nobody confirmed its successor.
+func (r *Router) takeNew(undone bool) (done ctl.Reloaded, again bool) {
 	next, finds, err := r.set.Source()
 	if err == nil && finds.Failed() {
 		err = fmt.Errorf("configuration has errors:\n%s", finds)
@@ -82,8 +83,7 @@ func (r *Router) takeNew() (done ctl.Reloaded, again bool) {
 	}
 	class, why := r.takeTables(next)
 	r.log.Info("new configuration", "class", class.String(), "reason", why)
-	r.journal.tell(event.Event{Kind: event.KindAdmin, Type: "admin.running_config_change", Category: event.System,
-		Severity: event.Info, Source: "router", Message: "Running configuration changed: " + class.String()})
+	r.journal.tell(event.ConfigurationChanged(class.String(), undone))
 	return ctl.Reloaded{Class: class.String(), Why: why}, class == config.Restart
 }
 
@@ -94,10 +94,12 @@ func (r *Router) takeTables(next *policy.Tables) (class config.Class, why string
 	case why != "":
 		return config.Restart, why
 	case len(moved) == 0:
+		r.takeSoft(next)
 		return config.Free, ""
 	}
+	r.takeSoft(next)
 	for _, id := range moved {
-		r.kernel.readdressed[id] = next.Interfaces[id].Addresses
+		r.kernel.Readdress(id, next.Interfaces[id].Addresses)
 	}
 	if r.fast != nil {
 		r.fast.records.rename(fingerprint(r.newest()))
@@ -106,11 +108,23 @@ func (r *Router) takeTables(next *policy.Tables) (class config.Class, why string
 	return config.Readdress, ""
 }
 
-// newest returns the tables with the addresses as they are now.
-func (r *Router) newest() *policy.Tables {
+// takeSoft takes what nothing that forwards depends on: resolvers, time servers,
+// which alarms are shelved.
+func (r *Router) takeSoft(next *policy.Tables) {
 	t := *r.tables
+	t.Resolvers, t.TimeServers, t.Maintenance, t.Shelves = next.Resolvers, next.TimeServers, next.Maintenance, next.Shelves
+	r.soft = &t
+	r.journal.shelve(t.Maintenance, shelves(t.Shelves))
+	r.tellNames(r.seen)
+	r.clockClient.Use(r.timeServers(&r.names.file))
+}
+
+// newest returns the tables as they are now: with addresses and what takeSoft
+// took.
+func (r *Router) newest() *policy.Tables {
+	t := *r.soft
 	t.Interfaces = slices.Clone(t.Interfaces)
-	for id, addrs := range r.kernel.readdressed {
+	for id, addrs := range r.kernel.Readdressed() {
 		t.Interfaces[id].Addresses = addrs
 	}
 	return &t
@@ -160,6 +174,7 @@ func bound(t *policy.Tables, id policy.IfID) string {
 // without addresses of interfaces.
 func essence(t *policy.Tables) policy.Tables {
 	c := *t
+	c.Resolvers, c.TimeServers, c.Maintenance, c.Shelves = nil, nil, false, nil
 	c.Interfaces = slices.Clone(t.Interfaces)
 	for i := range c.Interfaces {
 		f := &c.Interfaces[i]

@@ -19,8 +19,7 @@ func TestOtherStartAfterKill(t *testing.T) {
 		"go": {world.Acme(), router.LanesGo}, "other configuration": {world.AcmeGuest(), router.LanesBPF},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lanes = router.LanesBPF
-			defer func() { lanes = router.LanesBPF }()
+			t.Parallel()
 			w := newWorld(t, world.Options{})
 			before := stateOf(t, w, world.Branch)
 			branch, _ := pair(t, w)
@@ -35,7 +34,7 @@ func TestOtherStartAfterKill(t *testing.T) {
 			if err := branch.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			lanes = again.lanes
+			w.Lanes = again.lanes
 			branch = start(t, w, "branch1", world.Branch, again.config)
 			page()
 			if again.lanes == router.LanesGo {
@@ -49,7 +48,7 @@ func TestOtherStartAfterKill(t *testing.T) {
 			if err := branch.Stop(); err != nil {
 				t.Error(err)
 			}
-			sameState(t, "after stop", stateOf(t, w, world.Branch), before)
+			sameState(t, w, world.Branch, "after stop", before)
 			leftFiles(t, branch.Run)
 		})
 	}

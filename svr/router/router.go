@@ -12,9 +12,12 @@ import (
 	"waymark/net/resolve"
 	"waymark/net/sntp"
 	"waymark/svr/event"
+	"waymark/svr/host"
 	"waymark/svr/lane"
+	"waymark/svr/path/ambient"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
+	"waymark/svr/watch"
 )
 
 // Router is one running router.
@@ -26,33 +29,40 @@ type Router struct {
 	parts   *Parts
 	adapter *adapter
 	lane    *lane.Lane
-	bfd     *watcher
-	kernel  *kernel
+	bfd     *watch.Watcher
+	ledger  *ambient.Ledger // of what the box sends and hears for its own sake
+	kernel  *host.Kernel
 	journal *journal
+	usage   *usage
 	started time.Time
 	epoch   int64     // of the clock when started
 	fast    *fastLane // nil: the service lane alone
 	why     string    // why there is no fast lane
 
-	ports   map[string]*port   // by Linux interface; the reconciler's
-	doubts  []time.Time        // by PathID: last event of suspect; the reconciler's
-	robbed  bool               // another router owns the network now; the reconciler's
-	seen    *view              // the newest; the reconciler's
-	probed  chan probed        // what test frames showed
-	asked   chan chan struct{} // who waits for the reconciler to come round
-	ended   chan struct{}      // closed when it does not any more
-	again   bool               // a new configuration wants a new start; the reconciler's
+	ports   map[string]*port // by Linux interface; the reconciler's
+	doubts  []time.Time      // by PathID: last event of suspect; the reconciler's
+	robbed  bool             // another router owns the network now; the reconciler's
+	seen    *host.View       // the newest; the reconciler's
+	probed  chan probed      // what test frames showed
+	asked   chan func()      // who waits for the reconciler to come round
+	rounds  rounds
+	ended   chan struct{}  // closed when it does not any more
+	again   bool           // a new configuration wants a new start; the reconciler's
+	soft    *policy.Tables // tables with what changed under way; the reconciler's
+	load    hostLoad       // the reconciler's
 	reloads chan *reload
+	book    *book // where dynamic addresses of peers are
 	leaseTrack
 	names       names
 	daemons     daemons
 	client      *resolve.Client // of the box's own look-ups, and of the LANs'
 	clockClient *sntp.Client
 
-	mu         sync.Mutex  // guards what follows, for show
-	status     []ifState   // by IfID
-	since      []time.Time // by PathID: up since, zero: down
-	memoryPeak int         // most bytes that show capacity saw
+	mu         sync.Mutex   // guards what follows, for show
+	status     []host.State // by IfID
+	since      []time.Time  // by PathID: up since, zero: down
+	keys       *keyStatus
+	memoryPeak int // most bytes that show capacity saw
 }
 
 // Run runs a router until ctx ends, then stops it in order. t must be of Load,
@@ -63,8 +73,10 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(set.RunDir, 0o755); err != nil {
-		return fmt.Errorf("make run directory: %w", err)
+	for _, dir := range []string{set.RunDir, set.stateDir()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
 	}
 	l, err := lock(&set, t)
 	if err != nil {
@@ -89,9 +101,9 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 // newRouter makes everything that needs no change of the namespace.
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
-		set: set, log: set.Log, tables: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan chan struct{}), ended: make(chan struct{}), status: make([]ifState, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
-		leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(),
+		set: set, log: set.Log, tables: t, soft: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
+		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan func()), ended: make(chan struct{}), status: make([]host.State, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		book: openBook(set.RunDir), leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(), ledger: ambient.NewLedger(),
 	}
 	r.clockClient = newClock(set, r.client, r.log, r.clockSet)
 	var err error
@@ -110,12 +122,17 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	if err := r.adoptSessions(); err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
 	}
-	if r.kernel, err = openKernel(set, t); err == nil {
+	if r.kernel, err = host.Open(host.Config{Tables: t, RunDir: set.RunDir, Ledger: r.ledger, Log: r.log}); err == nil {
+		if r.usage, err = openUsage(set); err != nil {
+			r.log.Warn("begin to count the bytes of the month anew", "error", err)
+		}
 		r.journal, err = openJournal(set, t.RouterName, t.NodeName)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(true))
 	}
+	r.keys = openKeyStatus(set, t, r.started)
+	r.journal.shelve(t.Maintenance, shelves(t.Shelves))
 	return r, nil
 }
 
@@ -127,25 +144,28 @@ func (r *Router) clock() int64 { return r.epoch + int64(time.Since(r.started)) }
 func (r *Router) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	changes, unwatch, err := watch()
+	changes, unwatch, err := watchNetwork()
 	if err != nil {
 		return err
 	}
 	defer unwatch()
-	view, err := r.kernel.apply()
+	// First of all: whoever reads the events takes alarms of before for over.
+	r.journal.tell(event.Event{Kind: event.KindSystem, Type: "system.router_started", Category: event.Process,
+		Severity: event.Info, Source: "router", Message: "Process router is now active"})
+	view, err := r.kernel.Apply()
 	if err != nil {
 		return fmt.Errorf("prepare network: %w", err)
 	}
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel(nil)
-	if err := r.bfd.open(r.bfd.ports()...); err != nil {
+	if err := r.bfd.Open(); err != nil {
 		return err
 	}
 	watching, unwatchPaths := context.WithCancel(context.WithoutCancel(ctx)) // peers are told the end, too
 	defer unwatchPaths()
-	done.Go(func() { r.bfd.run(watching) })
-	done.Go(func() { r.bfd.serveTagged(ctx, r.sendTagged) })
+	done.Go(func() { r.bfd.Run(watching) })
+	done.Go(func() { r.bfd.ServeTagged(ctx, r.sendTagged) })
 	done.Go(func() {
 		if err := r.lane.Run(ctx); err != nil {
 			cancel(fmt.Errorf("%w: %w", errLane, err))
@@ -153,18 +173,17 @@ func (r *Router) run(ctx context.Context) error {
 	})
 	done.Go(func() { r.runClock(ctx) })
 	r.adopt(view)
+	r.useBook(r.book.list())
 	socket, err := r.serve(ctx)
 	if err != nil {
 		return err
 	}
 	defer socket.close()
-	r.journal.tell(event.Event{Kind: event.KindSystem, Type: "system.router_started", Category: event.Process,
-		Severity: event.Info, Source: "router", Message: "Process router is now active"})
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
 	r.keep(ctx, changes)
 	if !r.set.Keep && !r.robbed && !r.again { // a new configuration is no end: peers may wait
-		r.bfd.shutdown()
+		r.bfd.Shutdown()
 	}
 	close(r.ended)
 	if err := context.Cause(ctx); errors.Is(err, errLane) {
@@ -178,14 +197,16 @@ var errLane = errors.New("lane broke")
 
 // stop undoes what run did; the lane does not run any more.
 func (r *Router) stop() error {
-	r.kernel.dhcp.close()
+	r.countUse(true)
+	r.bfd.KeepLearned()
+	r.kernel.EndDHCP()
 	r.daemons.close()
 	err := errors.Join(r.lane.Close(), r.fast.end(r.set.Keep || r.robbed || r.again))
 	if r.set.Keep || r.robbed || r.again {
 		r.log.Info("stopped; addresses, routes and guard stay")
 	} else {
-		err = errors.Join(err, r.forgetNames(), r.kernel.undo())
+		err = errors.Join(err, r.forgetNames(), r.kernel.Undo())
 		r.log.Info("stopped")
 	}
-	return errors.Join(err, r.kernel.close(), r.journal.close())
+	return errors.Join(err, r.kernel.Close(), r.journal.close())
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -71,7 +72,7 @@ func (r *Router) converse(c net.Conn) {
 	in := bufio.NewReaderSize(c, ctl.MaxRequest)
 	for {
 		_ = c.SetReadDeadline(time.Now().Add(clientIdle))
-		line, err := in.ReadSlice('\n')
+		line, err := readRequest(in)
 		if err != nil {
 			return // gone, idle, or longer than any request
 		}
@@ -85,6 +86,10 @@ func (r *Router) converse(c net.Conn) {
 			_ = a.flush() // whoever left is told nothing
 			told()
 			return
+		} else if req.Ping != nil {
+			a.end(r.nodeName(), r.servicePing(req.Ping, a))
+		} else if req.Book != nil {
+			a.end(r.nodeName(), r.takeBook(req.Book, a))
 		} else {
 			a.end(r.nodeName(), r.show(req, a))
 		}
@@ -94,19 +99,38 @@ func (r *Router) converse(c net.Conn) {
 	}
 }
 
+// readRequest reads a line of at most ctl.MaxBook bytes.
+func readRequest(in *bufio.Reader) ([]byte, error) {
+	var long []byte
+	for {
+		line, err := in.ReadSlice('\n')
+		if err == nil && long == nil {
+			return line, nil
+		}
+		if long = append(long, line...); !errors.Is(err, bufio.ErrBufferFull) {
+			return long, err
+		}
+		if len(long) > ctl.MaxBook {
+			return nil, err
+		}
+	}
+}
+
 // answer writes the rows of one table to a client.
 type answer struct {
 	c       net.Conn
 	w       *bufio.Writer
 	encoder *ctl.Encoder
+	table   string
 	detail  bool
 	rows    int
+	shelved int // alarms left out
 	line    []byte
 }
 
 // begin fixes the table before the first row.
 func (a *answer) begin(t *ctl.Table, detail bool) {
-	a.detail, a.encoder = detail, ctl.NewEncoder(t, detail)
+	a.table, a.detail, a.encoder = t.What, detail, ctl.NewEncoder(t, detail)
 }
 
 // row sends one row: the values of the table's visible columns in order.
@@ -143,7 +167,7 @@ func (a *answer) flush() error {
 }
 
 func (a *answer) end(node string, err error) {
-	e := ctl.End{Node: node, Rows: a.rows}
+	e := ctl.End{Node: node, Rows: a.rows, Shelved: a.shelved}
 	if err != nil {
 		e.Error = err.Error()
 	}

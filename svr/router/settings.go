@@ -1,14 +1,17 @@
 package router
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"waymark/mgmt/config"
+	"waymark/svr/lane"
 	"waymark/svr/policy"
 )
 
@@ -18,14 +21,19 @@ type Settings struct {
 	Router     string
 	Node       string // empty: the only one
 	RunDir     string
+	StateDir   string // what outlives a reboot; empty: RunDir
 	Lanes      string // LanesAuto, LanesGo, LanesBPF, for tests and measurements LanesXDP, LanesTC
 	Profile    string // empty: by the memory of the machine
+	Workers    int    // goroutines that seal and transmit for the service lane; 0: it does that itself
 	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
 	SetClock   bool   // set the machine's clock by NTP; else time servers are only watched
 	Log        *slog.Logger
 
 	// Source reads the configuration again for a reload; nil: none can be asked for.
 	Source func() (*policy.Tables, config.Findings, error)
+	// Unconfirmed returns the version that comes back unless the last commit is
+	// confirmed; nil: there is no such thing.
+	Unconfirmed func() (version int, waits bool)
 	// Changed tells that the configuration changed; it is taken as by a reload.
 	Changed <-chan struct{}
 }
@@ -66,6 +74,12 @@ func Load(file, router, node string) (*policy.Tables, config.Findings, error) {
 	return tables, findings, nil
 }
 
+// DefaultWorkers is how many workers suit this machine: they are for cores that
+// would do nothing, besides the lane's own and one for the kernel.
+func DefaultWorkers() int { return min(max(runtime.GOMAXPROCS(0)-2, 0), 4) }
+
+func (s *Settings) stateDir() string { return cmp.Or(s.StateDir, s.RunDir) }
+
 // profile resolves lanes and profile.
 func (s *Settings) profile() (Profile, error) {
 	switch s.Lanes {
@@ -74,6 +88,9 @@ func (s *Settings) profile() (Profile, error) {
 		s.Lanes = LanesAuto
 	default:
 		return Profile{}, fmt.Errorf("%w: lanes %q: allowed are auto, go, bpf, bpf,xdp and bpf,tc", ErrSettings, s.Lanes)
+	}
+	if s.Workers < 0 || s.Workers > lane.MaxWorkers {
+		return Profile{}, fmt.Errorf("%w: %d workers: allowed are 0 to %d", ErrSettings, s.Workers, lane.MaxWorkers)
 	}
 	name := s.Profile
 	if name == "" {

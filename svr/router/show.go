@@ -2,10 +2,11 @@ package router
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"time"
 
-	"waymark/svr/event"
+	"waymark/svr/host"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
 	"waymark/svr/router/ctl"
@@ -14,9 +15,11 @@ import (
 
 // producers make the rows of each table. They run on a connection's goroutine.
 var producers = map[string]func(*Router, *answer) error{
-	"alarms": (*Router).showAlarms, "bfd": (*Router).showBFD, "capacity": (*Router).showCapacity,
+	"alarms": (*Router).showAlarms, "alarms shelved": (*Router).showAlarms, "ambient": (*Router).showAmbient, "bfd": (*Router).showBFD, "capacity": (*Router).showCapacity,
 	"device-interface": (*Router).showDevices, "dhcp": (*Router).showDHCP, "dhcp server": (*Router).showDHCPServer,
-	"dns": (*Router).showDNS, "events": (*Router).showEvents, "fib": (*Router).showFIB,
+	"dns": (*Router).showDNS, "dynamic-peer-update": (*Router).showDynamicPeerUpdate, "events": (*Router).showEvents, "events admin": (*Router).showEvents,
+	"events alarm": (*Router).showEvents, "events system": (*Router).showEvents, "events traffic": (*Router).showEvents,
+	"entitlement": func(*Router, *answer) error { return nil }, "fib": (*Router).showFIB, "security key-status": (*Router).showKeyStatus,
 	"network-interface": (*Router).showInterfaces, "ntp": (*Router).showNTP, "peers": (*Router).showPeers, "progress": (*Router).showProgress,
 	"service-path": (*Router).showServicePaths, "sessions": (*Router).showSessions,
 	"stats": (*Router).showStats, "system": (*Router).showSystem,
@@ -59,7 +62,10 @@ func upDown(up bool) string {
 
 func (r *Router) showAlarms(a *answer) error {
 	for _, e := range r.journal.active() {
-		if err := a.row(e.ID, e.Time.UTC(), e.Severity, e.Source, e.Category, e.Message); err != nil {
+		values := ctl.AlarmValues(a.table, &e)
+		if values == nil {
+			a.shelved++
+		} else if err := a.row(values...); err != nil {
 			return err
 		}
 	}
@@ -68,14 +74,10 @@ func (r *Router) showAlarms(a *answer) error {
 
 func (r *Router) showEvents(a *answer) error {
 	for _, e := range r.journal.events() {
-		shelved := any(nil)
-		if e.Kind == event.KindAlarm {
-			shelved = "not-shelved"
-		}
-		err := a.row(e.Router, e.Node, e.Type, e.Time.UTC(), e.Severity, e.Source, e.Category, e.Message, shelved,
-			e.ID, e.Kind, e.Process, orNull(e.Alarm))
-		if err != nil {
-			return err
+		if values := ctl.EventValues(a.table, &e); values != nil {
+			if err := a.row(values...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -87,7 +89,7 @@ func (r *Router) showSystem(a *answer) error {
 		lanes = "bpf, go"
 	}
 	return a.row(r.tables.RouterName, r.tables.NodeName, "running", version(),
-		int64(time.Since(r.started).Seconds()), "combo", len(r.journal.active()),
+		int64(time.Since(r.started).Seconds()), "combo", r.journal.wrong(),
 		r.started.UTC().Truncate(time.Second), r.prof.Name, lanes, pid, orNull(r.why),
 		nil, nil, nil, nil, nil, nil, nil, nil, nil)
 }
@@ -122,6 +124,9 @@ func (r *Router) showStats(a *answer) error {
 		return err
 	}
 	if err := r.dnsStats(row); err != nil {
+		return err
+	}
+	if err := row("process/goroutines", uint64(runtime.NumGoroutine())); err != nil {
 		return err
 	}
 	return r.fastStats(row)
@@ -164,7 +169,7 @@ func (r *Router) showTenantMembers(a *answer) error {
 		if m.Prefix.IsValid() {
 			prefix = m.Prefix.String()
 		}
-		err := a.row(f.Device, f.VLAN, f.Name, addresses(status[f.ID].addrs), prefix,
+		err := a.row(f.Device, f.Tag(), f.Name, addresses(status[f.ID].Addrs), prefix,
 			r.tables.Tenants[m.Tenant].Name, "PUBLIC", orNull(m.Neighborhood))
 		if err != nil {
 			return err
@@ -193,7 +198,7 @@ func gateways(list []policy.Address) []string {
 
 // snapshot returns what holds for interfaces (by IfID) and since when paths are
 // up (by PathID, zero when they are not).
-func (r *Router) snapshot() ([]ifState, []time.Time) {
+func (r *Router) snapshot() ([]host.State, []time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.status), slices.Clone(r.since)

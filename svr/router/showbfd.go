@@ -9,11 +9,12 @@ import (
 	"waymark/svr/path"
 	"waymark/svr/path/peer"
 	"waymark/svr/policy"
+	"waymark/svr/watch"
 )
 
 // showBFD prints the peer paths that BFD watches, then the standard neighbours.
 func (r *Router) showBFD(a *answer) error {
-	for _, s := range r.bfd.list() {
+	for _, s := range r.bfd.List() {
 		if err := a.row(r.bfdRow(a, &s)...); err != nil {
 			return err
 		}
@@ -21,32 +22,8 @@ func (r *Router) showBFD(a *answer) error {
 	return nil
 }
 
-// bfdStatus is one row's worth.
-type bfdStatus struct {
-	peer.Status
-	clock any // offset, nil while unknown
-}
-
-// list copies the state of everything, so that a slow reader holds up nobody.
-func (w *watcher) list() (list []bfdStatus) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range w.tables.Paths {
-		if p := w.set.Path(uint16(i)); p != nil {
-			s := bfdStatus{Status: p.Status()}
-			if ms, ok := p.ClockOffset(); ok {
-				s.clock = ms
-			}
-			list = append(list, s)
-		}
-	}
-	for _, n := range w.set.Neighbors() {
-		list = append(list, bfdStatus{Status: n.Status()})
-	}
-	return list
-}
-
-func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
+// bfdRow is the row of a path or of a standard neighbour.
+func (r *Router) bfdRow(a *answer, s *watch.Status) []any {
 	name, dest, status := any(nil), any(nil), any(s.Verdict.String())
 	if s.Neighbor {
 		status = nil
@@ -65,16 +42,29 @@ func (r *Router) bfdRow(a *answer, s *bfdStatus) []any {
 	if s.Detection > 0 {
 		detection = toMillis(s.Detection)
 	}
+	clock := any(nil)
+	if s.ClockKnown {
+		clock = s.ClockOffset
+	}
 	row := []any{name, r.tables.NodeName, r.tables.Interfaces[s.If].Name, dest, port, status, s.State.String(),
 		s.RemoteState.String(), toMillis(s.Tx), detection, s.Multiplier, s.Ups, s.Downs}
 	if a.detail {
 		row = append(row, s.Diag, s.RemoteDiag, discText(s.Disc), discText(s.RemoteDisc), addrOrNull(s.Local), portOrNull(s.NAT),
-			s.NATChanges, float64(s.HoldDown)/1e9, s.Endpoints, s.Counts.Switched, s.Counts.Refused, s.clock, s.Packets, s.Bytes)
+			s.NATChanges, float64(s.HoldDown)/1e9, s.Endpoints, s.Counts.Switched, s.Counts.Refused, clock, s.Packets, s.Bytes,
+			s.Demand, seconds(s.Lifetime), seconds(s.KeepAlive))
 	}
 	return row
 }
 
 func toMillis(ns int64) float64 { return float64(ns/1e4) / 100 }
+
+// seconds writes a time, null for none.
+func seconds(ns int64) any {
+	if ns == 0 {
+		return nil
+	}
+	return hundredths(float64(ns) / 1e9)
+}
 
 func discText(d uint32) any {
 	if d == 0 {
@@ -93,15 +83,9 @@ func portOrNull(a netip.AddrPort) any {
 
 // quality is what link tests found out about a path: latency, jitter in ms, loss
 // in percent, MOS. Without tests the latency is that of BFD itself.
-func (w *watcher) quality(id policy.PathID, measured any, up bool) (latency, jitter, loss, mos any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	p := w.set.Path(uint16(id))
-	if p == nil || !up {
-		return measured, nil, nil, nil
-	}
-	rtt, j, l, ok := p.Quality()
-	if !ok {
+func (r *Router) quality(id policy.PathID, measured any, up bool) (latency, jitter, loss, mos any) {
+	rtt, j, l, ok := r.bfd.Quality(id)
+	if !ok || !up {
 		return measured, nil, nil, nil
 	}
 	score := path.MOS(time.Duration(rtt), time.Duration(j), l)
@@ -113,16 +97,11 @@ func hundredths(f float64) float64 { return math.Round(f*100) / 100 }
 // bfdStats tells what became of the datagrams on the BFD ports, and by how much
 // the timer was late at worst.
 func (r *Router) bfdStats(tell func(name string, value uint64) error) error {
-	r.bfd.mu.Lock()
-	var counts [peer.Drops]uint64
-	for d := range peer.Drops {
-		counts[d] = r.bfd.set.Count(d)
-	}
-	r.bfd.mu.Unlock()
+	counts, late := r.bfd.Counts()
 	for d, n := range counts {
 		if err := tell("bfd/received-"+peer.Drop(d).String(), n); err != nil {
 			return err
 		}
 	}
-	return tell("bfd/timer-late-most-us", uint64(r.bfd.late.Load()/1000))
+	return tell("bfd/timer-late-most-us", uint64(late.Microseconds()))
 }

@@ -7,6 +7,7 @@ import (
 
 	"waymark/net/dhcp4"
 	"waymark/svr/event"
+	"waymark/svr/host"
 	"waymark/svr/policy"
 )
 
@@ -15,18 +16,18 @@ import (
 const unresolvedAfter = 10 * time.Second
 
 // tellLeases tells operators of new and changed addresses.
-func (r *Router) tellLeases(v *view) {
-	for _, n := range r.kernel.dhcp.take() {
-		name := r.tables.Interfaces[n.id].Name
-		if n.Kind == dhcp4.Obtained {
+func (r *Router) tellLeases(v *host.View) {
+	for _, n := range r.kernel.TakeLeased() {
+		name := r.tables.Interfaces[n.If].Name
+		if n.Obtained {
 			r.journal.tell(event.DHCPResolved(name))
 		}
-		if old, ok := r.leased[n.id]; ok && old != n.Address {
+		if old, ok := r.leased[n.If]; ok && old != n.Addr {
 			r.journal.tell(event.DHCPChanged(name))
 		}
-		r.leased[n.id] = n.Address
+		r.leased[n.If] = n.Addr
 	}
-	for id, lease := range v.leases { // an earlier process told of those it left
+	for id, lease := range v.Leases { // an earlier process told of those it left
 		if _, ok := r.leased[id]; !ok {
 			r.leased[id] = lease.Address.Addr()
 		}
@@ -38,12 +39,12 @@ func (r *Router) alarmLeases() {
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		if f.PPPoE != nil {
-			r.alarmSession(f)
+			r.alarmSession(f, r.kernel.PPPoE(f.ID))
 		}
-		if !hasClient(f) {
+		if !host.HasClient(f) {
 			continue
 		}
-		if r.status[f.ID].reason != reasonNoAddress { // the reconciler alone writes it
+		if r.status[f.ID].Reason != host.ReasonNoAddress { // the reconciler alone writes it
 			delete(r.waiting, f.ID)
 		} else if _, ok := r.waiting[f.ID]; !ok {
 			r.waiting[f.ID] = time.Now()
@@ -77,7 +78,7 @@ func (r *Router) showDHCP(a *answer) error {
 		if !f.DHCP || f.PPPoE != nil {
 			continue
 		}
-		if err := a.row(r.dhcpRow(f, r.kernel.dhcp.get(f.ID), status[i].addrs, a.detail)...); err != nil {
+		if err := a.row(r.dhcpRow(f, r.kernel.DHCP(f.ID), status[i].Addrs, a.detail)...); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"waymark/net/link"
 	"waymark/net/rtnl"
+	"waymark/svr/host"
 	"waymark/svr/lane"
 	"waymark/svr/policy"
 )
@@ -21,15 +22,16 @@ func (r *Router) showInterfaces(a *answer) error {
 		if f.GlobalID != 0 {
 			giid = f.GlobalID
 		}
-		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.VLAN, f.Type,
-			orNull(f.Config.Type), dhcp, addresses(s.addrs), gateways(s.addrs), orNull(f.Config.Hostname),
-			upDown(f.Enabled), upDown(s.up), giid}
+		values := []any{r.tables.RouterName, r.tables.NodeName, f.Device, f.Name, f.Enabled, f.Tag(), f.Type,
+			orNull(f.Config.Type), dhcp, addresses(s.Addrs), gateways(s.Addrs), orNull(f.Config.Hostname),
+			upDown(f.Enabled), upDown(s.Up), giid, f.DHCP}
 		if a.detail {
 			mtu := any(nil)
-			if s.mtu > 0 {
-				mtu = s.mtu
+			if s.MTU > 0 {
+				mtu = s.MTU
 			}
-			values = append(values, orNull(s.reason), mtu)
+			used, quota := r.useOf(f)
+			values = append(values, orNull(s.Reason), mtu, used, quota)
 		}
 		if err := a.row(values...); err != nil {
 			return err
@@ -54,7 +56,7 @@ func (r *Router) showDevices(a *answer) error {
 		return err
 	}
 	defer c.Close()
-	v, err := look(c)
+	v, err := host.Look(c)
 	if err != nil {
 		return err
 	}
@@ -73,9 +75,9 @@ func (r *Router) showDevices(a *answer) error {
 	return nil
 }
 
-func deviceRow(f *policy.Interface, v *view, n lane.PortCounters) []any {
-	l, there := v.links[lineOf(f)]
-	mac, mtu, reason := any(nil), any(nil), orNull(v.deviceReason(f))
+func deviceRow(f *policy.Interface, v *host.View, n lane.PortCounters) []any {
+	l, there := v.Links[lineOf(f)]
+	mac, mtu, reason := any(nil), any(nil), orNull(deviceReason(v, f))
 	if there && l.MAC != [6]byte{} {
 		m := l.MAC
 		mac = fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
@@ -91,15 +93,15 @@ func deviceRow(f *policy.Interface, v *view, n lane.PortCounters) []any {
 func usable(l link.Link, there bool) bool { return there && l.Usable() }
 
 // deviceReason says why the device below f carries nothing.
-func (v *view) deviceReason(f *policy.Interface) string {
-	l, there := v.links[lineOf(f)]
+func deviceReason(v *host.View, f *policy.Interface) string {
+	l, there := v.Links[lineOf(f)]
 	switch {
 	case !f.Enabled:
-		return reasonAdmin
+		return host.ReasonAdmin
 	case !there:
-		return reasonNoDevice
+		return host.ReasonNoDevice
 	case !l.Usable():
-		return reasonNoCarrier
+		return host.ReasonNoCarrier
 	}
 	return ""
 }

@@ -42,7 +42,7 @@ func (r *Router) showPeers(a *answer) error {
 		values := []any{r.tables.Peers[p.Peer].Name, r.tables.NodeName, r.tables.Interfaces[p.If].Name, dest,
 			upDown(s.Up), orNull(p.RemoteHostname), mtu, orNull(s.Reason)}
 		if a.detail {
-			latency, jitter, loss, mos := r.bfd.quality(p.ID, latency, s.Up)
+			latency, jitter, loss, mos := r.quality(p.ID, latency, s.Up)
 			values = append(values, latency, jitter, loss, mos, uptime, addrOrNull(s.Local), p.Cost,
 				orEmpty(p.Vectors), r.securityName(p.SendPolicy), p.Adjacency.Generated,
 				orNull(p.Adjacency.Neighborhood), origins(&p.Adjacency))
@@ -73,11 +73,8 @@ func (r *Router) securityName(id policy.SecurityID) any {
 
 func (r *Router) showServicePaths(a *answer) error {
 	status, _ := r.snapshot()
-	// Sessions towards a peer behind a NAT begin there, not here.
-	up := func(id policy.PathID) bool {
-		return r.parts.Carrier.Status(uint16(id)).Up && !r.tables.Paths[id].PeerOutbound
-	}
-	ifUp := func(id policy.IfID) bool { return status[id].up }
+	up := func(id policy.PathID) bool { return r.parts.Carrier.Status(uint16(id)).Up }
+	ifUp := func(id policy.IfID) bool { return status[id].Up }
 	for _, row := range r.tables.ServicePaths(up, ifUp) {
 		s := &r.tables.Services[row.Service]
 		kind, ifc, vector := "service-agent", any(nil), orNull(row.Vector)

@@ -12,8 +12,7 @@ import (
 const refusedCode = 19
 
 // alarmSession raises and clears the alarms of an interface that dials in.
-func (r *Router) alarmSession(f *policy.Interface) {
-	s := r.kernel.pppoe.get(f.ID)
+func (r *Router) alarmSession(f *policy.Interface, s pppoe.Status) {
 	if s.Session != nil || !f.Enabled {
 		delete(r.waiting, f.ID)
 	} else if _, ok := r.waiting[f.ID]; !ok {
@@ -27,7 +26,7 @@ func (r *Router) alarmSession(f *policy.Interface) {
 // lineOf is the Linux interface that a device-interface names.
 func lineOf(f *policy.Interface) string {
 	if f.PPPoE != nil {
-		return f.Line
+		return f.Line.Port
 	}
 	return f.Target
 }
@@ -39,7 +38,7 @@ func (r *Router) sessionColumns(f *policy.Interface) []any {
 	if f.PPPoE == nil {
 		return row
 	}
-	s := r.kernel.pppoe.get(f.ID)
+	s := r.kernel.PPPoE(f.ID)
 	row[0], row[1], row[2] = s.State.String(), f.Target, orNull(s.Phase)
 	if n := s.Session; n != nil {
 		sessionFields(row[3:9], n)

@@ -53,7 +53,7 @@ func (r *Router) sessionRow(s, other *session.Row) []any {
 		peer, pathName = t.Peers[t.Paths[path].Peer].Name, r.pathName(path)
 	}
 	cipher, hmac := r.protection(s)
-	return []any{uuidText(s.UUID), dir, t.Services[s.Service].Name, t.Tenants[s.Tenant].Name, in.Device, in.Name, in.VLAN,
+	return []any{uuidText(s.UUID), dir, t.Services[s.Service].Name, t.Tenants[s.Tenant].Name, in.Device, in.Name, in.Tag(),
 		protoText(s.Key.Proto), s.Key.SrcAddr().String(), s.Key.SrcPort, s.Key.DstAddr().String(), s.Key.DstPort,
 		natIP, natPort, s.Encrypted, max(s.Timeout, 0) / 1e9, s.Uptime / 1e9,
 		s.Packets, s.Bytes, cipher, hmac, peer, pathName,

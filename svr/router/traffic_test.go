@@ -12,8 +12,8 @@ import (
 // Real programs over two real routers, and what the routers say about it.
 func TestBranchToHub(t *testing.T) { onBothLanes(t, testBranchToHub) }
 
-func testBranchToHub(t *testing.T) {
-	w := newWorld(t, world.Options{})
+func testBranchToHub(t *testing.T, lanes string) {
+	w := worldOf(t, lanes, world.Options{})
 	before := map[string]map[string]string{world.Branch: stateOf(t, w, world.Branch), world.Hub: stateOf(t, w, world.Hub)}
 	branch, hub := pair(t, w)
 	serve(t, w, world.Server, "-web", "10.20.0.5:80,[fd00:20::5]:80,10.20.0.80:8443", "-udp", "10.20.0.5:53")
@@ -43,7 +43,7 @@ func testBranchToHub(t *testing.T) {
 		if err := r.Stop(); err != nil || r.ExitCode() != 0 {
 			t.Errorf("stop of %s: %v, exit code %d", ns, err, r.ExitCode())
 		}
-		sameState(t, ns+" after stop", stateOf(t, w, ns), before[ns])
+		sameState(t, w, ns, ns+" after stop", before[ns])
 		leftFiles(t, r.Run)
 	}
 }
@@ -91,6 +91,12 @@ func checkTables(t *testing.T, r *world.Router) {
 			if len(rows) == 0 && what != "alarms" {
 				t.Errorf("show %v -json: no rows", args)
 			}
+		}
+	}
+	for _, row := range show(t, r, "progress") {
+		_, inKernel := row["fast-packets"].(float64)
+		if row["router"] != true || row["lane"] != true || inKernel != (row["fast-lane"] == true) {
+			t.Errorf("progress: %v", row)
 		}
 	}
 	checkPeers(t, r)

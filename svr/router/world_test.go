@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,40 +20,52 @@ import (
 	"waymark/svr/router"
 )
 
-// patience bounds what should happen at once.
-const patience = 10 * time.Second
+// patience bounds what happens sooner or later on a machine that others use as
+// well; it is no figure of any test.
+const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	if code, ok := traffic.Main(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if len(os.Args) == 3 && os.Args[1] == branchesCommand {
+		n, err := strconv.Atoi(os.Args[2])
+		if err == nil {
+			err = runBranches(n)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
-// lanes is the -lanes of the routers that a test starts.
-var lanes = router.LanesBPF
-
 // onBothLanes runs a test over the lane in the kernel and over the service lane
-// alone.
-func onBothLanes(t *testing.T, test func(*testing.T)) {
+// alone, beside others.
+func onBothLanes(t *testing.T, test func(t *testing.T, lanes string)) {
 	t.Helper()
-	for _, l := range []string{router.LanesBPF, router.LanesGo} {
-		t.Run(l, func(t *testing.T) {
-			old := lanes
-			lanes = l
-			t.Cleanup(func() { lanes = old })
-			test(t)
+	for _, lanes := range []string{router.LanesBPF, router.LanesGo} {
+		t.Run(lanes, func(t *testing.T) {
+			t.Parallel()
+			test(t, lanes)
 		})
 	}
 }
 
-// newWorld builds the example's network; it goes with the test.
+// newWorld builds the example's network; it goes with the test. Its routers use
+// the lane in the kernel.
 func newWorld(t *testing.T, o world.Options) *world.World {
+	t.Helper()
+	return worldOf(t, router.LanesBPF, o)
+}
+
+// worldOf is newWorld with the -lanes of its routers.
+func worldOf(t *testing.T, lanes string, o world.Options) *world.World {
 	t.Helper()
 	w, err := world.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Lanes = lanes
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -85,7 +98,7 @@ func calm(t *testing.T, w *world.World, ns string) {
 // prints its log.
 func start(t *testing.T, w *world.World, name, ns string, config []byte, flags ...string) *world.Router {
 	t.Helper()
-	r, err := w.StartRouter(name, ns, config, append([]string{"-lanes", lanes}, flags...)...)
+	r, err := w.StartRouter(name, ns, config, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +110,14 @@ func start(t *testing.T, w *world.World, name, ns string, config []byte, flags .
 	return r
 }
 
-// pair starts hub1 and branch1 of the example.
+// pair starts hub1 and branch1 of the example, and waits for their paths: nobody
+// repeats a host's first datagram.
 func pair(t *testing.T, w *world.World) (branch, hub *world.Router) {
 	t.Helper()
 	hub = start(t, w, "hub1", world.Hub, world.Acme())
 	branch = start(t, w, "branch1", world.Branch, world.Acme())
+	peersUp(t, branch)
+	peersUp(t, hub)
 	return branch, hub
 }
 
@@ -220,8 +236,18 @@ func settle(text string) string {
 
 var changing = regexp.MustCompile(`random|tcp_fastopen_key|stable_secret|nf_conntrack_count|rt_cache|uuid|dirty|/gc_|pmtu`)
 
-func sameState(t *testing.T, when string, got, want map[string]string) {
+// sameState waits for a namespace to be in a state: the kernel does some of what it
+// was told a moment later.
+func sameState(t *testing.T, w *world.World, ns, when string, want map[string]string) {
 	t.Helper()
+	var got map[string]string
+	err := world.Until(patience, "a state as before", func() (bool, error) {
+		got = stateOf(t, w, ns)
+		return maps.Equal(got, want), nil
+	})
+	if err == nil {
+		return
+	}
 	for what := range maps.Keys(want) {
 		if got[what] != want[what] {
 			t.Errorf("%s: %s differs: got\n%s\nwant\n%s", when, what, got[what], want[what])

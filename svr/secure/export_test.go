@@ -10,7 +10,11 @@ func (p *Policy) PlainForTest() *Policy {
 }
 
 // StandardForTest makes a key that the standard library works with.
-func StandardForTest(key []byte) *GCM { return &GCM{std: newStdGCM(key)} }
+func StandardForTest(key []byte) *GCM {
+	g := &GCM{}
+	g.std.set(key)
+	return g
+}
 
 // OwnForTest makes a key that is used as it is, not derived.
 func OwnForTest(key []byte) *GCM {

@@ -32,18 +32,20 @@ var (
 // GCM protects the payload of one direction of one session. The sender uses
 // Seal only, the receiver Open only. One goroutine at a time.
 //
-// It is a fixed piece of memory, some 600 bytes, that its owner makes once and
+// It is a fixed piece of memory, some 800 bytes at most, that its owner makes once and
 // keys again and again. Where the CPU has instructions for AES and GHASH (amd64;
 // arm64 under Linux) neither a new key nor a packet allocates, and no time depends
 // on the value of a key or of data. Elsewhere the cipher is the standard library's,
-// which makes new objects for each key.
+// which makes new objects for a key; those of the keys in use are kept. It holds no
+// pointers, so that a pool of them costs the collector nothing and the system gives
+// memory only to those in use.
 //
 // The zero value has no key. A copy would use counters twice: use pointers.
 type GCM struct {
 	keys gcmKeys
-	std  *stdGCM // does the work instead, nil where the CPU does
-	sent uint64  // counter of the newest packet sealed
-	seen window  // receiver's
+	std  stdKey // where the CPU has no instructions: keys is empty then
+	sent uint64 // counter of the newest packet sealed
+	seen window // receiver's
 }
 
 // NewGCM makes the key of a direction from the service's key (16 or 32 bytes)
@@ -82,12 +84,12 @@ func (g *GCM) setKey(key []byte) {
 	if haveGCM {
 		g.keys.expand(key)
 	} else {
-		g.std = newStdGCM(key)
+		g.std.set(key)
 	}
 }
 
 // Keyed tells whether g has a key.
-func (g *GCM) Keyed() bool { return g.keys.rounds != 0 || g.std != nil }
+func (g *GCM) Keyed() bool { return g.keys.rounds != 0 || g.std.n != 0 }
 
 // Counter returns the counter of the newest packet sealed, 0 if none.
 func (g *GCM) Counter() uint64 { return g.sent }
@@ -103,15 +105,31 @@ func (g *GCM) Seal(buf []byte, n int) ([]byte, error) {
 	if n+GCMOverhead > cap(buf) {
 		return nil, ErrRoom
 	}
+	counter, err := g.Take()
+	if err != nil {
+		return nil, err
+	}
+	return g.SealAs(counter, buf, n), nil
+}
+
+// Take returns the counter of the next packet, for SealAs. Errors: ErrCounter.
+func (g *GCM) Take() (uint64, error) {
 	if g.sent == math.MaxUint64 {
-		return nil, ErrCounter
+		return 0, ErrCounter
 	}
 	g.sent++
+	return g.sent, nil
+}
+
+// SealAs is Seal with a counter that Take returned, which must be used once; n is
+// not 0 and buf has room. Other goroutines may seal, or call Take, at the same
+// time, as long as none gives g a new key.
+func (g *GCM) SealAs(counter uint64, buf []byte, n int) []byte {
 	end := n + gcmTag
 	buf = buf[:end+gcmCounter]
-	g.seal(g.sent, buf[:end])
-	binary.BigEndian.PutUint64(buf[end:], g.sent)
-	return buf, nil
+	g.seal(counter, buf[:end])
+	binary.BigEndian.PutUint64(buf[end:], counter)
+	return buf
 }
 
 // Open decrypts ciphertext, tag and counter in place and returns the plaintext,
@@ -139,7 +157,7 @@ func (g *GCM) Open(b []byte) ([]byte, error) {
 
 // seal encrypts b but its last 16 bytes in place and writes the tag there.
 func (g *GCM) seal(counter uint64, b []byte) {
-	if g.std != nil {
+	if g.std.n != 0 {
 		g.std.seal(counter, b)
 		return
 	}
@@ -150,7 +168,7 @@ func (g *GCM) seal(counter uint64, b []byte) {
 // open is the reverse of seal and tells whether the tag was right; if not,
 // nothing of the plaintext stays in b.
 func (g *GCM) open(counter uint64, b []byte) bool {
-	if g.std != nil {
+	if g.std.n != 0 {
 		return g.std.open(counter, b)
 	}
 	start := firstBlock(counter)

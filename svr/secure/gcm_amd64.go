@@ -28,3 +28,26 @@ func detectGCM() bool {
 	_, _, c, _ := cpuid(1, 0)
 	return c&need == need
 }
+
+// gcmHashed is how many blocks share one reduction at most: the sixteen of the
+// wide way. The tail of a packet has eight, and the block of lengths.
+const gcmHashed = 16
+
+// haveWide tells whether gcmSeal and gcmOpen may take sixteen blocks at once:
+// VAES, VPCLMULQDQ and AVX-512.
+var haveWide = haveGCM && detectWide()
+
+func detectWide() bool {
+	const (
+		wide   = 1<<16 | 1<<30 | 1<<31 // AVX-512 F, BW and VL
+		vector = 1<<9 | 1<<10          // VAES, VPCLMULQDQ
+		need   = 1<<27 | 1<<28         // OSXSAVE, AVX
+		saved  = 0xe6                  // the kernel saves mask and all ZMM registers
+	)
+	if top, _, _, _ := cpuid(0, 0); top < 7 {
+		return false
+	}
+	_, _, first, _ := cpuid(1, 0)
+	_, b, c, _ := cpuid(7, 0)
+	return first&need == need && b&wide == wide && c&vector == vector && xgetbv()&saved == saved
+}

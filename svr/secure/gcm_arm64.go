@@ -31,3 +31,7 @@ func isar0() uint64
 // haveGCM tells whether the CPU has what the functions above need: a Raspberry Pi
 // 4, for one, has not.
 var haveGCM = isar0()>>4&0xf >= 2 // 1 is AES alone, 2 is AES and PMULL
+
+// gcmHashed is how many blocks share one reduction at most: the eight that the
+// tail of a packet has, and the block of lengths.
+const gcmHashed = 9

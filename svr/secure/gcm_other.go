@@ -9,3 +9,7 @@ func gcmPowers(k *gcmKeys)                                          { panic("sec
 func gcmSeal(k *gcmKeys, start *[16]byte, data *byte, n int)        { panic("secure: no instructions") }
 func gcmOpen(k *gcmKeys, start *[16]byte, data *byte, n int) uint64 { panic("secure: no instructions") }
 func subWord(w uint32) uint32                                       { panic("secure: no instructions") }
+
+// gcmHashed is how many blocks share one reduction at most: the eight that the
+// tail of a packet has, and the block of lengths.
+const gcmHashed = 9

@@ -2,15 +2,11 @@ package secure
 
 import "crypto/aes"
 
-// gcmHashed is how many blocks share one reduction at most: the eight that the
-// tail of a packet has, and the block of lengths.
-const gcmHashed = 9
-
 // gcmKeys is an expanded AES-GCM key for the CPU's instructions, without
 // pointers. The assembly reads the fields by the names here.
 type gcmKeys struct {
 	enc    [maxRoundKeys * aes.BlockSize]byte
-	pow    [gcmHashed][aes.BlockSize]byte // the hash key's powers 1 to 9, in the CPU's form
+	pow    [gcmHashed][aes.BlockSize]byte // the hash key's powers from 1 on, in the CPU's form
 	mid    [gcmHashed]uint64              // the sum of each power's halves
 	rounds uint64                         // 10 or 14, 0 without a key
 }

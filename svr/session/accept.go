@@ -23,6 +23,10 @@ func (e *Engine) arriveJoined(p *packet.Packet, joined bool) {
 		e.fabricPiece(p, &m, joined)
 		return
 	}
+	if isCarried(&m) {
+		e.carriedAside(p, &m)
+		return
+	}
 	e.arriveWith(p, &m)
 }
 
@@ -38,6 +42,11 @@ func (e *Engine) arriveWith(p *packet.Packet, m *receivedMeta) {
 		e.arriveForward(p, m)
 	case m.p.Reverse && !odd && !m.h.Has.Has(wire.TypeControl):
 		e.resume(p, m)
+	case m.h.Has.Has(wire.TypeHealthCheck) && !m.p.Forward && !m.p.Reverse:
+		e.stats.Add(ReceivedHealth, 1)
+		e.askedHere(p)
+	case m.p.Reverse && odd && !m.h.Has.Has(wire.TypeControl):
+		e.opened(p, m)
 	case m.h.Has.Has(wire.TypeControl):
 		e.stats.Add(DropControl, 1)
 	default:
@@ -152,16 +161,20 @@ func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
 		return
 	}
 	if p.TTL() <= 1 {
-		e.replyError(p, packet.ErrTTL, 0)
+		e.errorAbout(p, packet.ErrTTL, carrierTo(p, id, m))
 		e.stats.Add(DropTTL, 1)
 		return
 	}
 	choice, ok := e.choose(svc, &m.p.Context, id)
 	if !ok {
 		if !e.undecided(p, svc, id) {
-			e.replyError(p, packet.ErrNoRoute, 0)
+			e.errorAbout(p, packet.ErrNoRoute, carrierTo(p, id, m))
 			e.stats.Add(DropNoPath, 1)
 		}
+		return
+	}
+	if e.mustAsk(&choice) && !e.asked.ready(&m.p.Context, choice.Path) {
+		e.ask(p, m.p.Context, m.p.UUID, tenant, payloadOf, choice.Path, false) // the sender signals again
 		return
 	}
 	i, ok := e.follow(p, id, m, tenant, svc, payloadOf, &choice)
@@ -178,7 +191,7 @@ func (e *Engine) accept(p *packet.Packet, id policy.PathID, m *receivedMeta) {
 }
 
 // names resolves tenant and service of forward metadata, and checks that both
-// sides mean the same payload protection (protocol.md 1).
+// sides mean the same payload protection (docs/wire.md 3).
 func (e *Engine) names(m *receivedMeta) (policy.TenantID, policy.ServiceID, bool) {
 	tenant, ok := policy.Global, true
 	if len(m.p.Tenant) > 0 {
@@ -249,7 +262,7 @@ func (e *Engine) follow(p *packet.Packet, id policy.PathID, m *receivedMeta, ten
 	e.setTimers(r)
 	g := &r.leg[0]
 	g.kind, g.role, g.signal, g.unanswered = kindSVR, roleResponder, true, 1
-	g.path, g.ifc, g.due = id, p.If, e.now+200*1e6
+	g.path, g.ifc, g.due = id, p.If, stampOf(e.now+200*1e6)
 	key := [2]pool.Key{{Tuple: p.T, If: p.If}}
 	if g.hop, ok = e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway); !ok {
 		g.hop = noHop

@@ -8,9 +8,13 @@ import (
 // RecordMemory is how many bytes of Config.Records n sessions take.
 func RecordMemory(n int) int { return n * pool.RecordSize[record]() }
 
-// RecordVersion counts changes of what Config.Records holds; its size changes
-// with most of them, too.
-const RecordVersion = 2
+// RecordVersion counts changes of what the fields in Config.Records mean. Fields
+// that come, go or move leave it as it is: RecordFields lets a build with others
+// read the records, where zero must be the right value of a field that is new.
+const RecordVersion = 3
+
+// RecordFields are the fields of a record of Config.Records, RecordMemory(1) bytes.
+func RecordFields() []pool.Field { return pool.Fields[record]() }
 
 // Adopt takes over the sessions that Config.Records and an opened table hold
 // from an earlier process under the same tables of policy: those whose packets
@@ -45,7 +49,7 @@ func (e *Engine) Adopt(now int64, hop func(id uint16) bool) (adopted, removed in
 func (e *Engine) sound(r *record) bool {
 	if r.key != none || r.bridge || r.payload != noPayload && int(r.payload) >= len(e.cfg.Payload) ||
 		e.protected(r) || int(r.tenant) >= len(e.tables.Tenants) || int(r.service) >= len(e.tables.Services) ||
-		int(r.security) >= len(e.tables.Services) || r.created > e.now || r.active > e.now {
+		int(r.security) >= len(e.tables.Services) || r.active > e.now {
 		return false
 	}
 	for l := range r.leg {

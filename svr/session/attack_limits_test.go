@@ -196,19 +196,19 @@ func (b *bystander) uuid(d *dialog) [16]byte {
 	return [16]byte{}
 }
 
-// TestChallengeFlood: forward metadata from 500 places brings 100 challenges a
-// second at most, five a second to one place, and no memory (protocol.md 3).
+// TestChallengeFlood: forward metadata from 4,000 places brings 1,000 challenges
+// a second at most, five a second to one place, and no memory (docs/wire.md 3).
 func TestChallengeFlood(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		place func(k int, t packet.Tuple) packet.Tuple
 		most  int
 	}{
-		{"500 addresses", func(k int, t packet.Tuple) packet.Tuple {
+		{"4000 addresses", func(k int, t packet.Tuple) packet.Tuple {
 			t.Src[2], t.Src[3] = byte(k>>8), byte(k)
 			return t
-		}, 100},
-		{"500 ports", func(k int, t packet.Tuple) packet.Tuple { t.SrcPort = uint16(17000 + k); return t }, 100},
+		}, 1000},
+		{"4000 ports", func(k int, t packet.Tuple) packet.Tuple { t.SrcPort -= uint16(1 + k); return t }, 1000}, // never the flow's own
 		{"one place", func(k int, t packet.Tuple) packet.Tuple { t.SrcPort ^= 2; return t }, 5},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -216,9 +216,9 @@ func TestChallengeFlood(t *testing.T) {
 			c := b.recent("forward with data")
 			branch, hub, sent := state(b.w.branch), state(b.w.hub), b.w.hub.count(session.SentChallenge)
 			b.begin()
-			for k := range 500 {
+			for k := range 4000 {
 				b.send(retuple(c.p, row.place(k, c.p.T)))
-				b.w.s.now += 19e5 // 500 in 950 ms
+				b.w.s.now += 237500 // 4,000 in 950 ms
 			}
 			delivered, answers := b.end()
 			got := int(b.w.hub.count(session.SentChallenge) - sent)

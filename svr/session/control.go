@@ -12,6 +12,11 @@ func (e *Engine) control(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 	switch m.h.Control {
 	case wire.ControlKeepAlive:
 		e.stats.Add(ReceivedKeepAlive, 1)
+		if m.h.Has.Has(wire.TypeHealthCheck) {
+			e.stats.Add(ReceivedHealth, 1)
+			e.answerHealth(i, d)
+			return
+		}
 		if (m.p.Forward || m.p.Reverse) && e.believe(p, i, d, m) == beliefReplace {
 			e.replace(p, i, m) // an echoed challenge without data
 		}
@@ -31,15 +36,17 @@ func (e *Engine) control(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 			e.remove(i)
 		}
 	case wire.ControlHealth:
-		e.stats.Add(ReceivedHealth, 1)
-		e.bound(r, d, m)
+		e.stats.Add(ReceivedHealthAnswer, 1)
+		if e.bound(r, d, m) {
+			e.healthy(i, d)
+		}
 	default:
 		e.stats.Add(DropControl, 1)
 	}
 }
 
 // bound says whether TLV 6 and the context of a control message match the flow
-// that received it (protocol.md 3).
+// that received it (docs/wire.md 3).
 func (e *Engine) bound(r *record, d int, m *receivedMeta) bool {
 	forward := r.leg[d].role == roleResponder // the sender is the initiator
 	ok := m.p.Has.Has(wire.TypeUUID) && m.p.UUID == r.uuid &&
@@ -59,16 +66,19 @@ func (e *Engine) enabled(i uint32, d int) {
 		e.stats.Add(DropRateLimit, 1)
 		return
 	}
+	if e.cfg.Watcher != nil && g.path != noPath {
+		e.cfg.Watcher.Forgotten(g.path)
+	}
 	// A handshake that nobody answered goes on and ends as it would have.
 	waiting := g.role == roleInitiator && g.signal && !r.heard[d]
-	g.asked, g.signal, g.unanswered, g.due = e.millis(), true, 0, 0
+	g.asked, g.signal, g.unanswered, g.due = stampOf(e.now), true, 0, 0
 	e.setSimple(r, shortNone)
 	if waiting {
 		return
 	}
 	g.sent = 0
 	if g.role == roleInitiator {
-		g.since = e.now
+		g.since = stampOf(e.now)
 	} else {
 		g.since, g.announce = 0, true
 	}
@@ -84,17 +94,16 @@ const (
 	disableGap = 50
 )
 
-// millis is the engine's clock as legs keep it, never 0.
-func (e *Engine) millis() uint32 { return max(uint32(e.now/1e6), 1) }
-
 // elapsed says whether gap milliseconds passed since then, or it never was.
-func (e *Engine) elapsed(then, gap uint32) bool { return then == 0 || e.millis()-then >= gap }
+func (e *Engine) elapsed(then stamp, gap int64) bool {
+	return then == 0 || e.now-then.time(e.now) >= gap*1e6
+}
 
 // sendDisable answers forward metadata when no reverse packet does.
 func (e *Engine) sendDisable(i uint32, d int) {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	g.unanswered, g.due, g.told = 0, 0, e.millis()
+	g.unanswered, g.due, g.told = 0, 0, stampOf(e.now)
 	m := &e.meta
 	wire.Disable(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-d))
 	if e.sendControl(i, d) {

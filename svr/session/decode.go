@@ -11,7 +11,7 @@ import (
 // fragments, whose digests were good.
 func (e *Engine) decode(p *packet.Packet, i uint32, d int, joined bool) {
 	if p.TTL() <= 1 {
-		e.replyError(p, packet.ErrTTL, 0)
+		e.errorAbout(p, packet.ErrTTL, e.carrierOf(i, d))
 		e.stats.Add(DropTTL, 1)
 		return
 	}
@@ -80,10 +80,20 @@ func (e *Engine) decodeSignalled(p *packet.Packet, i uint32, d int, joined bool)
 		e.control(p, i, d, &m)
 		return
 	}
+	if isCarried(&m) {
+		e.takeError(p, i, d, &m)
+		return
+	}
 	switch e.believe(p, i, d, &m) {
 	case beliefReplace:
 		e.replace(p, i, &m)
 	case beliefPass:
+		if m.h.Has.Has(wire.TypeHealthCheck) {
+			e.stats.Add(ReceivedHealth, 1)
+			e.deliver(p, i, d, &m)
+			e.answerHealth(i, d)
+			return
+		}
 		e.deliver(p, i, d, &m)
 	}
 }
@@ -107,15 +117,15 @@ const (
 )
 
 // believe applies session metadata that arrived on leg d of session i
-// (protocol.md 3 and 4).
+// (docs/wire.md 3 and 10).
 func (e *Engine) believe(p *packet.Packet, i uint32, d int, m *receivedMeta) belief {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	local := p.T.DstPort
+	odd := p.T.DstPort&1 == 1
 	switch {
-	case m.p.Forward && local&1 == 1 && g.role == roleResponder:
+	case m.p.Forward && odd != g.inside() && g.role == roleResponder:
 		return e.believeForward(p, i, d, m)
-	case m.p.Reverse && local&1 == 0 && g.role == roleInitiator:
+	case m.p.Reverse && odd == g.inside() && g.role == roleInitiator:
 		return e.believeReverse(i, d, m)
 	case !m.p.Forward && !m.p.Reverse:
 		return beliefPass
@@ -144,7 +154,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		g.unanswered++
 	}
 	if g.due == 0 {
-		g.due = e.now + 200*1e6
+		g.due = stampOf(e.now + 200*1e6)
 		e.arm(i)
 	}
 	if g.unanswered >= 4 && e.elapsed(g.told, disableGap) {
@@ -171,6 +181,7 @@ func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
 	if !e.takeSalt(r, d, m) {
 		return beliefDrop
 	}
+	e.asked.forget(i) // it is where it was
 	e.handshakeDone(i, d)
 	return beliefPass
 }
@@ -220,7 +231,7 @@ func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
 }
 
 // acknowledge: a bare packet says that our reverse metadata arrived, if it can
-// be believed (protocol.md 4).
+// be believed (docs/wire.md 10).
 func (e *Engine) acknowledge(i uint32, d int, digested bool) {
 	g := &e.recs[i].leg[d]
 	if g.role != roleResponder || !g.signal || g.since == 0 {
@@ -230,7 +241,7 @@ func (e *Engine) acknowledge(i uint32, d int, digested bool) {
 	if rtt == 0 {
 		rtt = 1e6
 	}
-	if !digested && e.now-g.since < rtt {
+	if !digested && e.now-g.since.time(e.now) < rtt {
 		return
 	}
 	g.signal, g.announce = false, false

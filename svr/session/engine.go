@@ -6,8 +6,10 @@ import (
 
 	"waymark/svr/packet"
 	"waymark/svr/path"
+	"waymark/svr/path/steer"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
+	"waymark/svr/seal"
 	"waymark/svr/secure"
 )
 
@@ -32,6 +34,25 @@ type Alarms interface {
 	PathSuspected(id policy.PathID)
 }
 
+// Watcher probes paths. Nil in a Config: nobody does, and what ICMP says is
+// believed for a while.
+type Watcher interface {
+	// TooBig: an ICMP error about a packet on this path says what fits, in bytes
+	// of IP packet. It must not wait.
+	TooBig(id policy.PathID, fits int)
+	// Vanishing: big packets of sessions leave on this path, and nothing comes
+	// back. It must not wait.
+	Vanishing(id policy.PathID)
+	// NoData: sessions on this path send, hear nothing, and their health checks
+	// have no answer. It must not wait.
+	NoData(id policy.PathID, asked int64) // asked: when the last of them left
+	// Forgotten: the peer does not know a session where it meets it on this path.
+	// It must not wait.
+	Forgotten(id policy.PathID)
+	// Carried: sessions sent on this path. It must not wait.
+	Carried(id policy.PathID)
+}
+
 // Config is all an Engine is made from.
 type Config struct {
 	Tables *policy.Tables
@@ -47,10 +68,18 @@ type Config struct {
 	// security element as Service.Security counts them. Nil entries: none.
 	Recv, Send, Payload []*secure.Policy
 	Paths               path.Monitor
-	Random              *secure.Random
-	IV                  *secure.IVSource
-	Out                 Output
-	Alarms              Alarms
+	// Board judges the quality of paths by policy's SLA; nil: all are good.
+	Board  *steer.Board
+	Random *secure.Random
+	IV     *secure.IVSource
+	Out    Output
+	// Later seals what can be sealed behind the engine's back; nil: the engine
+	// does all itself.
+	Later   Later
+	Alarms  Alarms
+	Watcher Watcher
+	// Requests asks peers behind a NAT to open flows; nil: nobody can be asked.
+	Requests Requests
 	// ColdStart says that no session table was adopted: for a while TCP packets
 	// of unknown flows may belong to sessions that another process had.
 	ColdStart bool
@@ -96,6 +125,7 @@ type Engine struct {
 	keys                                 keyStore
 	moves                                moveTable
 	late                                 lateTable
+	asked                                requestTable
 	held                                 heldTable
 	waiting                              waitTable
 	recovering                           recoverTable
@@ -108,7 +138,10 @@ type Engine struct {
 	marked                               bool   // the packet at hand came with TLV 12
 	ahead                                ahead  // the batch at hand
 	seals                                seals
-	errors                               bucket
+	order                                seal.Order  // of the packet at hand
+	events                               seal.Events // of Later
+	errors, healths                      bucket
+	watch                                watchList
 	lent                                 [64]uint16 // next-hops that no session holds
 	lentNext                             int
 	secret                               *secure.Policy // makes challenges
@@ -148,11 +181,15 @@ func New(cfg Config, now int64) *Engine {
 		e.lent[i] = noHop
 	}
 	e.keys.init(cfg.Sessions, cfg.Payload)
+	e.keys.later = cfg.Later
 	e.ended.init(cfg.Sessions)
 	e.buildInterfaces()
 	e.buildPaths()
-	e.enables.init(len(e.paths))
-	e.challenges.init(len(e.paths))
+	e.enables.init(len(e.paths), enablesPerPath)
+	e.challenges.init(len(e.paths), challengesPerPath)
+	if cfg.Watcher != nil {
+		e.watch.init(len(e.paths))
+	}
 	e.buildNames()
 	e.fragID = uint32(cfg.Random.Uint64())
 	e.pieces.ID = uint32(cfg.Random.Uint64())
@@ -172,8 +209,10 @@ func (e *Engine) Begin(now, unix int64) {
 func (e *Engine) Tick() {
 	e.wheel.Advance(e.now, e.onTimer)
 	e.sweep()
+	e.look()
 	e.release()
 	e.flushLate()
+	e.askAgain()
 	e.host.Expire(e.now)
 	e.fabric.Expire(e.now)
 	e.cfg.Wayports.Advance(e.now)

@@ -85,6 +85,9 @@ func (e *Engine) relend(r *record) {
 // everything that was sent has left, and packets of theirs that came before do
 // not wait any more: that lane would overtake them.
 func (e *Engine) Lend() {
+	if len(e.offers) > 0 && e.cfg.Later != nil {
+		e.cfg.Later.Await(newest)
+	}
 	for _, i := range e.offers {
 		if r := &e.recs[i]; r.used && !r.lent && e.mayLend(r) {
 			r.lent = true

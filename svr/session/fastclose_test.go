@@ -62,7 +62,7 @@ func (n *node) markFINs() {
 }
 
 // A RST of any number passes on, for its receiver to judge, and leaves the
-// session ten seconds; new data of either side restores it (protocol.md 4).
+// session ten seconds; new data of either side restores it (docs/wire.md 10).
 func TestFastResetIsBelievedUntilData(t *testing.T) {
 	for _, from := range []string{"caller", "called"} {
 		s, d, n := fastDialog(t)

@@ -58,7 +58,7 @@ func (e *Engine) settle(i uint32) {
 		if g.kind != kindSVR || r.slot[l] == none {
 			continue
 		}
-		if g.signal || g.due != 0 || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
+		if g.signal || g.due != 0 || e.pads(g.path) || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
 			done = false
 		}
 	}
@@ -144,6 +144,7 @@ func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action
 		if !e.pieces.Next(b) {
 			return
 		}
+		b.T = a.To // of the same flow, to the lane
 		e.out.Send(b, a.Egress, a.Hop)
 	}
 }

@@ -51,7 +51,7 @@ type pieceKey struct {
 }
 
 // fabricSend cuts the L4 payload of p, metadata and data without a digest,
-// into fabric fragments (protocol.md 5).
+// into fabric fragments (docs/wire.md 11).
 func (e *Engine) fabricSend(p *packet.Packet, o *outgoing) {
 	if p.T != o.a.To && !p.Readdress(o.a.To) {
 		e.stats.Add(DropNoRoom, 1)

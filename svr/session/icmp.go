@@ -5,11 +5,14 @@ import (
 	"waymark/svr/pool"
 )
 
-// Least path MTU we believe of an ICMP too-big (protocol.md 5).
+// Least path MTU we believe of an ICMP too-big (docs/wire.md 11).
 const (
 	minMTU4 = 576
 	minMTU6 = 1280
 )
+
+// mtu6 is what every path must take: less is found out by a probe or not at all.
+const mtu6 = 1280
 
 // mtuBelief is how long a too-big counts: until then nothing probes the path.
 const mtuBelief = 600 * second
@@ -142,7 +145,7 @@ func (e *Engine) icmpError(p *packet.Packet) {
 	// The packet left on the leg whose packets arrive with the mirrored tuple.
 	s, ok := e.table.Lookup(&pool.Key{Tuple: q.T.Reverse(), If: p.If})
 	if !ok {
-		e.foreignError(p)
+		e.foreignError(p, &q)
 		return
 	}
 	owner := e.table.Owner(s)
@@ -155,9 +158,13 @@ func (e *Engine) icmpError(p *packet.Packet) {
 	e.passError(p, &q, i, l)
 }
 
-// foreignError: about nothing of ours. For the box itself the kernel has it;
-// through us it is dropped, for errors without a session open nothing.
-func (e *Engine) foreignError(p *packet.Packet) {
+// foreignError: about nothing of ours but, perhaps, a probe for the path MTU.
+// For the box itself the kernel has it; through us it is dropped, for errors
+// without a session open nothing.
+func (e *Engine) foreignError(p *packet.Packet, q *packet.Quote) {
+	if id := e.probeOf(p, q); id != noPath {
+		e.cfg.Watcher.TooBig(id, q.MTU)
+	}
 	if _, own := e.own[addrKey(p.T.Dst, p.T.Family)]; own {
 		e.stats.Add(ForHost, 1)
 		return
@@ -173,6 +180,24 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 	if q.MTU > 0 {
 		mtu = e.learnMTU(p, q, i, l)
 	}
+	if from := &r.leg[l]; q.MTU == 0 && from.inside() && !from.signal {
+		e.renew(r, l) // a NAT that forgot the flow says so: the peer must open it again
+	}
+	if r.leg[l].kind == kindNative && e.carries(i, 1-l) {
+		if q.MTU > 0 {
+			mtu = e.leastMTU(q.T.Family, q.MTU)
+		}
+		e.carry(p, q, i, 1-l, mtu)
+		return
+	}
+	e.hideInner(p, q, r, l)
+	e.passQuote(p, q, i, l, mtu)
+}
+
+// passQuote sends the error on that p told on leg l: q, in the other leg's
+// addresses.
+func (e *Engine) passQuote(p *packet.Packet, q *packet.Quote, i uint32, l, mtu int) {
+	r := &e.recs[i]
 	g := &r.leg[1-l]
 	quoted := e.table.Key(r.slot[1-l]).Tuple
 	src, ok := e.errorSource(p, q, r, l, &quoted)
@@ -181,7 +206,6 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 		e.stats.Add(DropICMP, 1)
 		return
 	}
-	e.hideInner(p, q, r, l)
 	if !packet.BuildICMPFromQuote(b, p, q, src, quoted.Src, quoted, mtu) {
 		e.stats.Add(DropICMP, 1)
 		return
@@ -225,7 +249,12 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 	r := &e.recs[i]
 	g := &r.leg[l]
 	mtu := e.leastMTU(q.T.Family, q.MTU)
-	if g.kind == kindSVR && g.path != noPath {
+	switch {
+	case g.kind != kindSVR || g.path == noPath:
+	case e.probed(g.path):
+		e.cfg.Watcher.TooBig(g.path, q.MTU)
+		mtu = max(mtu, mtu6)
+	default:
 		pp := &e.paths[g.path]
 		if pp.mtu == 0 || e.now >= pp.mtuUntil || mtu < pp.mtu {
 			pp.mtu, pp.mtuUntil = mtu, e.now+mtuBelief

@@ -43,6 +43,7 @@ type peerPath struct {
 	// mtu is what an ICMP too-big told, believed until mtuUntil.
 	mtu      int
 	mtuUntil int64
+	told     int // MTU that PathFits published last
 	// proven are the last addresses that sent metadata with a good digest.
 	proven     [8][16]byte
 	provenNext int
@@ -123,6 +124,7 @@ func (e *Engine) SetInterface(ifc uint16, up bool, mtu int, addrs []policy.Addre
 		e.addAddress(ifc, a.Prefix, a.Gateway)
 	}
 	e.readdressPaths(ifc)
+	e.rehop(ifc)
 }
 
 // has tells that an interface's addresses are these.
@@ -189,7 +191,7 @@ func (e *Engine) nextHop(ifc uint16, dst [16]byte, family uint8, gw netip.Addr) 
 	return e.out.Hop(ifc, dst, family)
 }
 
-// Port plan of an own address (protocol.md 7).
+// Port plan of an own address (docs/wire.md 8).
 const (
 	breakoutFirst, breakoutLast = 2048, 9999
 	wayportFirst, wayportLast   = 16385, 65533

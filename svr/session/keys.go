@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"waymark/svr/packet"
+	"waymark/svr/pool"
 	"waymark/svr/secure"
 	"waymark/svr/wire"
 )
@@ -17,10 +18,11 @@ type keyStore struct {
 	entries []keyEntry
 	free    uint32 // list through keyEntry.free
 	virgin  uint32 // entries from here on were never used
+	later   Later  // seals with keys of entries, or nil
 }
 
 // keyEntry belongs to one session, its arrays to the directions. It costs
-// 1.5 KB, most of it for the expanded keys.
+// 1.8 KB, most of it for the expanded keys.
 type keyEntry struct {
 	salt [2][16]byte
 	have [2]bool
@@ -32,6 +34,7 @@ type keyEntry struct {
 	kept [2]uint8 // how many old holds
 	bad  [2]uint8 // packets in a row that did not decrypt
 	free uint32
+	used uint64 // one more than the mark of what Later seals with gcm, 0 if nothing
 	// twin is one more than the entry whose keys a bridge encrypts with, 0
 	// without: then this entry's keys serve both ways.
 	twin uint32
@@ -48,7 +51,7 @@ const badKeys = 8
 func (s *keyStore) init(sessions int, payload []*secure.Policy) {
 	s.free = none
 	if slices.ContainsFunc(payload, func(p *secure.Policy) bool { return p != nil && p.Cipher().GCM() }) {
-		s.entries = make([]keyEntry, min(sessions, max(sessions/8, 1024)))
+		s.entries = pool.Records[keyEntry](nil, min(sessions, max(sessions/8, 1024)))
 	}
 }
 
@@ -75,6 +78,7 @@ func (s *keyStore) put(i uint32) {
 		return
 	}
 	twin := s.at(i).twin
+	s.settled(s.at(i))
 	*s.at(i) = keyEntry{free: s.free}
 	s.free = i
 	s.put(twin - 1)
@@ -110,6 +114,7 @@ func (s *keyStore) salt(i uint32, d int) []byte {
 // set makes salt the one of direction d; with pol its key is derived too.
 func (s *keyStore) set(i uint32, d int, salt [16]byte, pol *secure.Policy) error {
 	k := s.at(i)
+	s.settled(k)
 	if pol == nil {
 		k.gcm[d] = secure.GCM{}
 	} else if err := pol.SessionKey(&k.gcm[d], salt[:]); err != nil {

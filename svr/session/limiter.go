@@ -8,9 +8,10 @@ import (
 )
 
 // limiter bounds what unauthenticated and replayed packets make us send: once
-// per tuple and gap, 100 per path and second (protocol.md 3). Two tuples that
+// per tuple and gap, and so many per path and second (docs/wire.md 3). Two tuples that
 // share a place in the table share their turn too, so that the bound is strict.
 type limiter struct {
+	most  int         // per path and second
 	seen  [1024]int64 // when the last answer went to a tuple of this hash, 0 never
 	paths []struct {
 		at    int64
@@ -18,10 +19,15 @@ type limiter struct {
 	}
 }
 
-// answersPerPath is how many packets a second a limiter allows on one path.
-const answersPerPath = 100
+// How many answers leave on one path per second. Challenges answer metadata with
+// a good digest, and a crowd of sessions that moves needs one each.
+const (
+	enablesPerPath    = 100
+	challengesPerPath = 1000
+)
 
-func (l *limiter) init(paths int) {
+func (l *limiter) init(paths, most int) {
+	l.most = most
 	l.paths = make([]struct {
 		at    int64
 		count int
@@ -38,7 +44,7 @@ func (l *limiter) allow(e *Engine, p *packet.Packet, id policy.PathID, gap int64
 	if c.at == 0 || e.now-c.at >= second {
 		c.at, c.count = e.now, 0
 	}
-	if c.count >= answersPerPath {
+	if c.count >= l.most {
 		return false
 	}
 	c.count++

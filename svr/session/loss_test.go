@@ -38,7 +38,7 @@ func (l *link) pass(f *flight) (out []flight) {
 	}
 	if l.rng.Float64() < l.copies && len(out) > 0 {
 		l.up++
-		out = append(out, flight{f.from, f.ifc, f.hop, small(&f.p)})
+		out = append(out, flight{f.from, f.ifc, f.hop, small(&f.p), nil})
 	}
 	if h := l.held[f.from]; len(h) > 0 && l.rng.Float64() < 0.3 {
 		k := l.rng.IntN(len(h))

@@ -19,7 +19,7 @@ type metaScratch struct {
 	nonceIn [128]byte
 }
 
-// keyIndex is TLV 16 with configured keys (protocol.md 1).
+// keyIndex is TLV 16 with configured keys (docs/wire.md 3).
 const keyIndex = 1
 
 // compose fills the scratch with the metadata of direction d of session i and
@@ -135,10 +135,13 @@ func (e *Engine) signalled(i uint32, g *leg) {
 	if g.sent < ^uint16(0) {
 		g.sent++
 	}
+	if g.role == roleInitiator && g.inside() && e.now-g.since.time(e.now) > renewAfter {
+		e.askFor(i, g.path)
+	}
 	if g.role == roleResponder {
 		g.unanswered, g.due = 0, 0
 		if g.since == 0 {
-			g.since = e.now
+			g.since = stampOf(e.now)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (t *moveTable) forget(i uint32) {
 }
 
 // moved: forward metadata of a known session from another place. Nothing
-// changes until the sender echoes our challenge from there (protocol.md 3).
+// changes until the sender echoes our challenge from there (docs/wire.md 3).
 func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *receivedMeta) {
 	r := &e.recs[i]
 	if m.p.Context != ctx(r, l) {
@@ -220,7 +220,7 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 	e.setSimple(r, shortNone)
 	*g = leg{
 		kind: kindSVR, role: roleResponder, signal: true, unanswered: 1,
-		path: id, ifc: p.If, hop: hop, due: e.now + 200*1e6,
+		path: id, ifc: p.If, hop: hop, due: stampOf(e.now + 200*1e6),
 	}
 	e.redirect(r, 1-l, p.T.Reverse())
 	e.rebridge(r, l, p.T.Proto)
@@ -235,8 +235,11 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 }
 
 // redirect lets direction d leave as tuple to. A slot without room for IPv6
-// addresses moves.
+// addresses moves. What was sent as another tuple leaves before.
 func (e *Engine) redirect(r *record, d int, to packet.Tuple) {
+	if e.cfg.Later != nil && e.table.Action(r.slot[d]).To != to {
+		e.cfg.Later.Await(newest)
+	}
 	a := e.action(r, d, to)
 	if err := e.table.Update(r.slot[d], a); err == nil {
 		return

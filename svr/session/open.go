@@ -29,13 +29,17 @@ func (e *Engine) open(p *packet.Packet) {
 		}
 		return
 	}
-	lost := midflow(p)
-	if lost && !e.admitMidflow(p, svc, &choice) {
+	lost, ready := midflow(p), e.asked.ready(&p.T, choice.Path)
+	if lost && !ready && !e.admitMidflow(p, svc, &choice) {
 		return
 	}
 	security := svc
 	if lost || p.Kind != packet.KindTCP && e.justBorn() {
 		security = e.mirroredService(svc, &p.T)
+	}
+	if !ready && e.mustAsk(&choice) {
+		e.ask(p, p.T, e.cfg.Random.UUID(), tenant, security, choice.Path, true)
+		return
 	}
 	i, ok := e.begin(p, tenant, svc, security, &choice)
 	if !ok {
@@ -76,10 +80,11 @@ func (e *Engine) classify(p *packet.Packet, tenant policy.TenantID) (policy.Serv
 // choose picks a way that is up, never back over the path it came from.
 func (e *Engine) choose(svc policy.ServiceID, t *packet.Tuple, from policy.PathID) (policy.Choice, bool) {
 	up := func(id policy.PathID) bool {
-		return id != from && e.paths[id].family != 0 && e.cfg.Paths.Status(uint16(id)).Up
+		return id != from && e.reaches(id)
 	}
 	ifUp := func(id policy.IfID) bool { return e.ifs[id].up }
-	return e.tables.Choose(svc, up, ifUp, uint32(maphash.Comparable(e.seed, *t)))
+	return e.tables.ChooseBy(svc, &policy.Ask{Up: up, IfUp: ifUp, Poor: e.poor, Merit: e.merit,
+		Pick: uint32(maphash.Comparable(e.seed, *t))})
 }
 
 // begin makes the record of a session whose leg 0 is native.
@@ -112,7 +117,10 @@ func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc, security p
 // lead prepares leg 1 of session i as choice c says, and gives the key that
 // its packets will arrive with.
 func (e *Engine) lead(i uint32, key *pool.Key, c *policy.Choice) bool {
-	if c.Kind == policy.RoutePeer {
+	switch {
+	case e.mustAsk(c):
+		return e.leadInside(i, key, c.Path)
+	case c.Kind == policy.RoutePeer:
 		return e.leadPeer(i, key, c.Path)
 	}
 	return e.leadNative(i, key, c)
@@ -123,7 +131,7 @@ func (e *Engine) leadPeer(i uint32, key *pool.Key, id policy.PathID) bool {
 	r, pp := &e.recs[i], &e.paths[id]
 	g := &r.leg[1]
 	g.kind, g.role, g.signal = kindSVR, roleInitiator, true
-	g.path, g.ifc, g.since = id, pp.ifc, e.now
+	g.path, g.ifc, g.since = id, pp.ifc, stampOf(e.now)
 	if !e.protect(r) {
 		return false
 	}

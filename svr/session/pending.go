@@ -17,7 +17,7 @@ const pendingTry = second / 10
 // instead of an error; a peer sends its metadata again by itself.
 func (e *Engine) undecided(p *packet.Packet, svc policy.ServiceID, from policy.PathID) bool {
 	pending := func(id policy.PathID) bool {
-		return id != from && e.paths[id].family != 0 && e.cfg.Paths.Status(uint16(id)).Pending
+		return id != from && (e.paths[id].family != 0 || e.tables.Paths[id].PeerOutbound) && e.cfg.Paths.Status(uint16(id)).Pending
 	}
 	none := func(policy.IfID) bool { return false }
 	if _, ok := e.tables.Choose(svc, pending, none, 0); !ok {

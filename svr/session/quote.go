@@ -40,7 +40,7 @@ func (e *Engine) showInner(b *packet.Packet, q *packet.Quote, r *record, l int) 
 		if extra := b.End - at - packet.UDPSize; extra > 0 {
 			b.Trim(extra)
 		}
-	case r.leg[l].kind == kindSVR && isEcho(r.inner.Proto) && b.End >= at+packet.ICMPSize:
+	case r.leg[l].kind == kindSVR && q.T.Proto != r.inner.Proto && isEcho(r.inner.Proto) && b.End >= at+packet.ICMPSize:
 		binary.BigEndian.PutUint16(b.Buf[at+6:], uint16(q.Seq))
 	default:
 		return

@@ -42,15 +42,16 @@ type leg struct {
 	path       policy.PathID
 	ifc, hop   uint16
 	sent       uint16 // metadata packets of this handshake
+	checked    uint16 // second of the engine's clock of the last health check by inactivity, 0: none
 	// since is when this handshake began; for a responder when its first
 	// reverse metadata left, 0 before.
-	since int64
+	since stamp
 	// due is when an unanswered forward packet must be answered by a control
 	// packet, 0 when nothing waits.
-	due int64
+	due stamp
 	// asked is when an enable was last believed, told when a disable was last
-	// sent: milliseconds of the engine's clock, 0 for never.
-	asked, told uint32
+	// sent, 0 for never.
+	asked, told stamp
 }
 
 // record is what Go alone knows of a session. It holds no pointers, so the
@@ -58,17 +59,6 @@ type leg struct {
 type record struct {
 	uuid    [16]byte
 	inner   packet.Tuple // forward direction as the hosts see it
-	slot    [2]uint32    // slot[i]: packets that arrive on leg i
-	leg     [2]leg
-	created int64
-	// active is when a packet of either direction last passed.
-	active  int64
-	tcp     tcpState
-	idle    uint32 // idle timeout, milliseconds
-	initial uint32 // timeout until both directions were seen, milliseconds
-	key     uint32 // keys of a GCM session, none without
-	next    uint32 // free list, or list of unanswered sessions
-	prev    uint32
 	tenant  policy.TenantID
 	service policy.ServiceID
 	// security is the service whose security protects the payload: the one
@@ -83,9 +73,20 @@ type record struct {
 	used      bool
 	answered  bool
 	recovered bool
-	simple    short // directions that are established and need nothing but new addresses
-	lent      bool  // the lane in the kernel has it while it may
-	bridge    bool  // two peers, two forms: see bridge.go
+	simple    short     // directions that are established and need nothing but new addresses
+	lent      bool      // the lane in the kernel has it while it may
+	bridge    bool      // two peers, two forms: see bridge.go
+	slot      [2]uint32 // slot[i]: packets that arrive on leg i
+	leg       [2]leg
+	tcp       tcpState
+	idle      uint32 // idle timeout, milliseconds
+	initial   uint32 // timeout until both directions were seen, milliseconds
+	key       uint32 // keys of a GCM session, none without
+	next      uint32 // free list, or list of unanswered sessions
+	prev      uint32
+	created   age
+	// active is when a packet of either direction last passed.
+	active int64
 }
 
 const noPayload = ^uint16(0)
@@ -151,7 +152,7 @@ func (e *Engine) allocate() (uint32, bool) {
 // giveWay ends the oldest unanswered session if it is older than one second.
 func (e *Engine) giveWay() bool {
 	old := e.unanswered.head
-	if old == none || e.now-e.recs[old].created < second {
+	if old == none || e.now-e.recs[old].created.time(e.now) < second {
 		return false
 	}
 	e.stats.Add(SessionGaveWay, 1)
@@ -171,7 +172,7 @@ func (e *Engine) takeRecord() (uint32, bool) {
 		return none, false
 	}
 	e.recs[i] = record{
-		used: true, created: e.now, active: e.now, key: none, next: none, prev: none,
+		used: true, created: ageOf(e.now), active: e.now, key: none, next: none, prev: none,
 		slot: [2]uint32{none, none}, payload: noPayload,
 	}
 	e.recs[i].leg[0].path, e.recs[i].leg[1].path = policy.NoPath, policy.NoPath
@@ -293,6 +294,7 @@ func (e *Engine) remove(i uint32) {
 	e.keys.put(r.key)
 	e.moves.forget(i)
 	e.forgetLate(i)
+	e.asked.forget(i)
 	e.unhold(i)
 	e.wheel.Cancel(i)
 	if !r.answered {

@@ -30,12 +30,17 @@ type recoverTable struct {
 func (e *Engine) stranger(p *packet.Packet) {
 	e.stats.Add(DropStranger, 1)
 	id := e.provenPath(p)
-	if id == policy.NoPath {
+	if id == policy.NoPath || e.tables.Inactivity > 0 { // then only health checks are answered
 		return
 	}
 	if p.Kind == packet.KindTCP && p.TCPFlags&flagRST != 0 {
 		return
 	}
+	e.askMetadata(p, id)
+}
+
+// askMetadata asks a peer that sent p for the metadata of its flow.
+func (e *Engine) askMetadata(p *packet.Packet, id policy.PathID) {
 	if !e.enables.allow(e, p, id, second) {
 		e.stats.Add(DropRateLimit, 1)
 		return
@@ -67,7 +72,7 @@ func (e *Engine) provenPath(p *packet.Packet) policy.PathID {
 }
 
 // admitMidflow decides about a TCP packet that is no SYN and belongs to no
-// session (protocol.md 4).
+// session (docs/wire.md 10).
 func (e *Engine) admitMidflow(p *packet.Packet, svc policy.ServiceID, c *policy.Choice) bool {
 	if p.TCPFlags&flagRST != 0 {
 		e.stats.Add(DropState, 1)
@@ -186,7 +191,7 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 	r.leg[0] = leg{kind: kindNative, path: policy.NoPath, ifc: in, hop: orNone(hop0, ok0)}
 	r.leg[1] = leg{
 		kind: kindSVR, role: roleInitiator, signal: true, path: id,
-		ifc: p.If, hop: orNone(hop1, ok1), since: e.now,
+		ifc: p.If, hop: orNone(hop1, ok1), since: stampOf(e.now),
 	}
 	if !ok0 || !ok1 || !e.protect(r) || !e.claimLeg(r, 1, p, id) {
 		e.remove(i)

@@ -22,7 +22,7 @@ func (e *Engine) rejoin(p *packet.Packet, id policy.PathID, m *receivedMeta) (ui
 		return none, false
 	}
 	choice, ok := e.choose(svc, &m.p.Context, id)
-	if !ok || choice.Kind != policy.RoutePeer {
+	if !ok || choice.Kind != policy.RoutePeer || e.mustAsk(&choice) {
 		e.stats.Add(DropNoPath, 1)
 		return none, false
 	}
@@ -37,7 +37,7 @@ func (e *Engine) rejoin(p *packet.Packet, id policy.PathID, m *receivedMeta) (ui
 	hop, ok := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
 	r.leg[0] = leg{
 		kind: kindSVR, role: roleInitiator, signal: true, path: id,
-		ifc: p.If, hop: orNone(hop, ok), since: e.now,
+		ifc: p.If, hop: orNone(hop, ok), since: stampOf(e.now),
 	}
 	if !ok {
 		e.stats.Add(DropHop, 1)

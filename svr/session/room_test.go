@@ -17,7 +17,7 @@ func noise(n int) []byte {
 }
 
 // TestRoom: what a host sends arrives whole, and nothing between routers is
-// longer than the path (protocol.md 5).
+// longer than the path (docs/wire.md 11).
 func TestRoom(t *testing.T) {
 	for _, row := range []struct {
 		name, src, dst string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 
 	"waymark/mgmt/config"
@@ -34,23 +35,27 @@ type sim struct {
 
 // flight is one packet on its way.
 type flight struct {
-	from *node
-	ifc  uint16
-	hop  netip.Addr
-	p    packet.Packet
+	from  *node
+	ifc   uint16
+	hop   netip.Addr
+	p     packet.Packet
+	later *sealed // what p will be; nil: it is
 }
 
 // node is a router.
 type node struct {
-	s      *sim
-	name   string
-	tables *policy.Tables
-	parts  *router.Parts
-	e      *session.Engine
-	hopID  map[hopKey]uint16
-	hopOf  map[uint16]hopKey
-	refs   map[uint16]int
-	leases map[netip.Addr]uint16 // addresses by DHCP
+	s       *sim
+	name    string
+	tables  *policy.Tables
+	parts   *router.Parts
+	e       *session.Engine
+	hopID   map[hopKey]uint16
+	hopOf   map[uint16]hopKey
+	refs    map[uint16]int
+	leases  map[netip.Addr]uint16 // addresses by DHCP
+	asked   int                   // session requests sent
+	mute    bool                  // they are lost
+	sealers *sealers
 }
 
 type hopKey struct {
@@ -90,7 +95,7 @@ func parseConfig(t testing.TB, file string) *config.Authority {
 func (s *sim) boot(a *config.Authority, name string, cold bool) *node {
 	s.t.Helper()
 	return s.bootSized(a, name, cold, router.Profile{
-		Name: "sim", Sessions: 4096, Slots: 16384, Wayports: 16384, Mappings: 1024, Hops: 256,
+		Name: "sim", Sessions: 1024, Slots: 4096, Wayports: 4096, Mappings: 512, Hops: 256,
 	})
 }
 
@@ -111,7 +116,10 @@ func (s *sim) bootWith(a *config.Authority, name string, prof router.Profile, op
 		s: s, name: name, tables: tables,
 		hopID: map[hopKey]uint16{}, hopOf: map[uint16]hopKey{}, refs: map[uint16]int{},
 	}
-	opt.Out, opt.Now = n, s.now
+	opt.Out, opt.Requests, opt.Now = n, n, s.now
+	if sealing > 0 {
+		opt.Later, n.sealers = n, newSealers(s.t)
+	}
 	n.parts, err = router.Assemble(tables, prof, opt)
 	if err != nil {
 		s.t.Fatal(err)
@@ -156,11 +164,23 @@ func (n *node) Send(p *packet.Packet, ifc, hop uint16) {
 	n.s.queue = append(n.s.queue, flight{from: n, ifc: ifc, hop: n.hopOf[hop].addr, p: clone(p)})
 }
 
+// simHead is the room in front of a packet of the simulation.
+const simHead = 1024
+
+// simBuffer has room for a packet of n bytes, for what a router adds on both
+// sides, and for a whole super-packet if it is one.
+func simBuffer(n int) []byte {
+	if n > 2048 {
+		return make([]byte, simHead+66000)
+	}
+	return make([]byte, simHead+4096)
+}
+
 func clone(p *packet.Packet) packet.Packet {
 	c := *p
-	c.Buf = make([]byte, len(p.Buf)+2048)
-	c.Off, c.End = p.Off+1024, p.End+1024
-	c.L4, c.Data = p.L4+1024, p.Data+1024
+	c.Buf = simBuffer(p.Len())
+	c.Off, c.End = simHead, simHead+p.Len()
+	c.L4, c.Data = p.L4-p.Off+simHead, p.Data-p.Off+simHead
 	copy(c.Buf[c.Off:], p.Buf[p.Off:p.End])
 	return c
 }
@@ -195,6 +215,22 @@ func (n *node) Release(hop uint16) {
 	}
 }
 
+// Ask implements session.Requests: BFD of the simulation loses what the test
+// wants lost.
+func (n *node) Ask(id policy.PathID, request []byte) {
+	n.asked++
+	if n.mute {
+		return
+	}
+	to := n.s.nodes[n.tables.Peers[n.tables.Paths[id].Peer].Name]
+	for i := range to.tables.Paths {
+		if p := &to.tables.Paths[i]; p.OutboundOnly && to.tables.Peers[p.Peer].Name == n.name {
+			to.e.Begin(n.s.now, n.s.unix)
+			to.e.Requested(p.ID, slices.Clone(request))
+		}
+	}
+}
+
 // receive gives a packet to router n as its lane would.
 func (n *node) receive(p packet.Packet, ifc uint16) {
 	c := clone(&p)
@@ -216,7 +252,9 @@ func (s *sim) run() {
 		}
 		f := s.queue[0]
 		s.queue = s.queue[1:]
-		s.land(f)
+		if f.sealed() {
+			s.land(f)
+		}
 	}
 }
 
@@ -298,7 +336,7 @@ func tuple(proto uint8, src, dst string) packet.Tuple {
 // udp makes a datagram as a host sends it.
 func udp(t packet.Tuple, data []byte) packet.Packet {
 	var p packet.Packet
-	p.Reset(make([]byte, 66000), 512, 512, 0)
+	p.Reset(simBuffer(len(data)), simHead, simHead, 0)
 	copy(packet.Build(&p, t, 64, 0, len(data)), data)
 	p.FinishFull()
 	if err := p.Parse(); err != nil {
@@ -311,7 +349,7 @@ func udp(t packet.Tuple, data []byte) packet.Packet {
 // tcp makes a segment as a host sends it.
 func tcp(t packet.Tuple, flags uint8, seq, ack uint32, data []byte) packet.Packet {
 	var p packet.Packet
-	p.Reset(make([]byte, 66000), 512, 512, 0)
+	p.Reset(simBuffer(len(data)), simHead, simHead, 0)
 	copy(packet.BuildTCP(&p, t, 64, 0, seq, ack, flags, 65535, len(data)), data)
 	p.FinishFull()
 	if err := p.Parse(); err != nil {

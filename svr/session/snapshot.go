@@ -55,7 +55,7 @@ func (e *Engine) fillRow(row *Row, r *record, d int) {
 		Tenant: r.tenant, Service: r.service, Path: g.path,
 		Encrypted: r.payload != noPayload && e.cfg.Payload[r.payload].Encrypts(),
 		Recovered: r.recovered, Answered: r.answered, Closed: r.tcp.closedBothWays(),
-		Signal: g.kind == kindSVR && g.signal, Timeout: r.deadline() - e.now, Uptime: e.now - r.created,
+		Signal: g.kind == kindSVR && g.signal, Timeout: r.deadline() - e.now, Uptime: max(e.now-r.created.time(e.now), 0),
 		Packets: packets, Bytes: bytes,
 	}
 }

@@ -9,11 +9,13 @@ const (
 	Forwarded Counter = iota
 	ForHost
 	WaitsForPath
+	WaitsForPeer
 	SessionsOpened
 	SessionsAccepted
 	SessionsRecovered
 	SessionsMoved
 	SessionsSteered
+	PathDoubted
 	SessionRefusedFull
 	SessionGaveWay
 	SessionRefused
@@ -28,14 +30,22 @@ const (
 	SentEnable
 	SentDelete
 	SentChallenge
+	SentHealth
+	SentHealthAnswer
+	HealthTimeout
+	SentRequest
 	ReceivedKeepAlive
 	ReceivedDisable
 	ReceivedEnable
 	ReceivedDelete
 	ReceivedHealth
+	ReceivedHealthAnswer
 	ReceivedChallenge
+	ReceivedRequest
 	SentICMP
 	TranslatedICMP
+	SentCarriedICMP
+	ReceivedCarriedICMP
 	SentReset
 	FabricFragmentsSent
 	FabricFragmentsReceived
@@ -81,18 +91,21 @@ const (
 
 // names are what `show stats` prints, in the vendor's style.
 var names = [counters]string{
-	"packets/forwarded", "packets/for-host", "packets/waiting-for-path",
-	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved", "sessions/steered",
+	"packets/forwarded", "packets/for-host", "packets/waiting-for-path", "packets/waiting-for-peer",
+	"sessions/opened", "sessions/accepted", "sessions/recovered", "sessions/moved", "sessions/steered", "sessions/path-doubted",
 	"sessions/refused-full", "sessions/gave-way", "sessions/refused", "sessions/timeout",
 	"sessions/handshake-timeout",
 	"metadata/added", "metadata/removed",
 	"metadata/add-false-positive-correction", "metadata/remove-false-positive-correction",
 	"metadata/sent-keep-alive", "metadata/sent-disable-forward-metadata",
 	"metadata/sent-enable-metadata", "metadata/sent-delete", "metadata/sent-challenge",
+	"metadata/added-session-health-check", "metadata/sent-session-health-check-acknowledgement",
+	"metadata/session-health-check-timeout", "metadata/sent-session-request",
 	"metadata/received-keep-alive", "metadata/received-disable-forward-metadata",
 	"metadata/received-enable-metadata", "metadata/received-delete",
-	"metadata/received-session-health-check", "metadata/received-challenge",
-	"icmp/sent", "icmp/translated", "tcp/sent-reset",
+	"metadata/received-session-health-check", "metadata/received-session-health-check-acknowledgement",
+	"metadata/received-challenge", "metadata/received-session-request",
+	"icmp/sent", "icmp/translated", "icmp/sent-carried", "icmp/received-carried", "tcp/sent-reset",
 	"fragments/fabric-sent", "fragments/fabric-received", "fragments/fabric-joined",
 	"fragments/host-joined",
 	"drop/malformed", "drop/protocol", "drop/denied", "drop/no-route", "drop/no-path",
@@ -115,4 +128,9 @@ type Stats [counters]uint64
 func (s *Stats) Add(c Counter, n uint64) { s[c] += n }
 
 // Stats returns a copy of the counters.
-func (e *Engine) Stats() Stats { return e.stats }
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Add(DropNoRoom, e.events.NoRoom.Load())
+	s.Add(FalsePositiveAdded, e.events.FalsePositives.Load())
+	return s
+}

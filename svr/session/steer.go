@@ -1,6 +1,8 @@
 package session
 
 import (
+	"math"
+
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
@@ -12,7 +14,7 @@ import (
 // so, back to a better one. A move is new wayports and a new handshake: the new
 // way is written first, then metadata goes there; the old pair still takes what
 // is on its way and rests afterwards. Responders follow by the rules of
-// protocol.md 3.
+// docs/wire.md 3.
 
 // lateTime is how long the pair that a session left takes its packets.
 const lateTime = 3 * second
@@ -81,7 +83,7 @@ func (e *Engine) forgetLate(i uint32) {
 func (e *Engine) Reroute(from uint32, n int) (next uint32) {
 	end := min(uint64(from)+uint64(n), uint64(e.virginRec))
 	for i := uint64(from); i < end; i++ {
-		if r := &e.recs[i]; r.used && r.leg[1].kind == kindSVR && r.leg[1].role == roleInitiator {
+		if r := &e.recs[i]; r.used && !e.readdressed(uint32(i), r) && r.leg[1].kind == kindSVR && r.leg[1].role == roleInitiator {
 			e.reroute(uint32(i), r)
 		}
 	}
@@ -91,18 +93,59 @@ func (e *Engine) Reroute(from uint32, n int) (next uint32) {
 	return uint32(end)
 }
 
+// readdressed moves session i to the addresses that its path has now, if they
+// are not those that it uses: a lease changed here or at the peer.
+func (e *Engine) readdressed(i uint32, r *record) bool {
+	for l := range r.leg {
+		g := &r.leg[l]
+		if g.kind != kindSVR || !g.owned || r.slot[l] == none || !e.cfg.Paths.Status(uint16(g.path)).Up {
+			continue
+		}
+		pp, k := &e.paths[g.path], e.table.Key(r.slot[l])
+		if pp.family == 0 || k.Family == pp.family && k.Dst == pp.local && k.Src == pp.remote {
+			continue
+		}
+		if g.role == roleResponder {
+			e.sit(i, l, g.path)
+		} else if l == 1 {
+			e.shift(i, g.path, false)
+		}
+		return true
+	}
+	return false
+}
+
 // reroute moves session i if its policy and the state of its path want it.
 func (e *Engine) reroute(i uint32, r *record) {
 	g := &r.leg[1]
 	pol := e.tables.Services[r.service].Policy
 	s := e.cfg.Paths.Status(uint16(g.path))
-	stays := s.Pending || s.Up && (pol.Resiliency != policy.ResiliencyRevertible || pol.Strategy == policy.Proportional)
+	stays := s.Pending || s.Up && !e.poor(g.path, pol.SLA) && (pol.Resiliency != policy.ResiliencyRevertible || pol.Strategy == policy.Proportional)
 	if pol.Resiliency == policy.ResiliencyNone || stays || s.Up && e.late.full() {
 		return
 	}
-	if to := e.wayWithin(r, e.paths[g.path].peer); to != policy.NoPath && to != g.path {
+	switch to := e.wayWithin(r, e.paths[g.path].peer); {
+	case to == policy.NoPath || to == g.path:
+	case s.Up && e.poor(to, pol.SLA): // no better than where it is
+	case e.tables.Paths[to].PeerOutbound:
+		e.askFor(i, to)
+	default:
 		e.shift(i, to, s.Up)
 	}
+}
+
+// poor says whether a path is beyond the limits of an SLA.
+func (e *Engine) poor(id policy.PathID, sla int) bool { return e.cfg.Board.Poor(uint16(id), sla) }
+
+// merit of a path for those who compare them by measurements, more is better.
+func (e *Engine) merit(id policy.PathID, by policy.Best) int64 {
+	if by == policy.BestMOS {
+		return int64(e.cfg.Board.MOS(uint16(id)))
+	}
+	if l := e.cfg.Board.Latency(uint16(id)); l > 0 {
+		return math.MaxInt64 - int64(l)
+	}
+	return 0
 }
 
 // wayWithin is the best path of a peer that is up for session r, NoPath without
@@ -110,9 +153,10 @@ func (e *Engine) reroute(i uint32, r *record) {
 func (e *Engine) wayWithin(r *record, peer policy.PeerID) policy.PathID {
 	up := func(id policy.PathID) bool {
 		pp := &e.paths[id]
-		return pp.peer == peer && pp.family != 0 && pp.ifc != r.leg[0].ifc && e.cfg.Paths.Status(uint16(id)).Up
+		return pp.peer == peer && pp.ifc != r.leg[0].ifc && e.reaches(id)
 	}
-	c, ok := e.tables.Choose(r.service, up, func(policy.IfID) bool { return false }, 0)
+	c, ok := e.tables.ChooseBy(r.service, &policy.Ask{Up: up, IfUp: func(policy.IfID) bool { return false },
+		Poor: e.poor, Merit: e.merit})
 	if !ok || c.Kind != policy.RoutePeer {
 		return policy.NoPath
 	}
@@ -123,7 +167,6 @@ func (e *Engine) wayWithin(r *record, peer policy.PeerID) policy.PathID {
 // old path.
 func (e *Engine) shift(i uint32, id policy.PathID, late bool) bool {
 	r, pp := &e.recs[i], &e.paths[id]
-	g := &r.leg[1]
 	hop, ok := e.pathHop(pp, pp.remote)
 	if !ok {
 		e.stats.Add(DropHop, 1)
@@ -135,27 +178,38 @@ func (e *Engine) shift(i uint32, id policy.PathID, late bool) bool {
 		e.stats.Add(DropWayports, 1)
 		return false
 	}
-	e.setSimple(r, shortNone)
 	key := pool.Key{If: pp.ifc, Tuple: packet.Tuple{Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
 		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform)}}
+	if !e.place(i, id, key, hop, true, late) {
+		e.cfg.Wayports.Free(e.cfg.Pathway[id], local, remote, e.now, e.now, true)
+		return false
+	}
+	e.nudge(i)
+	return true
+}
+
+// place makes key, whose packets leave by next-hop hop, leg 1 of session i: the
+// new way is written before the old one is given up. owned: the pair is of our
+// pool. On failure the next-hop is released and nothing changed.
+func (e *Engine) place(i uint32, id policy.PathID, key pool.Key, hop uint16, owned, late bool) bool {
+	r := &e.recs[i]
+	e.setSimple(r, shortNone)
 	s, err := e.table.Insert(key, e.table.Action(r.slot[1]), i<<1|1)
 	if err != nil {
 		e.out.Release(hop)
-		e.cfg.Wayports.Free(e.cfg.Pathway[id], local, remote, e.now, e.now, true)
 		e.stats.Add(SessionRefusedFull, 1)
 		e.settle(i)
 		return false
 	}
 	e.leave(i, late)
 	r.slot[1] = s
-	*g = leg{kind: kindSVR, role: roleInitiator, signal: true, owned: true, path: id, ifc: pp.ifc, hop: hop, since: e.now}
+	r.leg[1] = leg{kind: kindSVR, role: roleInitiator, signal: true, owned: owned, path: id, ifc: key.If, hop: hop, since: stampOf(e.now)}
 	e.redirect(r, 0, key.Tuple.Reverse())
 	e.rebridge(r, 1, key.Proto)
 	if e.ends(r, 0) {
 		e.freshSalt(r, 0)
 	}
 	e.stats.Add(SessionsSteered, 1)
-	e.nudge(i)
 	return true
 }
 
@@ -188,8 +242,34 @@ func (e *Engine) nudge(i uint32) {
 		e.stats.Add(SentKeepAlive, 1)
 	}
 	g.due = 0
-	if e.now-g.since < nudges*nudgeEvery {
-		g.due = e.now + nudgeEvery
+	if e.now-g.since.time(e.now) < nudges*nudgeEvery {
+		g.due = stampOf(e.now + nudgeEvery)
 	}
 	e.arm(i)
+}
+
+// rehop gives the peers' legs on an interface whose addresses or gateways
+// changed the next-hop that leads there now.
+func (e *Engine) rehop(ifc uint16) {
+	for i := range e.virginRec {
+		r := &e.recs[i]
+		for l := range r.leg {
+			g := &r.leg[l]
+			if !r.used || g.kind != kindSVR || g.ifc != ifc || r.slot[l] == none || r.slot[1-l] == none {
+				continue
+			}
+			k := e.table.Key(r.slot[l])
+			hop, ok := e.nextHop(ifc, k.Src, k.Family, e.noGateway)
+			if !ok {
+				continue // the old one may still do
+			}
+			if g.hop != noHop {
+				e.out.Release(g.hop)
+			}
+			if g.hop != hop {
+				g.hop = hop
+				e.redirect(r, 1-l, k.Tuple.Reverse())
+			}
+		}
+	}
 }

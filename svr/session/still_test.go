@@ -7,6 +7,7 @@ import (
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/router"
+	"waymark/svr/seal"
 	"waymark/svr/session"
 )
 
@@ -23,6 +24,8 @@ type still struct {
 	hops   []hopKey
 	in     packet.Packet // the packet at hand
 	work   []byte
+	sealer seal.Sealer
+	item   seal.Item
 }
 
 const (
@@ -44,7 +47,11 @@ func newStill(t testing.TB, tables *policy.Tables, prof router.Profile) *still {
 		}
 	}
 	var err error
-	if s.parts, err = router.Assemble(tables, prof, router.Options{Out: s, Now: 1e9}); err != nil {
+	opt := router.Options{Out: s, Now: 1e9}
+	if sealing > 0 {
+		opt.Later = s
+	}
+	if s.parts, err = router.Assemble(tables, prof, opt); err != nil {
 		t.Fatal(err)
 	}
 	s.e = s.parts.Engine

@@ -20,7 +20,7 @@ func tenants(t testing.TB) *sim {
 }
 
 // TestTenancy: the four sources of tenancy, seen by what a host reaches and by
-// the tenant that metadata names (design 5).
+// the tenant that metadata names.
 func TestTenancy(t *testing.T) {
 	for _, row := range []struct {
 		name, ifc, src, tenant string

@@ -1,6 +1,6 @@
 package session
 
-// Limits of a handshake that nobody answers (protocol.md 4).
+// Limits of a handshake that nobody answers (docs/wire.md 10).
 const (
 	handshakeTime    = 10 * second
 	handshakePackets = 64
@@ -28,11 +28,12 @@ func (e *Engine) arm(i uint32) {
 	for l := range r.leg {
 		g := &r.leg[l]
 		if g.due != 0 {
-			next = min(next, g.due)
+			next = min(next, g.due.time(e.now))
 		}
 		if g.signal && g.role == roleInitiator && !r.heard[l] {
-			next = min(next, g.since+handshakeTime)
+			next = min(next, g.since.time(e.now)+handshakeTime)
 		}
+		next = min(next, e.keepAt(r, l))
 	}
 	e.wheel.Schedule(i, max(next, e.now+1))
 }
@@ -45,7 +46,7 @@ func (e *Engine) onTimer(i uint32) {
 	}
 	e.refresh(r)
 	for l := range r.leg {
-		if g := &r.leg[l]; g.due != 0 && g.due <= e.now {
+		if g := &r.leg[l]; g.due != 0 && g.due.time(e.now) <= e.now {
 			if g.role == roleInitiator {
 				e.nudge(i)
 			} else {
@@ -63,6 +64,7 @@ func (e *Engine) onTimer(i uint32) {
 		e.remove(i)
 		return
 	}
+	e.keepAlive(i)
 	e.arm(i)
 }
 
@@ -70,7 +72,7 @@ func (e *Engine) onTimer(i uint32) {
 func (e *Engine) unheard(r *record, l int) bool {
 	g := &r.leg[l]
 	return g.signal && g.role == roleInitiator && !r.heard[l] &&
-		(e.now-g.since >= handshakeTime || g.sent >= handshakePackets)
+		(e.now-g.since.time(e.now) >= handshakeTime || g.sent >= handshakePackets)
 }
 
 // giveUp refuses a session whose peer does not answer.

@@ -26,6 +26,7 @@ type outgoing struct {
 // policies ask for.
 func (e *Engine) toPeer(p *packet.Packet, i uint32, d int) {
 	o := e.planFor(i, d, p.T.Proto)
+	e.padTTL(p, o.g.path)
 	o.syn = p.Kind == packet.KindTCP && p.TCPFlags&flagSYN != 0
 	o.marks = o.change && o.syn || e.marked && o.a.To.Proto == packet.ProtoUDP
 	bare := !o.g.signal && o.pol == nil && !o.change
@@ -84,7 +85,7 @@ func (e *Engine) lasting(p *packet.Packet, o *outgoing) int {
 	return n
 }
 
-// transformCost is what the transform to UDP adds (protocol.md 6): a TCP
+// transformCost is what the transform to UDP adds (docs/wire.md 7): a TCP
 // segment loses its ports to the UDP header, an ICMP message stays whole.
 func transformCost(proto uint8) int {
 	if proto == packet.ProtoTCP {
@@ -94,7 +95,7 @@ func transformCost(proto uint8) int {
 }
 
 // clampSYN keeps the segments of a connection inside the path, so that full
-// speed makes no fragment (protocol.md 5).
+// speed makes no fragment (docs/wire.md 11).
 func (e *Engine) clampSYN(p *packet.Packet, o *outgoing) {
 	ip := packet.IPv4Size
 	if p.V6() {
@@ -187,7 +188,7 @@ func (e *Engine) sendToPeer(p *packet.Packet, o *outgoing) {
 	e.build(p, o, true)
 }
 
-// splits says whether two segments of room bytes take p (protocol.md 5).
+// splits says whether two segments of room bytes take p (docs/wire.md 11).
 func (e *Engine) splits(p *packet.Packet, room int) bool {
 	n := p.End - p.Data
 	return p.Kind == packet.KindTCP && room > 0 && n > room && n <= 2*room &&
@@ -238,6 +239,10 @@ func (e *Engine) build(p *packet.Packet, o *outgoing, fragment bool) {
 
 // finishBuild seals p, which has its outer form, and dresses it.
 func (e *Engine) finishBuild(p *packet.Packet, o *outgoing, fragment bool) {
+	if e.sealsLater(p, o, fragment) {
+		e.sealLater(p, o)
+		return
+	}
 	signed := o.seal && !o.g.signal && !fragment
 	if o.seal && !e.seal(p, o, signed) {
 		return

@@ -186,7 +186,7 @@ func (c *pairOf) make(back bool, data []byte) packet.Packet {
 // ping makes an echo message with data behind its identifier.
 func ping(t packet.Tuple, reply bool, data []byte) packet.Packet {
 	var p packet.Packet
-	p.Reset(make([]byte, 66000), 512, 512, 0)
+	p.Reset(simBuffer(len(data)), simHead, simHead, 0)
 	copy(packet.Build(&p, t, 64, 0, len(data)), data)
 	types := map[bool]map[uint8]byte{false: {4: 8, 6: 128}, true: {4: 0, 6: 129}}
 	p.Buf[p.L4] = types[reply][t.Family]

@@ -10,6 +10,17 @@ type Steady struct {
 	Flags   uint16
 }
 
+// Flags of the steady form. With FlagLifetime or FlagAnswer the frame is no BFD: a
+// question about the lifetime of a NAT's binding, sent by a source port of its
+// own, or the answer to it, and WaitMask covers the wait before the answer in
+// tenths of a second. FlagNoData: the data that its sender sends does not arrive.
+const (
+	FlagLifetime = 0x8000
+	FlagAnswer   = 0x4000
+	FlagNoData   = 0x2000
+	WaitMask     = 0x0fff
+)
+
 // HeldLong in Steady.Held means 65,535 ms or more.
 const HeldLong = 65535
 

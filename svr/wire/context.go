@@ -44,13 +44,5 @@ func contextSize(family uint8) int {
 }
 
 func appendContext(dst []byte, forward bool, t *packet.Tuple) []byte {
-	n := 4
-	if t.Family == 6 {
-		n = 16
-	}
-	dst = appendHead(dst, contextType(forward, t.Family), contextSize(t.Family))
-	dst = append(append(dst, t.Src[:n]...), t.Dst[:n]...)
-	dst = binary.BigEndian.AppendUint16(dst, t.SrcPort)
-	dst = binary.BigEndian.AppendUint16(dst, t.DstPort)
-	return append(dst, t.Proto)
+	return appendTuple(appendHead(dst, contextType(forward, t.Family), contextSize(t.Family)), t)
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "waymark/svr/packet"
+import (
+	"net/netip"
+
+	"waymark/svr/packet"
+)
 
 // The functions below fill h and p, whatever they held, with one whole
 // message. Length fields are set by AppendMetadata (or by the caller, where the
@@ -35,6 +39,19 @@ func Delete(h *Header, p *Payload, securityID uint32, uuid [16]byte, ctx packet.
 // as for Delete.
 func HealthAnswer(h *Header, p *Payload, securityID uint32, uuid [16]byte, ctx packet.Tuple, forward bool) {
 	control(h, p, securityID, ControlHealth)
+	bind(p, uuid, ctx, forward)
+}
+
+// ICMPError fills the metadata in front of an ICMP error that a session carries;
+// place is where the error arose, the other arguments are those of Delete.
+func ICMPError(h *Header, p *Payload, securityID uint32, uuid [16]byte, ctx packet.Tuple, forward bool, place netip.Addr) {
+	*h, *p = Header{}, Payload{}
+	h.SetSecurityID(securityID)
+	if place.Is4() {
+		h.SetICMPIPv4(place.As4())
+	} else {
+		h.SetICMPIPv6(place.As16())
+	}
 	bind(p, uuid, ctx, forward)
 }
 

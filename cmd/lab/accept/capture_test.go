@@ -29,6 +29,7 @@ var secretNames = []string{"corp", "guest", "datacenter", "payroll", "branch1", 
 	"internal", "fiber-then-lte", "acme", "node1"}
 
 func TestRow02BystanderOnTheISPLink(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	tr := newTour(s)
 	links := map[string][]world.Frame{"branch's link": tr.branchLink, "hub's link": tr.hubLink}

@@ -80,6 +80,7 @@ func compare(t *testing.T, before, after map[string][]string) {
 // Traffic, then SIGTERM: the namespaces are as they were before. So they are
 // when a router was killed in between and its successor is told to stop.
 func TestRow01StopLeavesNothing(t *testing.T) {
+	t.Parallel()
 	outer := newWorld(t, world.Options{})
 	outer.settle()
 	before := outer.snapshot()

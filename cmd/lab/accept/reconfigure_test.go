@@ -16,6 +16,7 @@ import (
 // takes the router's process along and not the box, and what is not confirmed
 // goes back.
 func TestReconfigure(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	file := s.w.Path("branch1.json")
 	c := newTerminal(s, world.Branch, "-run", s.branch.Run, "-config", file)

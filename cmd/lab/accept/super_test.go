@@ -13,6 +13,7 @@ const superBytes = "60000"
 // With offloads on, hosts hand over segments of up to 64 KB. They are carried
 // for both services, and the server gets large ones again.
 func TestRow04SuperPackets(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	for _, svc := range services {
 		t.Run(svc.name, func(t *testing.T) {

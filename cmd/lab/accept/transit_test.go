@@ -34,6 +34,7 @@ var chainLANs = []lan{
 }
 
 func TestFormTransitAndTwoPeers(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct{ name, mode string }{
 		{"native on both links", "auto-detect"},
 		{"transformed on the second link", "always-transform"},

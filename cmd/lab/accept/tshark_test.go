@@ -20,6 +20,7 @@ const badSum = `icmp.checksum.status == "Bad" || (!icmp && (ip.checksum.status =
 const goodSum = `tcp.checksum.status == "Good" || tcp.checksum == 0xffff || udp.checksum.status == "Good"`
 
 func TestRow03TsharkFindsEveryChecksumGood(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, nil)
 	tr := newTour(s)
 	links := [][]*outer{dissect(t, tr.branchLink), dissect(t, tr.hubLink)}

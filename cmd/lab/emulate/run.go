@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -24,6 +25,12 @@ func Run(args []string) error {
 		return err
 	}
 	failed := make(chan error)
+	faults := newGates(im.NAT)
+	if im.control != "" {
+		if err := faults.serve(im.control); err != nil {
+			return err
+		}
+	}
 	downs := map[int][]*line{} // lines out of the trunk by VLAN
 	for i, p := range ports {
 		s, err := openSocket(p.Dev)
@@ -31,12 +38,15 @@ func Run(args []string) error {
 			return err
 		}
 		toTrunk := startLine(up, p.VLAN, newFate(im, uint64(2*i)), failed)
+		down := startLine(s, 0, newFate(im, uint64(2*i+1)), failed)
+		toTrunk.back, down.back = down, toTrunk
+		toTrunk.gate, down.gate = &faults.in, &faults.out
 		go pump(s, func(frame []byte, vlan int) {
 			if vlan == 0 { // an access port has no tags
 				toTrunk.enter(frame)
 			}
 		}, failed)
-		downs[p.VLAN] = append(downs[p.VLAN], startLine(s, 0, newFate(im, uint64(2*i+1)), failed))
+		downs[p.VLAN] = append(downs[p.VLAN], down)
 	}
 	go pump(up, func(frame []byte, vlan int) {
 		for _, l := range downs[vlan] {
@@ -66,8 +76,11 @@ func pump(s *socket, sink func(frame []byte, vlan int), failed chan<- error) {
 // line is one direction: frames wait in it for their time.
 type line struct {
 	in   chan waiting
-	fate *fate // used by enter only, which one goroutine calls
+	fate *fate      // used by enter only
+	mu   sync.Mutex // guards fate: the reader of either side may enter
 	vlan int
+	gate *gate // faults of this direction
+	back *line // the other direction
 }
 
 // waiting is a frame and when it leaves; turn keeps the order of equal times.
@@ -88,6 +101,19 @@ func startLine(out *socket, vlan int, f *fate, failed chan<- error) *line {
 
 // enter decides about a frame and copies it if it has a future.
 func (l *line) enter(frame []byte) {
+	ok, answer := l.gate.admit(frame)
+	if answer != nil {
+		l.back.pass(answer)
+	}
+	if ok {
+		l.pass(frame)
+	}
+}
+
+// pass lets a frame in that no fault stopped.
+func (l *line) pass(frame []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	at, copies := l.fate.decide(time.Now(), len(frame))
 	if copies == 0 {
 		return
@@ -98,8 +124,9 @@ func (l *line) enter(frame []byte) {
 	} else {
 		kept = append([]byte(nil), frame...)
 	}
+	slow := l.gate.fault.Load().Slow
 	for i := range copies {
-		l.in <- waiting{frame: kept, at: at[i]}
+		l.in <- waiting{frame: kept, at: at[i].Add(slow)}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // or Switch hands its arguments to Run when it is called so (traffic.Main does).
 const Command = "_emulate"
 
-const startLimit = 10 * time.Second
+const startLimit = 30 * time.Second
 
 // Between cuts the cable at ns, dev and puts an emulator between its ends. The
 // offloads of both ends are switched off: a wire carries frames, not

@@ -24,16 +24,21 @@ func serve(args []string) (any, error) {
 	web := flags.String("web", "", "addresses of web servers, by comma")
 	sink := flags.String("sink", "", "addresses of TCP sinks that answer with bytes and SHA-256")
 	udp := flags.String("udp", "", "addresses that answer datagrams")
+	echo := flags.String("echo", "", "addresses of TCP servers that send back what comes")
 	mark := flags.String("mark", "hello", "text of every page")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	failed := make(chan error)
+	type start func(addr string, failed chan<- error) error
 	page := func(a string, failed chan<- error) error { return serveWeb(a, *mark, failed) }
+	tcp := func(answer func(net.Conn)) start {
+		return func(a string, failed chan<- error) error { return serveTCP(a, answer, failed) }
+	}
 	for _, s := range []struct {
 		list  string
-		start func(addr string, failed chan<- error) error
-	}{{*web, page}, {*sink, serveSink}, {*udp, serveUDP}} {
+		start start
+	}{{*web, page}, {*sink, tcp(drain)}, {*udp, serveUDP}, {*echo, tcp(sendBack)}} {
 		for _, addr := range strings.FieldsFunc(s.list, func(r rune) bool { return r == ',' }) {
 			if err := s.start(addr, failed); err != nil {
 				return nil, err
@@ -73,7 +78,8 @@ func (textReader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func serveSink(addr string, failed chan<- error) error {
+// serveTCP answers every connection.
+func serveTCP(addr string, answer func(net.Conn), failed chan<- error) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -85,10 +91,16 @@ func serveSink(addr string, failed chan<- error) error {
 				failed <- err
 				return
 			}
-			go drain(c)
+			go answer(c)
 		}
 	}()
 	return nil
+}
+
+// sendBack answers with what comes; the client tells how it went.
+func sendBack(c net.Conn) {
+	defer c.Close()
+	_, _ = io.Copy(c, c)
 }
 
 // drain reads until the client closes its side, then says what arrived.

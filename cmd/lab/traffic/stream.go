@@ -23,16 +23,9 @@ const streamTick = 2 * time.Millisecond
 // UDP responder, from one socket at an even rate. The first ones are single and
 // answered, so that the session is established before the rest follows.
 func stream(args []string) (any, error) {
-	if len(args) != 4 {
-		return nil, errUsage
-	}
-	var n [3]int
-	for i := range n {
-		v, err := strconv.Atoi(args[1+i])
-		if err != nil || v < 1 {
-			return nil, fmt.Errorf("%q: want a number from 1 on", args[1+i])
-		}
-		n[i] = v
+	n, err := numbers(args)
+	if err != nil {
+		return nil, err
 	}
 	c, err := net.DialTimeout("udp", args[0], clientLimit)
 	if err != nil {
@@ -57,12 +50,12 @@ func stream(args []string) (any, error) {
 	return s.pour(c, b, float64(n[0])*1e6/8/float64(n[2]), time.Duration(n[1])*time.Second)
 }
 
-// pour sends rate datagrams a second for a while, and counts answers until none
-// came for some time.
+// pour sends rate datagrams a second for a while, and counts answers until a second
+// after the last of them.
 func (s Streamed) pour(c net.Conn, b []byte, rate float64, during time.Duration) (Streamed, error) {
 	answers := make(chan int)
 	begin := time.Now()
-	if err := c.SetDeadline(begin.Add(during + time.Second)); err != nil {
+	if err := c.SetDeadline(time.Time{}); err != nil {
 		return s, err
 	}
 	go func() {
@@ -90,6 +83,9 @@ func (s Streamed) pour(c net.Conn, b []byte, rate float64, during time.Duration)
 		}
 	}
 	s.Sent += sent
+	if err := c.SetReadDeadline(time.Now().Add(time.Second)); err != nil { // from the last one on, whenever that was
+		return s, err
+	}
 	s.Answered += <-answers
 	return s, nil
 }
@@ -98,4 +94,17 @@ func (s Streamed) pour(c net.Conn, b []byte, rate float64, during time.Duration)
 // mbit a second, each of so many bytes.
 func Stream(ctx context.Context, w *world.World, ns, addr string, mbit, seconds, bytes int) (s Streamed, err error) {
 	return s, run(ctx, w, ns, &s, "_stream", addr, strconv.Itoa(mbit), strconv.Itoa(seconds), strconv.Itoa(bytes))
+}
+
+// numbers are the three behind an address.
+func numbers(args []string) (n [3]int, err error) {
+	if len(args) != 4 {
+		return n, errUsage
+	}
+	for i := range n {
+		if n[i], err = strconv.Atoi(args[1+i]); err != nil || n[i] < 1 {
+			return n, fmt.Errorf("%q: want a number from 1 on", args[1+i])
+		}
+	}
+	return n, nil
 }

@@ -22,6 +22,7 @@ var subcommands = map[string]func(args []string) (any, error){
 	"_puts":   puts,
 	"_ask":    ask,
 	"_stream": stream,
+	"_talk":   talk,
 
 	emulate.Command: func(args []string) (any, error) { return nil, emulate.Run(args) },
 }
@@ -74,4 +75,4 @@ type Answers struct {
 }
 
 // clientLimit bounds connects and single answers.
-const clientLimit = 5 * time.Second
+const clientLimit = 15 * time.Second

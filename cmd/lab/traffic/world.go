@@ -13,7 +13,7 @@ import (
 )
 
 // startLimit bounds the time until a server listens.
-const startLimit = 10 * time.Second
+const startLimit = 30 * time.Second
 
 // Serve starts this program's `_serve FLAGS` in a namespace and returns when it
 // listens. The program has to call Main.

@@ -27,7 +27,7 @@ func (w *World) Capture(ns, dev string, filter ...string) (*Capture, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.WaitOutput("listening on", 10*time.Second); err != nil {
+	if err := p.WaitOutput("listening on", readyLimit); err != nil {
 		_ = p.Stop() // the first error is the one to tell
 		return nil, err
 	}

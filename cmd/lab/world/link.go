@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // Offloads switches segmentation, receive coalescing and checksum offload of an
@@ -81,7 +80,7 @@ func (w *World) waitCarrier() error {
 	spaces := w.spaces
 	w.mu.Unlock()
 	for _, ns := range spaces {
-		if err := Until(5*time.Second, "carrier in "+ns, func() (bool, error) { return w.carries(ns) }); err != nil {
+		if err := Until(readyLimit, "carrier in "+ns, func() (bool, error) { return w.carries(ns) }); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 const (
 	stopSignal = syscall.SIGTERM
-	stopGrace  = 5 * time.Second // from SIGTERM to SIGKILL
+	stopGrace  = 20 * time.Second // from SIGTERM to SIGKILL: a busy machine has time for an orderly end
 )
 
 // Proc is a process of the world in a process group of its own. Its standard
@@ -70,9 +70,6 @@ func (p *Proc) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Proc) Done() <-chan struct{} { return p.done }
 
-// Err returns how the process ended (nil: exit code 0); it waits for the end.
-func (p *Proc) Err() error { <-p.done; return p.err }
-
 // ExitCode returns the exit code, -1 after a signal; it waits for the end.
 func (p *Proc) ExitCode() int { <-p.done; return p.cmd.ProcessState.ExitCode() }
 
@@ -88,7 +85,7 @@ func (p *Proc) Output() string {
 // Signal sends a signal to the process alone.
 func (p *Proc) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Stop ends the process in order (SIGTERM, after 5 s SIGKILL) and waits. A
+// Stop ends the process in order (SIGTERM, after 20 s SIGKILL) and waits. A
 // process that had ended before is no error.
 func (p *Proc) Stop() error {
 	p.signal(stopSignal)

@@ -11,7 +11,7 @@ import (
 )
 
 // routerReady bounds the time from a router's start to its first answer.
-const routerReady = 20 * time.Second
+const routerReady = time.Minute
 
 // Router is a running `waymark router`.
 type Router struct {
@@ -30,15 +30,32 @@ func (w *World) StartRouter(name, ns string, config []byte, flags ...string) (*R
 	if err != nil {
 		return nil, err
 	}
-	file, run := w.Path(name+".json"), w.Path("run-"+name)
+	file := w.Path(name + ".json")
 	if err := os.WriteFile(file, config, 0o644); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
+	return w.startRouter(bin, name, ns, file, w.Path("run-"+name), flags)
+}
+
+// StartRouterFile is StartRouter with a configuration and a run directory that
+// are the caller's.
+func (w *World) StartRouterFile(name, ns, file, run string, flags ...string) (*Router, error) {
+	bin, err := w.Waymark()
+	if err != nil {
+		return nil, err
+	}
+	return w.startRouter(bin, name, ns, file, run, flags)
+}
+
+func (w *World) startRouter(bin, name, ns, file, run string, flags []string) (*Router, error) {
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
-	argv := append(w.Wrap[:len(w.Wrap):len(w.Wrap)], append([]string{bin, "router", "-config", file, "-router", name, "-run", run}, flags...)...)
-	p, err := w.Start(ns, argv...)
+	argv := append(w.Wrap[:len(w.Wrap):len(w.Wrap)], bin, "router", "-config", file, "-router", name, "-run", run)
+	if w.Lanes != "" {
+		argv = append(argv, "-lanes", w.Lanes)
+	}
+	p, err := w.Start(ns, append(argv, flags...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,9 @@ import (
 // execLimit bounds commands that should answer at once.
 const execLimit = time.Minute
 
+// readyLimit bounds what is ready at once on a machine that is not busy.
+const readyLimit = 30 * time.Second
+
 // Exec runs a command in a namespace and returns its output, standard error
 // included. It fails when the command does, or after a minute.
 func (w *World) Exec(ns string, cmd ...string) (string, error) {
@@ -37,16 +40,21 @@ func (w *World) run(ctx context.Context, stdin string, argv []string) (string, e
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Stdin = strings.NewReader(stdin)
 	c.Stdout, c.Stderr = &out, &out
-	c.WaitDelay = time.Second
+	c.WaitDelay = execLimit // a busy process comes late to read what was written
 	err := c.Run()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	text := strings.ReplaceAll(out.String(), strangeNetns, "")
 	if err != nil {
-		return out.String(), fmt.Errorf("run %s: %w\n%s", strings.Join(argv, " "), err, out.String())
+		return text, fmt.Errorf("run %s: %w\n%s", strings.Join(argv, " "), err, text)
 	}
-	return out.String(), nil
+	return text, nil
 }
+
+// strangeNetns is what ip says, and goes on, when a namespace of another world
+// goes away while it looks for the one that a link leads to.
+const strangeNetns = "Error: Peer netns reference is invalid.\n"
 
 // runNow is run with the usual limit, its output only in the error.
 func (w *World) runNow(stdin string, argv ...string) error {

@@ -40,10 +40,7 @@ func stateFile(name string) string { return filepath.Join(RunRoot, name+".json")
 
 // claim makes the world's directory, which is also the lock on its name.
 func (w *World) claim() error {
-	if err := os.MkdirAll(RunRoot, 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(w.Dir, 0o755); errors.Is(err, fs.ErrExist) {
+	if err := w.makeDir(); errors.Is(err, fs.ErrExist) {
 		return ErrExists
 	} else if err != nil {
 		return err
@@ -51,6 +48,19 @@ func (w *World) claim() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.saveState()
+}
+
+// makeDir makes the world's directory. Whoever takes the last world away takes
+// RunRoot along, which may be this moment: then it is made again.
+func (w *World) makeDir() error {
+	for {
+		if err := os.MkdirAll(RunRoot, 0o755); err != nil {
+			return err
+		}
+		if err := os.Mkdir(w.Dir, 0o755); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 }
 
 // saveState replaces the state file; w.mu is held.
@@ -221,8 +231,11 @@ func endInside(ns string) {
 }
 
 // Leftovers lists what worlds left on this machine although their owners are
-// gone: namespaces, directories and processes. Kept worlds are not leftovers.
+// gone: namespaces, directories and processes. Kept worlds are not leftovers, nor
+// are those that come and go meanwhile: a state file is there before the first
+// namespace of its world and until the last is gone.
 func Leftovers() ([]string, error) {
+	names, _ := filepath.Glob("/run/netns/*") // only a bad pattern is an error
 	list, err := states()
 	if err != nil {
 		return nil, err
@@ -235,17 +248,17 @@ func Leftovers() ([]string, error) {
 			found = append(found, "state of dead world "+s.Name)
 		}
 	}
-	return append(found, strayNamespaces(live)...), nil
+	return append(found, strayNamespaces(names, live)...), nil
 }
 
-// strayNamespaces finds namespaces with a world's name and no live world.
-func strayNamespaces(live map[string]bool) []string {
+// strayNamespaces finds, of those seen before the live worlds were, namespaces
+// with a world's name and no live world.
+func strayNamespaces(names []string, live map[string]bool) []string {
 	var found []string
-	names, _ := filepath.Glob("/run/netns/*") // only a bad pattern is an error
 	for _, path := range names {
 		ns := filepath.Base(path)
 		world, _, ok := strings.Cut(ns, "-")
-		if ok && isWorldName(world) && !live[world] {
+		if ok && isWorldName(world) && !live[world] && isNamespace(ns) {
 			found = append(found, "namespace "+ns)
 		}
 	}

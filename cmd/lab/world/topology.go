@@ -2,7 +2,9 @@ package world
 
 import (
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 )
 
 // The branch's and the hub's interfaces carry the names that acme.json gives as
@@ -95,7 +97,7 @@ func (w *World) AddNamespace(ns string, forward bool) error {
 	if err != nil {
 		return fmt.Errorf("note namespace %s: %w", ns, err)
 	}
-	if err := w.ipBatch("", fmt.Sprintf("netns add %s\n", w.NS(ns))); err != nil {
+	if err := w.makeNamespace(ns); err != nil {
 		return err
 	}
 	if err := w.ipBatch(ns, "link set dev lo up\n"); err != nil {
@@ -110,6 +112,20 @@ func (w *World) AddNamespace(ns string, forward bool) error {
 		return fmt.Errorf("set sysctls of %s: %w", ns, err)
 	}
 	return nil
+}
+
+// makeNamespace has ip make it, one process at a time: the first one on a machine
+// also makes the place for all of them, and two of those get in each other's way.
+func (w *World) makeNamespace(ns string) error {
+	root, err := os.Open(RunRoot)
+	if err != nil {
+		return fmt.Errorf("open worlds: %w", err)
+	}
+	defer root.Close() // and with it the lock
+	if err := syscall.Flock(int(root.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("lock worlds: %w", err)
+	}
+	return w.ipBatch("", fmt.Sprintf("netns add %s\n", w.NS(ns)))
 }
 
 func oneIf(b bool) int {

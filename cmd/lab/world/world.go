@@ -34,9 +34,12 @@ type Options struct {
 // World is a set of namespaces and the processes started in them. Its methods
 // may be called from several goroutines.
 type World struct {
-	Name string   // first part of every namespace's name
-	Dir  string   // configurations, run directories, logs and captures; Close removes it
-	Wrap []string // goes before the command of every router that starts from now on
+	Name string // first part of every namespace's name
+	Dir  string // configurations, run directories, logs and captures; Close removes it
+	// What every router that starts from now on is told: Wrap goes before its
+	// command, Lanes is its -lanes (empty: it decides by itself).
+	Wrap  []string
+	Lanes string
 
 	opts Options
 
@@ -78,23 +81,35 @@ func New(o Options) (*World, error) {
 	if err := Sweep(); err != nil {
 		return nil, fmt.Errorf("sweep dead worlds: %w", err)
 	}
-	if o.Name == "" {
-		o.Name = randomName()
-	}
-	w := &World{Name: o.Name, Dir: filepath.Join(RunRoot, o.Name), opts: o}
-	if err := w.claim(); err != nil {
-		return nil, fmt.Errorf("claim name %s: %w", o.Name, err)
-	}
-	if o.Bare {
-		return w, nil
+	w, err := claim(o)
+	if err != nil || o.Bare {
+		return w, err
 	}
 	if err := w.build(); err != nil {
-		return nil, errors.Join(fmt.Errorf("build world %s: %w", o.Name, err), w.Close())
+		return nil, errors.Join(fmt.Errorf("build world %s: %w", w.Name, err), w.Close())
 	}
 	return w, nil
 }
 
-// Close stops the world's processes (SIGTERM, after 5 s SIGKILL) and removes
+// claim takes the name that the options say, or one that no other world has.
+func claim(o Options) (*World, error) {
+	for {
+		name := o.Name
+		if name == "" {
+			name = randomName()
+		}
+		w := &World{Name: name, Dir: filepath.Join(RunRoot, name), opts: o}
+		err := w.claim()
+		switch {
+		case err == nil:
+			return w, nil
+		case o.Name != "" || !errors.Is(err, ErrExists):
+			return nil, fmt.Errorf("claim name %s: %w", name, err)
+		}
+	}
+}
+
+// Close stops the world's processes (SIGTERM, after 20 s SIGKILL) and removes
 // its namespaces, directory and state file. Whoever waits for one of them sees
 // its end. A second call waits for the first and returns what it did.
 func (w *World) Close() error {

@@ -13,6 +13,9 @@ import (
 	"waymark/cmd/lab/world"
 )
 
+// patience bounds what happens at once on a machine that is not busy.
+const patience = 30 * time.Second
+
 func newWorld(t *testing.T, o world.Options) *world.World {
 	t.Helper()
 	o.Log = t.Logf
@@ -50,12 +53,12 @@ func TestKernelRoutersCarryEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dst := range []string{"10.20.0.5", "10.20.0.80", "192.0.2.10", "fd00:20::5", "fd00:20::80"} {
-		if _, err := w.Exec(world.Client, "ping", "-c", "1", "-W", "3", dst); err != nil {
+		if _, err := w.Exec(world.Client, "ping", "-c", "1", "-W", "10", dst); err != nil {
 			t.Error(err)
 		}
 	}
 	// Over the LTE port: the carrier translates, so the answer comes back.
-	if _, err := w.Exec(world.Branch, "ping", "-I", "wan1", "-c", "1", "-W", "3", "198.51.100.2"); err != nil {
+	if _, err := w.Exec(world.Branch, "ping", "-I", "wan1", "-c", "1", "-W", "10", "198.51.100.2"); err != nil {
 		t.Error(err)
 	}
 }
@@ -66,11 +69,11 @@ func TestCarrierHidesItsCustomers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Exec(world.Branch, "ping", "-I", "wan1", "-c", "1", "-W", "3", "192.0.2.10"); err != nil {
+	if _, err := w.Exec(world.Branch, "ping", "-I", "wan1", "-c", "1", "-W", "10", "192.0.2.10"); err != nil {
 		t.Error(err)
 	}
 	two := func(f []world.Frame) bool { return len(f) >= 2 }
-	if err := c.WaitFrames(5*time.Second, two); err != nil {
+	if err := c.WaitFrames(patience, two); err != nil {
 		t.Error(err)
 	}
 	frames, err := c.Frames()
@@ -111,7 +114,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	default:
 		t.Error("process survived Close")
 	}
-	err = world.Until(5*time.Second, "end of the orphan", func() (bool, error) {
+	err = world.Until(patience, "end of the orphan", func() (bool, error) {
 		stat, err := os.ReadFile("/proc/" + sleeper + "/stat")
 		return err != nil || bytes.Contains(stat, []byte(") Z ")), nil
 	})
@@ -131,11 +134,10 @@ func TestWorldsAreApart(t *testing.T) {
 	if err := a.KernelRouters(); err != nil {
 		t.Fatal(err)
 	}
-	ping := []string{"ping", "-c", "1", "-W", "1", "10.20.0.5"}
-	if _, err := a.Exec(world.Client, ping...); err != nil {
+	if _, err := a.Exec(world.Client, "ping", "-c", "1", "-W", "10", "10.20.0.5"); err != nil {
 		t.Errorf("in the world with routers: %v", err)
 	}
-	if out, err := b.Exec(world.Client, ping...); err == nil {
+	if out, err := b.Exec(world.Client, "ping", "-c", "1", "-W", "1", "10.20.0.5"); err == nil {
 		t.Errorf("in the world without routers: ping answered:\n%s", out)
 	}
 	if _, err := world.New(world.Options{Name: a.Name}); !errors.Is(err, world.ErrExists) {
@@ -187,7 +189,7 @@ func TestCarrierLoss(t *testing.T) {
 		if err := w.Carrier(world.ISPFiber, "branch", up); err != nil {
 			t.Fatal(err)
 		}
-		err := world.Until(5*time.Second, "carrier of wan0", func() (bool, error) {
+		err := world.Until(patience, "carrier of wan0", func() (bool, error) {
 			out, err := w.Exec(world.Branch, "ip", "link", "show", "dev", "wan0")
 			return strings.Contains(out, "LOWER_UP") == up, err
 		})
@@ -231,6 +233,9 @@ func TestAcme(t *testing.T) {
 	if !bytes.Contains(world.AcmeGuest(), []byte(`"target-interface": "lan1"`)) {
 		t.Error("AcmeGuest has no guest port")
 	}
+	if text := world.AcmeDHCP("192.0.2.10"); bytes.Count(text, []byte(`"dhcp": "v4"`)) != 2 || !json.Valid(text) {
+		t.Error("AcmeDHCP has not two ways out by DHCP")
+	}
 }
 
 func TestUntil(t *testing.T) {
@@ -251,7 +256,7 @@ func TestWaitOutputSeesTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.WaitOutput("ready", 5*time.Second); err != nil {
+	if err := p.WaitOutput("ready", patience); err != nil {
 		t.Error(err)
 	}
 	if err := p.WaitOutput("never", time.Minute); err == nil {
@@ -280,7 +285,7 @@ func TestBareWorldIsTheCallersOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Exec("a", "ping", "-c", "1", "-W", "3", "192.0.2.6"); err != nil {
+	if _, err := w.Exec("a", "ping", "-c", "1", "-W", "10", "192.0.2.6"); err != nil {
 		t.Error(err)
 	}
 	if err := w.IP("a", "address add nonsense dev eth0"); err == nil {

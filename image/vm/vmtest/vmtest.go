@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +33,16 @@ func Context(t testing.TB) context.Context {
 
 // Start starts a machine that is gone when the test ends. If the test failed, it
 // prints the end of what both ports said and keeps all of it in out/vm of the tree.
+// WAYMARK_MEMORY gives a machine that many megabytes unless the test says how many.
 func Start(t testing.TB, c vm.Config) *vm.Machine {
 	t.Helper()
+	if text := os.Getenv("WAYMARK_MEMORY"); text != "" && c.MemoryMB == 0 {
+		mb, err := strconv.Atoi(text)
+		if err != nil || mb <= 0 {
+			t.Fatalf("WAYMARK_MEMORY=%s: want megabytes", text)
+		}
+		c.MemoryMB = mb
+	}
 	m, err := vm.Start(context.WithoutCancel(t.Context()), c)
 	if err != nil {
 		t.Fatal(err)
@@ -88,8 +97,12 @@ func Type(t testing.TB, m *vm.Machine, line string) {
 
 // Kernel is the folder of the distribution's own kernel for an architecture:
 // vmlinuz, lib/modules, release. scripts/kernel.sh fetches it if it is missing.
+// WAYMARK_KERNEL names another one; scripts/kernel-own.sh tests its kernel so.
 func Kernel(t testing.TB, arch string) string {
 	t.Helper()
+	if dir := os.Getenv("WAYMARK_KERNEL"); dir != "" {
+		return dir
+	}
 	cmd := exec.Command(filepath.Join(Root(t), "scripts", "kernel.sh"), arch)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -17,7 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -151,7 +151,7 @@ func (s *Store) Versions() ([]Version, error) {
 		}
 		all = append(all, Version{n, info.ModTime().UTC()})
 	}
-	slices.SortFunc(all, func(a, b Version) int { return a.Number - b.Number })
+	sort.Slice(all, func(i, j int) bool { return all[i].Number < all[j].Number })
 	return all, nil
 }
 

@@ -197,15 +197,6 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	list := []string{"sessions", "peers", "fib", "waypoints"}
-	for word, want := range map[string]string{"sesions": "sessions", "pears": "peers", "epers": "peers", "bif": "fib", "zzz": "", "": "", "x": ""} {
-		if got := cli.Nearest(word, list); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 // FuzzLine: whatever is typed, parser and completion agree with each other and
 // what was split can be joined again.
 func FuzzLine(f *testing.F) {

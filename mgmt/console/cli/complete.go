@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"waymark/mgmt/token"
@@ -129,7 +130,7 @@ func begun(all []Word, partial string) (list []Word) {
 			list = append(list, w)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Word) int { return strings.Compare(a.Text, b.Text) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Text < list[j].Text })
 	list = slices.CompactFunc(list, func(a, b Word) bool { return a.Text == b.Text })
 	return append(list, hints...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"waymark/mgmt/near"
 	"waymark/mgmt/token"
 )
 
@@ -93,8 +94,8 @@ func names(list []*Command, level Level) (all []string) {
 
 // unknown names what is not known and what is like it.
 func unknown(word string, known []string) error {
-	if near := Nearest(word, known); near != "" {
-		return fmt.Errorf("%w: %q; did you mean %q?", ErrUnknown, word, near)
+	if meant := near.Word(word, known); meant != "" {
+		return fmt.Errorf("%w: %q; did you mean %q?", ErrUnknown, word, meant)
 	}
 	return fmt.Errorf("%w: %q; known: %s", ErrUnknown, word, strings.Join(known, ", "))
 }

@@ -33,11 +33,21 @@ type Entry struct {
 	Rival string
 }
 
-// Keys stores entries by id. Update is atomic: it calls change with the entry,
-// its zero value if there is none, stores what change returns and returns it;
-// an entry without state is deleted.
+// Claim is a key that says to be a minion. That it is its own shows when it opens
+// what it is answered.
+type Claim struct {
+	ID   string
+	Key  *crypt.Public
+	From string // address
+}
+
+// Keys stores entries by id. Claim remembers a key that was not known, or that is
+// another than the one known, and says what becomes of it: Denied for another. Update
+// is atomic: it calls change with the entry, its zero value if there is none, stores
+// what change returns and returns it; an entry without state is deleted.
 type Keys interface {
 	Get(id string) (Entry, error)
+	Claim(c Claim) (State, error)
 	Update(id string, change func(Entry) (Entry, error)) (Entry, error)
 	List() ([]Entry, error)
 }
@@ -53,6 +63,23 @@ func (k *Memory) Get(id string) (Entry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.m[id], nil
+}
+
+// Claim implements Keys: the first key of an id waits.
+func (k *Memory) Claim(c Claim) (verdict State, err error) {
+	text := c.Key.PEM()
+	_, err = k.Update(c.ID, func(e Entry) (Entry, error) {
+		switch {
+		case e.State == "":
+			e = Entry{ID: c.ID, Key: text, State: Pending}
+		case e.Key != text:
+			e.Rival, verdict = text, Denied
+			return e, nil
+		}
+		verdict = e.State
+		return e, nil
+	})
+	return verdict, err
 }
 
 // Update implements Keys.
@@ -96,7 +123,7 @@ func (m *Master) Accept(id string) error { return m.decide(id, Accepted) }
 func (m *Master) Reject(id string) error { return m.decide(id, Rejected) }
 
 func (m *Master) decide(id string, s State) error {
-	e, err := m.cfg.Keys.Update(id, func(e Entry) (Entry, error) {
+	_, err := m.cfg.Keys.Update(id, func(e Entry) (Entry, error) {
 		if e.State == "" {
 			return e, ErrUnknown
 		}
@@ -109,7 +136,6 @@ func (m *Master) decide(id string, s State) error {
 	if s != Accepted {
 		m.forget(id)
 	}
-	m.tell(e)
 	return nil
 }
 
@@ -145,46 +171,8 @@ func (m *Master) forget(id string) {
 	}
 }
 
-func (m *Master) tell(e Entry) {
-	if m.cfg.Changed != nil {
-		m.cfg.Changed(e)
-	}
-}
-
 // errFull: too many keys wait.
 var errFull = errors.New("too many keys wait")
-
-// judge finds the state of a claim and stores a key that was not known.
-func (m *Master) judge(id string, key *crypt.Public) (State, error) {
-	text := key.PEM()
-	was, verdict := Entry{}, Denied
-	e, err := m.cfg.Keys.Update(id, func(e Entry) (Entry, error) {
-		was = e
-		switch {
-		case e.State == "":
-			verdict = Pending
-			if m.cfg.Decide != nil {
-				verdict = m.cfg.Decide(id, key)
-			}
-			return Entry{ID: id, Key: text, State: verdict}, nil
-		case e.Key != text:
-			verdict, e.Rival = Denied, text
-		default:
-			verdict = e.State
-		}
-		return e, nil
-	})
-	if err != nil {
-		return "", err
-	}
-	if was != e {
-		if verdict == Denied {
-			e.State = Denied
-		}
-		m.tell(e)
-	}
-	return verdict, nil
-}
 
 // room tells whether one more key may wait. A known id needs none.
 func (m *Master) room(id string) error {

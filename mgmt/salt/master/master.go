@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"waymark/mgmt/door"
 	"waymark/mgmt/salt"
 	"waymark/mgmt/salt/crypt"
 	"waymark/mgmt/salt/msgpack"
@@ -29,16 +30,13 @@ type Config struct {
 	Alg   salt.Algorithms // of publications; zero is SHA1
 	Files FileServer      // nil serves nothing
 	// Pillar is what one minion may know. It is asked with the id whose key
-	// opened the request, never with one that the request names.
-	Pillar func(ctx context.Context, id string, grains msgpack.Map) (msgpack.Map, error)
-	// Decide is asked when a key shows up first; nil parks it as pending.
-	Decide   func(id string, key *crypt.Public) State
+	// opened the request, never with one that the request names, and with the
+	// address it comes from.
+	Pillar   func(ctx context.Context, id, from string, grains msgpack.Map) (msgpack.Map, error)
 	OnReturn func(Return)
 	OnEvent  func(Event)
-	// Changed is told when a key is parked, accepted or denied; nil for nobody.
-	Changed func(Entry)
-	Log     *slog.Logger
-	Limits  Limits
+	Log      *slog.Logger
+	Limits   Limits
 	// PublishPort is told to minions; 0 is the port of the listener.
 	PublishPort int
 	// MaxAge refuses requests with an older time, 0 none: boxes without a clock
@@ -106,7 +104,7 @@ type Event struct {
 type Master struct {
 	cfg       Config
 	authority salt.Authority
-	refused   refused
+	refused   *door.Refused
 	subs      subscribers
 	large     chan struct{}
 	claims    chan struct{}
@@ -136,11 +134,10 @@ func New(cfg Config) (*Master, error) {
 		cfg.Alg = salt.SHA1
 	}
 	m := &Master{
-		cfg: cfg, authority: salt.Authority{Key: cfg.Key, Random: rand.Reader},
+		cfg: cfg, refused: door.NewRefused("salt master", cfg.Log), authority: salt.Authority{Key: cfg.Key, Random: rand.Reader},
 		large: make(chan struct{}, cfg.Limits.Large), claims: make(chan struct{}, cfg.Limits.Claims),
 		now: time.Now, sessions: map[string]session{}, minions: map[string]msgpack.Map{}, proven: map[string]time.Time{},
 	}
-	m.refused.log = cfg.Log
 	m.port.Store(int32(cfg.PublishPort))
 	return m, m.rotate(time.Now())
 }
@@ -168,15 +165,15 @@ func (m *Master) Serve(ctx context.Context, requests, publications net.Listener)
 	var done sync.WaitGroup
 	done.Go(func() { m.keepKeys(ctx) })
 	errs := make(chan error, 2)
-	for _, p := range []*port{
-		{l: requests, name: "requests", limits: m.cfg.Limits, refused: &m.refused, serve: m.serveRequests},
-		{l: publications, name: "publications", limits: m.cfg.Limits, refused: &m.refused, serve: m.serveSubscriber},
-	} {
+	open := func(name string, l net.Listener, serve func(context.Context, net.Conn, func())) {
+		d := &door.Door{Name: name, Conns: m.cfg.Limits.Conns, Half: m.cfg.Limits.HalfOpen, Refused: m.refused, Serve: serve}
 		done.Go(func() {
-			errs <- p.run(ctx)
+			errs <- d.Run(ctx, l)
 			cancel() // one port without the other is no master
 		})
 	}
+	open("requests", requests, m.serveRequests)
+	open("publications", publications, m.serveSubscriber)
 	done.Wait()
 	return <-errs
 }
@@ -190,7 +187,7 @@ func (m *Master) keepKeys(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			m.refused.summary()
+			m.refused.Summary()
 			m.forgetAddresses(now)
 			m.mu.Lock()
 			old := now.Sub(m.made) > keyLife
@@ -213,3 +210,6 @@ func (m *Master) Grains(id string) msgpack.Map {
 	defer m.mu.Unlock()
 	return m.minions[id]
 }
+
+// Refused counts refusals by kind since the start.
+func (m *Master) Refused() map[string]int { return m.refused.Counts() }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"waymark/mgmt/door"
 	"waymark/mgmt/salt"
 	"waymark/mgmt/salt/msgpack"
 	"waymark/mgmt/salt/zmtp"
@@ -59,7 +60,7 @@ func (m *Master) Publish(j Job) (jid string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("publish: %w", err)
 	}
-	m.subs.send(zmtp.Frames(payload), &m.refused)
+	m.subs.send(zmtp.Frames(payload), m.refused)
 	return jid, nil
 }
 
@@ -75,14 +76,14 @@ func (m *Master) nextJID(now time.Time) string {
 // errSlow: a subscriber does not read.
 var errSlow = errors.New("subscriber does not keep up")
 
-func (s *subscribers) send(frames []byte, r *refused) {
+func (s *subscribers) send(frames []byte, r *door.Refused) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.all {
 		select {
 		case sub.queue <- frames:
 		default:
-			r.note("subscriber", "slow", errSlow)
+			r.Note("subscriber", "slow", errSlow)
 			delete(s.all, sub)
 			close(sub.queue) // send is the only writer, under mu
 		}
@@ -135,7 +136,7 @@ func (m *Master) serveSubscriber(ctx context.Context, c net.Conn, opened func())
 	if err := z.SetReadDeadline(time.Time{}); err != nil {
 		return
 	}
-	if m.known(host(c)) {
+	if m.known(door.Host(c)) {
 		opened() // others are served too, and give way first: subscriptions prove nothing
 	}
 	sub := m.subs.add(m.cfg.Limits.Queue)

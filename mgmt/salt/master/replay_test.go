@@ -33,7 +33,7 @@ func newReplica(t *testing.T, f *recording.File, e *recording.Exchange, load msg
 	m, err := New(Config{
 		Key: f.Master, Keys: &Memory{}, Files: files, Log: slog.New(slog.DiscardHandler), Limits: Limits{Piece: 1024}, PublishPort: 4505,
 		MaxAge: time.Minute, OnReturn: func(x Return) { r.jobs = append(r.jobs, x) }, OnEvent: func(x Event) { r.events = append(r.events, x) },
-		Pillar: func(_ context.Context, id string, _ msgpack.Map) (msgpack.Map, error) {
+		Pillar: func(_ context.Context, id, _ string, _ msgpack.Map) (msgpack.Map, error) {
 			return msgpack.KV("asked", id), nil
 		},
 	})

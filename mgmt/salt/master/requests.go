@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"waymark/mgmt/door"
 	"waymark/mgmt/salt"
 	"waymark/mgmt/salt/crypt"
 	"waymark/mgmt/salt/msgpack"
@@ -35,14 +36,14 @@ func (m *Master) serveRequests(ctx context.Context, c net.Conn, opened func()) {
 		}
 		n := len(msg.Parts)
 		if n < 2 || len(msg.Parts[n-2]) > 0 {
-			m.refused.note("request", host(c), fmt.Errorf("%w: %d parts", zmtp.ErrFrame, n))
+			m.refused.Note("request", door.Host(c), fmt.Errorf("%w: %d parts", zmtp.ErrFrame, n))
 			return
 		}
-		reply, who := m.answer(ctx, msg.Parts[n-1], host(c))
+		reply, who := m.answer(ctx, msg.Parts[n-1], door.Host(c))
 		if who != "" && !proven {
 			proven = true
 			z.SetMax(l.Message)
-			m.remember(host(c))
+			m.remember(door.Host(c))
 			opened()
 		}
 		if err := z.WriteMessage(append(msg.Parts[:n-1:n-1], reply)...); err != nil {
@@ -90,7 +91,7 @@ func (m *Master) noteEnd(kind string, c net.Conn, err error) {
 	if errors.Is(err, zmtp.ErrTooLarge) {
 		kind = "oversized frame"
 	}
-	m.refused.note(kind, host(c), err)
+	m.refused.Note(kind, door.Host(c), err)
 }
 
 // badLoad is what stock masters answer to whatever they cannot believe.
@@ -105,16 +106,16 @@ func (m *Master) answer(ctx context.Context, payload []byte, from string) (reply
 	}
 	r, err := salt.ParseRequest(payload)
 	if err != nil {
-		m.refused.note("request", from, err)
+		m.refused.Note("request", from, err)
 		return badLoad, ""
 	}
 	if r.Clear != nil {
-		reply, err = m.clear(r)
+		reply, err = m.clear(r, from)
 	} else {
-		reply, who, err = m.sealed(ctx, r)
+		reply, who, err = m.sealed(ctx, r, from)
 	}
 	if err != nil {
-		m.refused.note("request", from, err)
+		m.refused.Note("request", from, err)
 	}
 	if reply == nil {
 		reply = badLoad
@@ -128,10 +129,11 @@ var (
 	errToken   = errors.New("tok or id is not the key's")
 	errAge     = errors.New("too old")
 	errKey     = errors.New("no key of this minion is accepted")
+	errDenied  = errors.New("another key has this id")
 )
 
 // clear answers what comes in clear: claims, and nothing else.
-func (m *Master) clear(r *salt.Request) ([]byte, error) {
+func (m *Master) clear(r *salt.Request, from string) ([]byte, error) {
 	if cmd := r.Clear.Text("cmd"); cmd != "_auth" {
 		return nil, fmt.Errorf("%w %.32q in clear", errCommand, cmd)
 	}
@@ -153,13 +155,17 @@ func (m *Master) clear(r *salt.Request) ([]byte, error) {
 		reply, _ := m.authority.Refuse(r.Alg, salt.Full, nonce)
 		return reply, err
 	}
-	verdict, err := m.judge(id, key)
+	verdict, err := m.cfg.Keys.Claim(Claim{ID: id, Key: key, From: from})
 	if err != nil {
 		reply, _ := m.authority.Refuse(r.Alg, salt.Full, nonce)
 		return reply, err
 	}
 	if verdict != Accepted {
-		return m.authority.Refuse(r.Alg, answerOf(verdict), nonce)
+		reply, err := m.authority.Refuse(r.Alg, answerOf(verdict), nonce)
+		if err == nil && verdict == Denied {
+			err = fmt.Errorf("%w: %.64q", errDenied, id)
+		}
+		return reply, err
 	}
 	s := m.session(id, m.now())
 	m.mu.Lock()
@@ -183,7 +189,7 @@ func (m *Master) session(id string, now time.Time) *crypt.Crypticle {
 
 // sealed answers an encrypted request. Only what the session key of the minion
 // in the envelope opens is looked at.
-func (m *Master) sealed(ctx context.Context, r *salt.Request) (reply []byte, who string, err error) {
+func (m *Master) sealed(ctx context.Context, r *salt.Request, from string) (reply []byte, who string, err error) {
 	m.mu.Lock()
 	s, ok := m.sessions[r.ID]
 	m.mu.Unlock()
@@ -200,7 +206,7 @@ func (m *Master) sealed(ctx context.Context, r *salt.Request) (reply []byte, who
 	}
 	nonce := load.Text("nonce")
 	if load.Text("cmd") == "_pillar" {
-		reply, err = m.pillar(ctx, r, key, load)
+		reply, err = m.pillar(ctx, r, from, key, load)
 		return reply, r.ID, err
 	}
 	value, err := m.command(ctx, r.ID, load)
@@ -234,7 +240,7 @@ func (m *Master) check(r *salt.Request, load msgpack.Map) (*crypt.Public, error)
 	return key, nil
 }
 
-func (m *Master) pillar(ctx context.Context, r *salt.Request, key *crypt.Public, load msgpack.Map) ([]byte, error) {
+func (m *Master) pillar(ctx context.Context, r *salt.Request, from string, key *crypt.Public, load msgpack.Map) ([]byte, error) {
 	grains, _ := load.Get("grains").(msgpack.Map)
 	m.mu.Lock()
 	m.minions[r.ID] = grains
@@ -242,7 +248,7 @@ func (m *Master) pillar(ctx context.Context, r *salt.Request, key *crypt.Public,
 	pillar := msgpack.Map{}
 	if m.cfg.Pillar != nil {
 		var err error
-		if pillar, err = m.cfg.Pillar(ctx, r.ID, grains); err != nil {
+		if pillar, err = m.cfg.Pillar(ctx, r.ID, from, grains); err != nil {
 			return nil, err
 		}
 	}

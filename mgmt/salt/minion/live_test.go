@@ -92,7 +92,7 @@ func newHub(t *testing.T, key *crypt.Private, store master.Keys, reqAddr, pubAdd
 		Key: key, Keys: store, Limits: limits, Files: fstest.MapFS{"fw.bin": {Data: make([]byte, 3<<20)}},
 		Log:      slog.New(slog.NewTextHandler(h.log, nil)),
 		OnReturn: func(r master.Return) { h.returns <- r }, OnEvent: func(e master.Event) { h.events <- e },
-		Pillar: func(_ context.Context, id string, _ msgpack.Map) (msgpack.Map, error) {
+		Pillar: func(_ context.Context, id, _ string, _ msgpack.Map) (msgpack.Map, error) {
 			return msgpack.KV("secret", "of "+id, "waymark", msgpack.KV("config", msgpack.KV("authority", msgpack.KV("name", "new")))), nil
 		},
 	})
@@ -118,6 +118,8 @@ func (h *hub) end() {
 
 // box is a running minion.
 type box struct {
+	hub *hub
+	id  string
 	*minion.Minion
 	states chan minion.State
 	log    *lines
@@ -131,7 +133,7 @@ func newBox(t *testing.T, h *hub, id string, key *crypt.Private, p minion.Pin) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{states: make(chan minion.State, 256), log: &lines{}, files: t.TempDir()}
+	b := &box{hub: h, id: id, states: make(chan minion.State, 256), log: &lines{}, files: t.TempDir()}
 	b.Minion, err = minion.New(minion.Config{
 		Identity: who, Host: "127.0.0.1", Port: h.req.Addr().(*net.TCPAddr).Port, Pin: p,
 		Functions: module.New(&module.Box{Files: b.files, Config: &store{}}),
@@ -159,8 +161,10 @@ func (store) Compare(context.Context, []byte) ([]module.Change, error) {
 func (store) Commit(context.Context, []byte) (string, error)   { return "7", nil }
 func (store) Running(context.Context) ([]byte, error)          { return []byte(`{"authority":{}}`), nil }
 func (store) Rollback(context.Context, string) (string, error) { return "6", nil }
+func (store) Confirm(context.Context) error                    { return nil }
+func (store) Within() time.Duration                            { return time.Minute }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func await[T any](t *testing.T, what string, c <-chan T, ok func(T) bool) T {
 	t.Helper()
@@ -194,6 +198,31 @@ func until(t *testing.T, what string, ok func() bool) {
 func (b *box) await(t *testing.T, want minion.State) {
 	t.Helper()
 	await(t, string(want), b.states, func(s minion.State) bool { return s == want })
+	if want == minion.Ready {
+		b.hub.hears(b.id)
+	}
+}
+
+// hears waits until a box that is ready hears what is published: to a master its
+// subscription comes by another connection than its start.
+func (h *hub) hears(id string) {
+	h.t.Helper()
+	err := errors.New("not asked")
+	for range 200 {
+		jid, failed := h.Publish(master.Job{Fun: "test.ping", Target: id})
+		if failed != nil {
+			h.t.Fatal(failed)
+		}
+		select {
+		case r := <-h.returns:
+			if r.JID == jid {
+				return
+			}
+		case <-time.After(100 * time.Millisecond):
+		}
+		err = fmt.Errorf("job %s did not come back", jid)
+	}
+	h.t.Fatalf("%s does not hear: %v", id, err)
 }
 
 func (h *hub) run(j master.Job) master.Return {
@@ -332,6 +361,7 @@ func TestMasterRestarts(t *testing.T) {
 	req, pub := h.req.Addr().String(), h.pub.Addr().String()
 	h.end()
 	h2 := newHub(t, mk, keep, req, pub, master.Limits{})
+	b.hub = h2
 	b.await(t, minion.Ready)
 	if got := h2.run(master.Job{Fun: "test.ping", Target: "*"}).Load.Get("return"); got != true {
 		t.Errorf("test.ping: %v", got)

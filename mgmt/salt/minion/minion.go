@@ -175,6 +175,9 @@ func (m *Minion) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errLost) {
+			m.setState(Connecting)
+		}
 		if err != nil {
 			m.once.warn("salt", err.Error(), "master", m.cfg.Host)
 		}

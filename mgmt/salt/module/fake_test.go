@@ -94,6 +94,9 @@ type fakeConfig struct {
 	running string
 	history []string
 	broken  bool
+
+	confirmed int
+	cut       func() // what a commit does to the network
 }
 
 func (f *fakeConfig) Compare(_ context.Context, tree []byte) ([]Change, error) {
@@ -112,9 +115,17 @@ func (f *fakeConfig) Commit(_ context.Context, tree []byte) (string, error) {
 	}
 	f.history = append(f.history, f.running)
 	f.running = string(tree)
+	if f.cut != nil {
+		f.cut()
+	}
 	return "2", nil
 }
 
+func (f *fakeConfig) Confirm(context.Context) error {
+	f.confirmed++
+	return nil
+}
+func (f *fakeConfig) Within() time.Duration                   { return 50 * time.Millisecond }
 func (f *fakeConfig) Running(context.Context) ([]byte, error) { return []byte(f.running), nil }
 func (f *fakeConfig) Rollback(_ context.Context, v string) (string, error) {
 	if v != "" && v != "1" {

@@ -53,12 +53,17 @@ type Configuration interface {
 	// Compare validates a tree and tells what committing it would change. An
 	// error is a reason to refuse it.
 	Compare(ctx context.Context, tree []byte) ([]Change, error)
-	// Commit makes it the running configuration and names its version.
+	// Commit makes it the running configuration and names its version. Unless
+	// Confirm is called Within, the one before comes back.
 	Commit(ctx context.Context, tree []byte) (version string, err error)
 	// Running is the running configuration.
 	Running(ctx context.Context) ([]byte, error)
-	// Rollback returns to a version, "" for the one before.
+	// Rollback returns to a version, "" for the one before; it wants to be
+	// confirmed as Commit does.
 	Rollback(ctx context.Context, version string) (string, error)
+	// Confirm makes the last commit stay.
+	Confirm(ctx context.Context) error
+	Within() time.Duration
 }
 
 // Change is one difference between two configurations. nil is absent.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -180,6 +179,36 @@ var calls = []struct {
 	{"waymark.rollback", []any{[]any{}}, "~version must be text", 1},
 }
 
+// none are functions that take no arguments, or one too many of these.
+var none = strings.Fields("saltutil.refresh_matchers status.time status.meminfo status.cpuinfo status.vmstats status.nproc " +
+	"status.version status.netdev status.cpustats status.all_status")
+
+func init() {
+	for _, name := range none {
+		calls = append(calls, badCall(name, []any{1}, "~takes at most 0 arguments, 1 given"))
+	}
+	for name, bad := range map[string]struct {
+		args []any
+		want string
+	}{
+		"saltutil.sync_all": {[]any{1, 2, 3}, "~takes at most"}, "saltutil.refresh_modules": {[]any{kw("when", 1)}, "~unexpected keyword"}, "saltutil.refresh_grains": {[]any{kw("when", 1)}, "~unexpected keyword"},
+		"saltutil.term_job": {[]any{[]any{}}, "~jid must be text"}, "pillar.item": {[]any{7}, "~key must be text"},
+	} {
+		calls = append(calls, badCall(name, bad.args, bad.want))
+	}
+}
+
+// badCall is a call that must fail.
+func badCall(fun string, args []any, want string) (c struct {
+	fun     string
+	args    []any
+	want    any
+	retcode int
+}) {
+	c.fun, c.args, c.want, c.retcode = fun, args, want, 1
+	return c
+}
+
 // wire is what is compared: the form on the wire, in which 1 is 1 whatever type
 // it has here.
 func wire(t *testing.T, v any) []byte {
@@ -230,13 +259,14 @@ func TestCallsAreComplete(t *testing.T) {
 		good[c.fun] = good[c.fun] || c.retcode == 0
 		bad[c.fun] = bad[c.fun] || c.retcode != 0
 	}
-	noArguments := strings.Fields("saltutil.sync_all saltutil.refresh_grains saltutil.refresh_modules saltutil.refresh_matchers saltutil.term_job pillar.item " +
-		"status.meminfo status.cpuinfo status.vmstats status.nproc status.version status.netdev status.cpustats status.time status.all_status")
 	for _, name := range New(newBox(t)).Names() {
-		if strings.HasPrefix(name, "saltutil.sync_") || strings.HasPrefix(name, "state.") {
-			continue // one function under many names; TestState
+		if strings.HasPrefix(name, "saltutil.sync_") { // one function under many names
+			for _, args := range [][]any{nil, {1, 2, 3}} {
+				o := New(newBox(t)).Run(t.Context(), newMinion(), call(name, received(t, args)...), 0)
+				good[name], bad[name] = good[name] || o.Success && args == nil, bad[name] || !o.Success && args != nil
+			}
 		}
-		if !good[name] || !bad[name] && !slices.Contains(noArguments, name) {
+		if !bad[name] || !good[name] && !strings.HasPrefix(name, "state.") { // those are TestState's
 			t.Errorf("%s: good %v, bad %v", name, good[name], bad[name])
 		}
 	}

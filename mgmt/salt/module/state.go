@@ -112,7 +112,32 @@ func commit(ctx context.Context, c *Call, test bool) msgpack.Map {
 	if err != nil {
 		return say(false, none, "The commit failed: %v", err)
 	}
+	if err := confirm(ctx, c, version); err != nil {
+		return say(false, changes, "Version %s ran and goes back: %v", version, err)
+	}
 	return say(true, changes, "Configuration committed as version %s", version)
+}
+
+// tagCommit is the tag, with the minion's id behind it, of the event that asks
+// whether the master is still there after a commit.
+const tagCommit = "waymark/commit/"
+
+// confirm lets a commit stay when the master can be reached after it: what cuts
+// the box off from its master comes back.
+func confirm(ctx context.Context, c *Call, version string) error {
+	limit, cancel := context.WithTimeout(ctx, c.Box.Config.Within()*9/10)
+	defer cancel()
+	for {
+		err := c.Minion.Fire(limit, tagCommit+c.Minion.ID(), msgpack.KV("version", version))
+		if err == nil {
+			return c.Box.Config.Confirm(ctx)
+		}
+		select {
+		case <-limit.Done():
+			return fmt.Errorf("the master is not reached any more: %w", err)
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // errNoConfig: the pillar says nothing.

@@ -24,7 +24,7 @@ var statusTable = map[string]function{
 	"status.nproc":       {doc: "Return the number of processors.", run: nproc},
 	"status.version":     {doc: "Return the kernel's version.", run: kernelVersion},
 	"status.diskusage":   {usage: "*paths", doc: "Return total and available bytes of file systems.", max: -1, run: diskusage},
-	"status.time":        {usage: "format='%A, %d. %B %Y %I:%M%p'", doc: "Return the box's time, UTC.", run: now},
+	"status.time":        {doc: "Return the box's time, UTC.", run: now},
 	"status.all_status":  {doc: "Return all of the above.", run: allStatus},
 	"network.interfaces": {doc: "Return the network interfaces with their addresses.", run: interfaces},
 }

@@ -52,7 +52,11 @@ func rollback(ctx context.Context, c *Call) (any, error) {
 	default:
 		return nil, &Failure{"Passed invalid arguments: version must be text", 1}
 	}
-	return c.Box.Config.Rollback(ctx, fmt.Sprint(version))
+	back, err := c.Box.Config.Rollback(ctx, fmt.Sprint(version))
+	if err != nil {
+		return nil, err
+	}
+	return back, confirm(ctx, c, back)
 }
 
 // rebootGrace leaves time to tell the master that the box goes down.

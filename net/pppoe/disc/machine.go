@@ -182,7 +182,7 @@ func (m *Machine) offered(now time.Duration, p *Packet) {
 	if !named || p.Session != 0 || m.cfg.ACName != "" && string(name) != m.cfg.ACName || !p.offers(m.cfg.ServiceName) {
 		return
 	}
-	m.session = Session{AC: p.Src, ACName: Printable(name), Service: m.cfg.ServiceName}
+	m.session = Session{AC: p.Src, ACName: printable(name), Service: m.cfg.ServiceName}
 	m.request = Packet{Dst: p.Src, Src: m.cfg.MAC, Code: PADR, Tags: m.tags([]byte(m.cfg.ServiceName))}
 	for _, t := range p.Tags { // to be given back as they are
 		if t.Kind == ACCookie || t.Kind == RelaySessionID {

@@ -167,7 +167,7 @@ func (p *Packet) refusal() (text string, ok bool) {
 	for _, t := range p.Tags {
 		switch t.Kind {
 		case ServiceNameError, ACSystemError, GenericError:
-			return errorNames[t.Kind] + Printable(t.Value), true
+			return errorNames[t.Kind] + printable(t.Value), true
 		}
 	}
 	return "", false
@@ -179,8 +179,8 @@ var errorNames = map[Kind]string{ServiceNameError: "service name refused: ",
 // maxText bounds what we quote of a stranger's text, in bytes.
 const maxText = 128
 
-// Printable makes a stranger's bytes fit for logs and tables.
-func Printable(b []byte) string {
+// printable makes a stranger's bytes fit for logs and tables.
+func printable(b []byte) string {
 	s := make([]byte, 0, min(len(b), maxText))
 	for _, c := range b[:min(len(b), maxText)] {
 		if c < ' ' || c > '~' {

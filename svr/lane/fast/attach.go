@@ -3,6 +3,8 @@ package fast
 import (
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -114,6 +116,49 @@ func (l *Lane) Attached() (list []int) {
 		list = append(list, index)
 	}
 	return list
+}
+
+// Missing returns the indexes of the interfaces that are there and have lost a
+// program of ours, in order: somebody took it off.
+func (l *Lane) Missing() (list []int) {
+	for index, p := range l.ports {
+		if !p.there() {
+			list = append(list, index)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// there asks the kernel for the programs of a port. An interface that is gone took
+// its programs along.
+func (p *port) there() bool {
+	if _, err := net.InterfaceByIndex(p.cfg.Index); err != nil {
+		return true
+	}
+	tcx, filters := tcPrograms(p.cfg.Index)
+	list := filters
+	if p.tcx {
+		list = tcx
+	}
+	if id, ok := programID(p.tc); ok && !slices.Contains(list, id) {
+		return false
+	}
+	if p.xdp == nil {
+		return true
+	}
+	at, _ := xdpProgram(p.cfg.Index)
+	id, ok := programID(p.xdp)
+	return !ok || id == at
+}
+
+// programID is the kernel's number of a program, if it tells.
+func programID(p *ebpf.Program) (ebpf.ProgramID, bool) {
+	info, err := p.Info()
+	if err != nil {
+		return 0, false
+	}
+	return info.ID()
 }
 
 func (p *port) close() {

@@ -2,6 +2,7 @@ package fast_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"waymark/svr/lane/fast"
@@ -21,8 +22,9 @@ func TestCrowded(t *testing.T) {
 		to packet.Tuple
 	}
 	var all []direction
+	rnd := rand.New(rand.NewPCG(2, 0))
 	for n := uint16(0); ; n++ {
-		f, to := randomFrame(uint8(4+n&2), uint8(4+n>>1&2), packet.ProtoUDP, n)
+		f, to := randomFrame(rnd, uint8(4+n&2), uint8(4+n>>1&2), packet.ProtoUDP, n)
 		_, err := w.table.Insert(pool.Key{Tuple: f.t, If: 1}, pool.Action{To: to, Hop: 2, Flags: fast.Fast | 1500}, 1)
 		if err != nil {
 			break
@@ -41,7 +43,7 @@ func TestCrowded(t *testing.T) {
 			t.Fatalf("TC, direction %d of %d: verdict %d\n got %x\nwant %x", i, len(all), verdict, out, want)
 		}
 	}
-	f, _ := randomFrame(4, 4, packet.ProtoUDP, 60000)
+	f, _ := randomFrame(rnd, 4, 4, packet.ProtoUDP, 60000)
 	if verdict, _ := run(t, xdp, f.bytes(), nil); verdict != xdpPass {
 		t.Errorf("a key that is not there: verdict %d", verdict)
 	}

@@ -59,3 +59,22 @@ func (l *Lane) LoadOther(object []byte, name, own string, n int, c PortConfig) (
 	defer coll.Close()
 	return coll.DetachProgram(name), coll.DetachMap(own), nil
 }
+
+// TakeOff takes the programs off an interface behind the lane's back.
+func (l *Lane) TakeOff(index int) error {
+	p := l.ports[index]
+	if p.xdp != nil {
+		return detachXDP(index, p.xdp, p.cfg.Generic)
+	}
+	return detachTC(index, p.tc, p.tcx)
+}
+
+// PutBack attaches again what TakeOff took off.
+func (l *Lane) PutBack(index int) error {
+	p := l.ports[index]
+	if p.xdp != nil {
+		return attachXDP(index, p.xdp, nil, p.cfg.Generic)
+	}
+	_, err := attachTC(p.cfg, p.tc, nil, false)
+	return err
+}

@@ -4,15 +4,18 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"waymark/net/netns"
+	"waymark/net/netns/nstest"
 	"waymark/svr/lane/fast"
 	"waymark/svr/lane/fast/fasttest"
 	"waymark/svr/lane/lanetest/gen"
@@ -232,5 +235,49 @@ func TestTorture(t *testing.T) {
 	t.Logf("%d hits, %d changes, %d mixed", got, rounds, bad)
 	if bad != 0 || got == 0 || rounds < 10000 {
 		t.Errorf("%d of %d packets are mixed, %d changes", bad, got, rounds)
+	}
+}
+
+// The lane sees that somebody took a program of it off a device, by whatever hook
+// it was on; a device that is gone is nobody's fault.
+func TestMissing(t *testing.T) {
+	for name, c := range map[string]fast.PortConfig{
+		"TCX": {}, "filter": {Filter: true}, "XDP": {XDP: true, Generic: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fast.Config{})
+			a, b := netns.End{NS: w.ns, Name: "m0", MAC: [6]byte{2, 0, 0, 0, 0, 1}}, netns.End{NS: w.ns, Name: "m1", MAC: [6]byte{2, 0, 0, 0, 0, 2}}
+			nstest.Veth(t, a, b)
+			missing := func(want ...int) {
+				t.Helper()
+				if got := w.lane.Missing(); !slices.Equal(got, want) {
+					t.Errorf("missing on %v, want %v", got, want)
+				}
+			}
+			w.in(func() error {
+				i, err := net.InterfaceByName("m0")
+				if err != nil {
+					return err
+				}
+				c.Index, c.MAC, c.Untagged = i.Index, a.MAC, 1
+				if err := w.lane.Attach(c); err != nil {
+					return err
+				}
+				missing()
+				if err := w.lane.TakeOff(c.Index); err != nil {
+					return err
+				}
+				missing(c.Index)
+				if err := w.lane.PutBack(c.Index); err != nil {
+					return err
+				}
+				missing()
+				if err := w.lane.TakeOff(c.Index); err != nil {
+					return err
+				}
+				return exec.Command("ip", "link", "delete", "m0").Run()
+			})
+			w.in(func() error { missing(); return nil })
+		})
 	}
 }

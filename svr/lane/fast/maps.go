@@ -3,6 +3,7 @@ package fast
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -13,13 +14,19 @@ import (
 // mapNames are the maps that programs share, in no order.
 var mapNames = []string{mapTable, mapHops, mapNetifs, mapOwn, mapVLANs, mapDevs, mapCounts}
 
-// readSpec parses the compiled object.
+// parsed is the compiled object, 0.2 MB. A start needs it for every device, and to
+// parse it once more costs a small processor some milliseconds.
+var parsed = sync.OnceValues(func() (*ebpf.CollectionSpec, error) {
+	return ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
+})
+
+// readSpec returns the compiled object; the spec is the caller's.
 func readSpec() (*ebpf.CollectionSpec, error) {
-	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
+	spec, err := parsed()
 	if err != nil {
 		return nil, fmt.Errorf("read BPF object: %w", err)
 	}
-	return spec, nil
+	return spec.Copy(), nil
 }
 
 // createMaps makes the maps of a new lane.

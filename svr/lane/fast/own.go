@@ -17,7 +17,7 @@ const MaxRanges = 4
 type PortRange struct{ First, Last uint16 }
 
 // Own says which ports of an own address are the lane's; the others are the
-// host's (protocol.md 7).
+// host's (docs/wire.md 8).
 type Own struct {
 	Waypoint bool        // 16385-65533
 	Breakout bool        // 2048-9999, and answers to echoes

@@ -2,8 +2,8 @@ package fast
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +19,7 @@ const (
 	etherLen  = 14
 	maxPacket = 1<<16 + 128
 	bufSize   = Headroom + maxPacket + Tailroom
+	lineSize  = 64 // where the next packet may begin
 )
 
 // Punted is a packet that a program did not forward.
@@ -33,7 +34,8 @@ type Punted struct {
 // Queue is one queue of the TAP, for one goroutine.
 type Queue struct {
 	fd    int
-	slab  []byte
+	slabs [][]byte
+	turn  int // slab of the next Read
 	batch []Punted
 }
 
@@ -50,32 +52,45 @@ func (l *Lane) Queues(w int) (known, unknown *Queue) {
 // FD is the descriptor to poll for readability.
 func (q *Queue) FD() int { return q.fd }
 
-// Memory returns the bytes of the queue's buffers; untouched pages cost nothing.
-func (q *Queue) Memory() int { return len(q.slab) }
+// Memory returns the bytes of the queue's buffers.
+func (q *Queue) Memory() int { return len(q.slabs) * len(q.slabs[0]) }
 
-// Init makes room for n packets a batch. Once, before Read.
-func (q *Queue) Init(n int) {
-	q.slab = make([]byte, n*bufSize)
+// Init makes room for n packets of up to 1,500 bytes a batch; super-packets take
+// more of it, so that a batch of them is small and stays in the cache. The bytes of
+// so many batches stay as they are at a time. Once, before Read.
+func (q *Queue) Init(n, batches int) {
+	const each = (Headroom + 1500 + Tailroom + lineSize - 1) &^ (lineSize - 1)
+	for range batches {
+		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
+	}
 	q.batch = make([]Punted, n)
 }
 
-// Read returns the packets that wait, at most a batch. They and their bytes are
-// the caller's until the next Read. No packets is no error.
+// Read returns the packets that wait, at most a batch. They are the caller's until
+// the next Read, their bytes until as many batches with packets were read as Init
+// was told. No packets is no error.
 func (q *Queue) Read() ([]Punted, error) {
 	n := 0
-	for n < len(q.batch) {
-		buf := q.slab[n*bufSize : (n+1)*bufSize : (n+1)*bufSize]
+	for rest := q.slabs[q.turn]; n < len(q.batch) && len(rest) >= bufSize; {
 		const at = Headroom - etherLen - vnetLen
-		got, err := unix.Read(q.fd, buf[at:len(buf)-Tailroom])
-		if err != nil {
-			if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-				break
-			}
-			return nil, fmt.Errorf("read TAP: %w", err)
+		room := rest[at : bufSize-Tailroom]
+		// Raw, as the service lane's sendmmsg is: it never waits.
+		got, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(q.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)))
+		if e == unix.EAGAIN || e == unix.EINTR {
+			break
 		}
-		if q.batch[n].parse(buf, got-vnetLen-etherLen) {
+		if e != 0 {
+			return nil, fmt.Errorf("read TAP: %w", e)
+		}
+		size := int(got) - vnetLen - etherLen
+		end := Headroom + max(size, 0) + Tailroom
+		if q.batch[n].parse(rest[:end:end], size) {
 			n++
+			rest = rest[(end+lineSize-1)&^(lineSize-1):]
 		}
+	}
+	if n > 0 {
+		q.turn = (q.turn + 1) % len(q.slabs)
 	}
 	return q.batch[:n], nil
 }

@@ -54,8 +54,8 @@ func (r *relay) start(t testing.TB, row *fasttest.Row) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	known, unknown := r.w.lane.Queues(0)
-	known.Init(16)
-	unknown.Init(16)
+	known.Init(16, 1)
+	unknown.Init(16, 1)
 	go func() { done <- r.loop(ctx, known, unknown) }()
 	t.Cleanup(func() {
 		stop()

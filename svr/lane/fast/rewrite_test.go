@@ -185,13 +185,13 @@ func TestRewrite(t *testing.T) {
 	w := bench(t)
 	cfg := fast.PortConfig{Index: 1, Untagged: 1}
 	tc, xdp := w.load(fast.ProgTC, cfg), w.load(fast.ProgXDP, cfg)
-	n := uint16(0)
+	n, rnd := uint16(0), rand.New(rand.NewPCG(1, 0))
 	for _, from := range []uint8{4, 6} {
 		for _, to := range []uint8{4, 6} {
 			for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoUDP} {
 				for range 60 {
 					n++
-					f, target := randomFrame(from, to, proto, n)
+					f, target := randomFrame(rnd, from, to, proto, n)
 					t.Run(fmt.Sprintf("%d-%d-%d-%d", from, to, proto, n), func(t *testing.T) {
 						w.rewrites(t, tc, xdp, f, target)
 					})
@@ -201,15 +201,15 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-func randomFrame(from, to, proto uint8, n uint16) (frame, packet.Tuple) {
-	f := frame{t: tuple(proto, addrs[from][0], addrs[from][1]), tos: uint8(rand.Uint32()), ttl: 2 + uint8(rand.Uint32N(253)), df: n%2 == 0}
+func randomFrame(rnd *rand.Rand, from, to, proto uint8, n uint16) (frame, packet.Tuple) {
+	f := frame{t: tuple(proto, addrs[from][0], addrs[from][1]), tos: uint8(rnd.Uint32()), ttl: 2 + uint8(rnd.Uint32N(253)), df: n%2 == 0}
 	f.t.SrcPort += n
-	f.payload = make([]byte, rand.IntN(200))
+	f.payload = make([]byte, rnd.IntN(200))
 	for i := range f.payload {
-		f.payload[i] = byte(rand.Uint32())
+		f.payload[i] = byte(rnd.Uint32())
 	}
 	if proto == packet.ProtoTCP {
-		f.flags, f.options = packet.FlagACK|uint8(rand.Uint32())&^(packet.FlagSYN|packet.FlagRST), 4*rand.IntN(11)
+		f.flags, f.options = packet.FlagACK|uint8(rnd.Uint32())&^(packet.FlagSYN|packet.FlagRST), 4*rnd.IntN(11)
 	} else {
 		f.noCsum = from == 4 && to == 4 && n%5 == 0
 	}

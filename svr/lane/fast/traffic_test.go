@@ -68,14 +68,14 @@ func stream(t *testing.T, row *fasttest.Row, src, dst, listen string, n int64) {
 		}
 		defer l.Close()
 		close(ready)
-		_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+		_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 		c, err := l.Accept()
 		if err != nil {
 			return err
 		}
 		defer c.Close()
 		h := sha256.New()
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := io.Copy(h, c); err != nil {
 			return err
 		}
@@ -93,13 +93,13 @@ func stream(t *testing.T, row *fasttest.Row, src, dst, listen string, n int64) {
 		if err != nil {
 			return err
 		}
-		d := net.Dialer{LocalAddr: local, Timeout: 10 * time.Second}
+		d := net.Dialer{LocalAddr: local, Timeout: time.Minute}
 		c, err := d.Dial("tcp", dst)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		_, err = io.CopyN(io.MultiWriter(c, h), rand.NewChaCha8([32]byte{}), n)
 		return err
 	})

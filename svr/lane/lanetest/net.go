@@ -133,13 +133,16 @@ func gateway(t testing.TB, ns, dev string, gws ...string) {
 	})
 }
 
+// Workers is how many workers lanes have that say nothing else.
+var Workers int
+
 // Start opens both ports with a lane that forwards between client and server,
 // and runs it until the test ends. change may alter the configuration.
 func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg *lane.Config)) *lane.Hops {
 	t.Helper()
 	left := lane.PortConfig{Name: LeftIf, Interfaces: []lane.Interface{{ID: 1}}}
 	right := lane.PortConfig{Name: RightIf, Interfaces: []lane.Interface{{ID: 2}}}
-	cfg := lane.Config{}
+	cfg := lane.Config{Workers: Workers}
 	if change != nil {
 		change(&left, &right, &cfg)
 	}
@@ -164,6 +167,7 @@ func (n *Net) Start(t testing.TB, change func(left, right *lane.PortConfig, cfg 
 func (n *Net) open(left, right lane.PortConfig, hops *lane.Hops, cfg lane.Config) error {
 	var ports []*lane.Port
 	for _, c := range []lane.PortConfig{left, right} {
+		c.Workers = cfg.Workers
 		p, err := lane.OpenPort(c)
 		if err != nil {
 			return err

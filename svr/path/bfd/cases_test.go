@@ -352,7 +352,7 @@ var cases = []struct {
 			t.Errorf("got %+v, want a poll without the demand bit", got)
 		}
 	}},
-	{"repeats", func(t *testing.T) { // protocol.md 8: at once and twice more 20 ms apart
+	{"repeats", func(t *testing.T) { // docs/bfd.md: at once and twice more 20 ms apart
 		r := newRig(t, func(c *bfd.Config) { c.Repeats = 2 }).up()
 		r.say(state(wire.BFDDown))
 		r.run(100 * ms)

@@ -1,6 +1,10 @@
 package bfd
 
-import "waymark/svr/wire"
+import (
+	"time"
+
+	"waymark/svr/wire"
+)
 
 // SlowTx is the least interval between our packets, in microseconds, while a
 // session is not up (RFC 5880 6.8.3).
@@ -17,6 +21,9 @@ const (
 	DiagNeighbour = 3 // neighbour signalled session down
 	DiagAdmin     = 7 // administratively down
 )
+
+// Micros is a duration in microseconds, as far as 32 bits reach.
+func Micros(d time.Duration) uint32 { return uint32(min(d.Microseconds(), 1<<32-1)) }
 
 // Config is what one session is made of. It holds no pointers, so that a
 // machine can be compared as a whole.
@@ -48,8 +55,10 @@ type Machine struct {
 	// tx and rx are the intervals in force: they lag cfg while a poll that
 	// lengthens tx or shortens rx is under way.
 	tx, rx  uint32
-	heard   int64 // when the last valid packet came, 0: none
-	changed int64 // when state changed last
+	heard   int64  // when the last valid packet came, 0: none
+	changed int64  // when state changed last
+	slow    uint32 // least µs between packets while not up, 0: SlowTx
+	knocks  bool   // what is urgent leaves although we are passive
 }
 
 // remote is what the peer's packets said last.
@@ -195,6 +204,32 @@ func (m *Machine) Tell(now int64) {
 		m.sent.urgent, m.sent.urgentAt = max(m.sent.urgent, 1), now
 	}
 }
+
+// Knock makes packets leave although the peer has not spoken and we are passive:
+// it may remember who we were.
+func (m *Machine) Knock(now int64) {
+	m.knocks = true
+	m.urge(now)
+}
+
+// RemoteDemand says whether the peer is in demand mode.
+func (m *Machine) RemoteDemand() bool { return m.remote.demand }
+
+// RemoteInterval is the time between the peer's packets in ns, before jitter.
+func (m *Machine) RemoteInterval() int64 { return int64(max(m.rx, m.remote.minTx)) * µs }
+
+// Fail takes the session down as silence does; others found out that the peer
+// is gone (RFC 5880 6.6: in demand mode that is their business).
+func (m *Machine) Fail(now int64) {
+	m.remote = remote{minRx: 1}
+	m.remoteState, m.heard = wire.BFDDown, 0
+	if m.state == wire.BFDUp || m.state == wire.BFDInit {
+		m.set(wire.BFDDown, DiagTime, now)
+	}
+}
+
+// SetSlow makes the interval while not up longer than SlowTx, in microseconds.
+func (m *Machine) SetSlow(least uint32) { m.slow = least }
 
 // SetAdminDown holds the session in AdminDown, or lets it go.
 func (m *Machine) SetAdminDown(down bool, now int64) {

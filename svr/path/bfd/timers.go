@@ -30,7 +30,7 @@ func (m *Machine) jitter(interval int64) int64 {
 // desiredTx is DesiredMinTxInterval as we tell it.
 func (m *Machine) desiredTx() uint32 {
 	if m.state != wire.BFDUp {
-		return max(m.cfg.DesiredTx, SlowTx)
+		return max(m.cfg.DesiredTx, SlowTx, m.slow)
 	}
 	return m.cfg.DesiredTx
 }
@@ -98,11 +98,7 @@ func (m *Machine) expire(now int64) {
 	if now < m.deadline() {
 		return
 	}
-	m.remote = remote{minRx: 1}
-	m.remoteState, m.heard = wire.BFDDown, 0
-	if m.state == wire.BFDUp || m.state == wire.BFDInit {
-		m.set(wire.BFDDown, DiagTime, now)
-	}
+	m.Fail(now)
 }
 
 // setRemoteRx notes RequiredMinRxInterval of the peer. A shorter one counts for
@@ -146,7 +142,7 @@ func (m *Machine) Next() int64 {
 
 // mayTell says whether changes may be told between periodic packets.
 func (m *Machine) mayTell() bool {
-	return !(m.cfg.Passive && m.remote.disc == 0) && m.remote.minRx != 0
+	return (!m.cfg.Passive || m.remote.disc != 0 || m.knocks) && m.remote.minRx != 0
 }
 
 // Due returns the next packet that must leave now; ask until it says no.
@@ -161,6 +157,7 @@ func (m *Machine) Due(now int64) (p wire.BFD, ok bool) {
 		return p, true
 	case m.sent.urgent > 0 && now >= m.sent.urgentAt && m.mayTell():
 		m.sent.urgent--
+		m.knocks = m.knocks && m.sent.urgent > 0
 		m.sent.urgentAt = now + Repeat
 	case m.Periodic() && now >= m.sent.next:
 	default:

@@ -89,15 +89,14 @@ func (t *Table) Round(now int64) {
 }
 
 // Probe returns an endpoint other than the best that is due for a probe:
-// configured and valid ones every tenth period, all of them at once when the
-// best has lost its trust.
+// configured and valid ones every tenth period, every period where the peer may
+// have moved to.
 func (t *Table) Probe(now int64) (to netip.AddrPort, ok bool) {
-	every := 10 * t.period
-	if t.best >= 0 && !t.trusted(&t.entries[t.best], now) {
-		every = t.period
-	}
 	for i := range t.entries[:t.count] {
-		e := &t.entries[i]
+		e, every := &t.entries[i], 10*t.period
+		if t.doubtful(e, now) {
+			every = t.period
+		}
 		if i == int(t.best) || e.State == Failed && !e.Static || now-e.probed < every {
 			continue
 		}
@@ -105,6 +104,16 @@ func (t *Table) Probe(now int64) (to netip.AddrPort, ok bool) {
 		return e.Addr, true
 	}
 	return to, false
+}
+
+// doubtful says whether e may be the better place to send to already: the best
+// one has lost its trust, or the peer speaks from e and not from there any more.
+func (t *Table) doubtful(e *Entry, now int64) bool {
+	if t.best < 0 {
+		return false
+	}
+	best := &t.entries[t.best]
+	return !t.trusted(best, now) || e.State == Valid && e.Heard > max(best.Heard, best.Pong)
 }
 
 // NextProbe is when Probe has something to say, if nothing else happens.

@@ -99,6 +99,18 @@ func New(static []netip.AddrPort, period, now int64) *Table {
 	return t
 }
 
+// Recall enters where the peer was before we started again. It is believed
+// when it answers.
+func (t *Table) Recall(a netip.AddrPort) {
+	if int(t.count) < Entries && t.find(a) < 0 {
+		t.entries[t.count] = Entry{Addr: a}
+		if t.best < 0 {
+			t.best = t.count
+		}
+		t.count++
+	}
+}
+
 // SetPeriod tells the time between packets of the peer.
 func (t *Table) SetPeriod(period int64) { t.period = max(period, 50*ms) }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"waymark/svr/path/bfd"
+	"waymark/svr/path/demand"
 	"waymark/svr/path/endpoint"
 )
 
@@ -16,11 +17,14 @@ type Believed struct {
 	rtt  rtt
 	nat  netip.AddrPort
 	off  clockOffset
+	// of the profile of metered links
+	watch   demand.Watch
+	replies [maxReplies]reply
 }
 
 // Believed returns a copy of what the path believes.
 func (p *Path) Believed() Believed {
-	return Believed{*p.m, p.in, p.hold, *p.ends, p.rtt, p.natAddr, p.clocks}
+	return Believed{*p.m, p.in, p.hold, *p.ends, p.rtt, p.natAddr, p.clocks, p.thrift.watch, p.thrift.replies}
 }
 
 // Full makes the next packet leave in full form.

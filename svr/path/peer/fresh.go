@@ -36,6 +36,8 @@ func (w *window) take(c uint64) bool {
 type belief struct {
 	known   bool
 	epoch   wire.Epoch
+	since   int64 // of the epoch
+	hops    uint8 // hop limit of the newest packet
 	window  window
 	counter uint64 // newest packet: its counter, its clock, when it came
 	sent    uint64
@@ -54,11 +56,17 @@ type sentTo struct {
 	counter uint64 // 0: none
 	at      int64
 	to      netip.AddrPort
+	probe   int // bytes of the IP packet, of a probe for the path MTU
 }
 
 func (r *sentRing) add(counter uint64, to netip.AddrPort, now int64) {
-	r.slots[r.next] = sentTo{counter, now, to}
+	r.slots[r.next] = sentTo{counter: counter, at: now, to: to}
 	r.next = (r.next + 1) % uint8(len(r.slots))
+}
+
+// newest returns the packet that left last.
+func (r *sentRing) newest() *sentTo {
+	return &r.slots[(int(r.next)+len(r.slots)-1)%len(r.slots)]
 }
 
 // find returns the packet with a counter, nil if it left too long ago.

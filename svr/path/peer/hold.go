@@ -20,7 +20,7 @@ func (v Verdict) String() string {
 	return [...]string{"initializing", "up", "restarting", "hold-down", "down", "no-answer"}[v%6]
 }
 
-// RestartTime is how long a peer may take to come back, in ns (protocol.md 8).
+// RestartTime is how long a peer may take to come back, in ns (docs/bfd.md).
 const RestartTime = 3 * second
 
 // maxRuns is how often in a row the longest hold-down may be served before it
@@ -76,6 +76,14 @@ func (h *hold) restart(data bool, now int64) {
 	}
 	if h.verdict != Restarting {
 		h.down(now)
+	}
+}
+
+// revive: a path that did not answer does again, so soon that nothing is to be
+// waited for.
+func (h *hold) revive(now int64) {
+	if h.verdict == Down || h.verdict == Restarting {
+		h.set(Up, now, 0)
 	}
 }
 

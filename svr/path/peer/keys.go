@@ -1,16 +1,11 @@
 package peer
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"fmt"
 
 	"waymark/svr/secure"
 	"waymark/svr/wire"
 )
-
-// keyInfo names the key of BFD (protocol.md 8).
-const keyInfo = "waymark 1 bfd"
 
 // Keys protect the BFD of one direction.
 type Keys struct {
@@ -22,11 +17,8 @@ type Keys struct {
 // NewKeys derives the keys from the HMAC key of an inter-router policy. cipher
 // is that policy itself, for the use of the caller's goroutine alone.
 func NewKeys(hmacKey []byte, cipher *secure.Policy) (*Keys, error) {
-	key, err := hkdf.Key(sha256.New, hmacKey, nil, keyInfo, 32)
-	if err != nil {
-		return nil, fmt.Errorf("derive BFD key: %w", err)
-	}
-	digest, err := secure.New(secure.Config{Name: "bfd", Mode: secure.ModeRegular, Digest: secure.DigestSHA256128, HMACKey: key})
+	key := secure.BFDKey(hmacKey)
+	digest, err := secure.New(secure.Config{Name: "bfd", Mode: secure.ModeRegular, Digest: secure.DigestSHA256128, HMACKey: key[:]})
 	if err != nil {
 		return nil, fmt.Errorf("make BFD digest: %w", err)
 	}

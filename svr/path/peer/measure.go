@@ -19,7 +19,7 @@ func (r *rtt) sample(n int64) {
 }
 
 // clockOffset is how far the peer's wall clock is ahead of ours: the best of
-// the last eight samples, that with the shortest round trip (protocol.md 8).
+// the last eight samples, that with the shortest round trip.
 type clockOffset struct {
 	samples [8]struct{ rtt, offset int64 } // ns, ms
 	next    int

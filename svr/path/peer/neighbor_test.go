@@ -22,6 +22,7 @@ func (s *street) Transmit(o *peer.Sending) {
 	s.sent = append(s.sent, c)
 }
 func (s *street) Changed(*peer.Path)             {}
+func (s *street) Requested(*peer.Path, []byte)   {}
 func (s *street) Talking(*peer.Path, int64) bool { return false }
 
 var (

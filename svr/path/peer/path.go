@@ -5,6 +5,8 @@ import (
 
 	"waymark/svr/path/bfd"
 	"waymark/svr/path/endpoint"
+	"waymark/svr/path/mtu"
+	"waymark/svr/path/natlife"
 	"waymark/svr/policy"
 	"waymark/svr/wire"
 )
@@ -20,8 +22,15 @@ type PathConfig struct {
 	DSCP          uint8
 	Hold          HoldConfig
 	Test          TestConfig
+	MTU           mtu.Config
 	Remote        netip.Addr // peer's waypoint; zero: learned from its packets
 	Epoch         wire.Epoch // random, new at each start, one per path
+	// Metered paths take the profile of metered links by themselves.
+	Metered bool
+	NAT     *natlife.Learner // of the interface, shared by its paths; nil: nobody keeps bindings
+	// Last is where the peer was reached before this process, if nobody but the
+	// peer could tell: it is told once that we are back.
+	Last netip.AddrPort
 }
 
 // Path is one peer path.
@@ -40,15 +49,21 @@ type Path struct {
 	restarted bool          // m went down because the peer restarted
 	told      Verdict       // as Output was told
 	toldTo    netip.AddrPort
+	toldMTU   int
+	toldSeen  uint32 // changes of where the peer sees us
 
 	rtt                rtt
 	quality            quality
+	mtu                mtuState
+	health             health
+	fragile            bool           // what leaves now must not be fragmented
 	natAddr            netip.AddrPort // where the peer sees us
 	natChanges         uint32
 	theirUnix, ourWall int64
 	wallAt             int64 // ms since 1970 minus the clock's ms
 	clocks             clockOffset
 	downs, ups         uint32
+	thrift             thrift
 }
 
 type names struct{ router, node, path, software []byte }
@@ -58,9 +73,14 @@ func newPath(cfg PathConfig, now int64) *Path {
 	if cfg.Remote.IsValid() {
 		static = append(static, netip.AddrPortFrom(cfg.Remote, wire.BFDPort))
 	}
+	cfg.BFD.Demand = cfg.BFD.Demand || cfg.Metered
 	p := &Path{cfg: cfg, m: bfd.New(cfg.BFD, now), hold: newHold(cfg.Hold, now), was: wire.BFDDown}
 	p.out.epoch = cfg.Epoch
+	p.mtu.Machine = *mtu.New(cfg.MTU)
 	p.ends = endpoint.New(static, p.period(), now)
+	if !cfg.Remote.IsValid() && cfg.Last.IsValid() {
+		p.ends.Recall(cfg.Last)
+	}
 	return p
 }
 
@@ -84,8 +104,12 @@ func (s *Set) SetLocal(id uint16, local netip.Addr, wall, now int64) {
 	p.names = names{[]byte(s.cfg.Router), []byte(s.cfg.Node),
 		[]byte(policy.PathName(p.cfg.Interface, local, p.cfg.Remote)), []byte(s.cfg.Software)}
 	p.out.full = fullRepeats
+	p.thrift.down = now // another chance
 	if local.IsValid() {
 		p.m.Tell(now)
+		if p.cfg.Last.IsValid() && p.m.Heard() == 0 {
+			p.m.Knock(now)
+		}
 	}
 	p.work(s, now)
 }
@@ -114,8 +138,19 @@ func (p *Path) work(s *Set, now int64) {
 	p.hold.advance(now, func() bool { return s.cfg.Out.Talking(p, now-p.talkTime()) })
 	p.probe(s, now)
 	p.testing(s, now)
-	if best, _ := p.ends.Best(); p.told != p.hold.verdict || p.toldTo != best {
-		p.told, p.toldTo = p.hold.verdict, best
+	p.probeMTU(s, now)
+	p.diagnose(now)
+	p.economize(s, now)
+	best, _ := p.ends.Best()
+	if best != p.toldTo && p.toldTo.IsValid() && p.mtu.known {
+		p.mtu.known = false
+		p.beginMTU(now)
+	}
+	if p.told != p.hold.verdict || p.toldTo != best || p.toldSeen != p.natChanges || p.toldMTU != p.MTU() {
+		if p.toldTo != best {
+			p.out.full = max(p.out.full, fullRepeats) // the peer hears where we see it
+		}
+		p.told, p.toldTo, p.toldSeen, p.toldMTU = p.hold.verdict, best, p.natChanges, p.MTU()
 		s.cfg.Out.Changed(p)
 	}
 	s.queue.set(p, max(p.due(now), now+1))
@@ -128,12 +163,18 @@ func (p *Path) talkTime() int64 { return min(max(p.period(), second/10), second)
 
 // due is when the path has work again.
 func (p *Path) due(now int64) int64 {
-	next := min(p.m.Next(), p.hold.next(now))
+	next := min(p.m.Next(), p.hold.next(now), p.thriftDue())
 	if !p.local.IsValid() {
 		return next
 	}
-	if p.cfg.Test.Length > 0 && p.ready() {
+	if p.testDue() {
 		next = min(next, max(p.quality.next, now+1))
+	}
+	if p.probing() {
+		next = min(next, p.mtu.Next(now))
+	}
+	if p.health.until != 0 {
+		next = min(next, p.health.until)
 	}
 	return min(next, p.ends.NextProbe(now))
 }
@@ -151,7 +192,10 @@ func (p *Path) settle(s *Set, now int64) {
 	case state == wire.BFDUp:
 		p.ups++
 		p.restarted = false
-		p.hold.up(now)
+		p.beginMTU(now)
+		if p.health.sick == Healthy {
+			p.hold.up(now)
+		}
 	case was == wire.BFDUp || p.hold.verdict == Restarting:
 		p.lost(s, was, now)
 	}

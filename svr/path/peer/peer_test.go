@@ -183,7 +183,7 @@ func TestBranchBehindNAT(t *testing.T) {
 	if got, _ := n.hub.path.Remote(); got != second {
 		t.Errorf("the hub sends to %v, want %v", got, second)
 	}
-	if len(n.branch.verdicts)+len(n.hub.verdicts) > 1 { // the address is a change, not the verdict
+	if !n.branch.stayedUp() || !n.hub.stayedUp() { // the address is a change, not the verdict
 		t.Errorf("told %v and %v", n.branch.verdicts, n.hub.verdicts)
 	}
 	n.run(60 * sec)
@@ -236,5 +236,55 @@ func TestStrangers(t *testing.T) {
 	stranger.hub.is(peer.NoAnswer)
 	if stranger.hub.set.Count(peer.DropUnknown) == 0 {
 		t.Error("packets of an unknown router were not counted so")
+	}
+}
+
+// A session request arrives once, with its bytes, and not without a peer that
+// is up.
+func TestRequest(t *testing.T) {
+	n := newNetwork(t)
+	if n.hub.set.Request(0, []byte("early"), n.now) {
+		t.Error("a request left before the path is up")
+	}
+	n.up()
+	sent := len(n.hub.sent)
+	if !n.hub.set.Request(0, []byte("open it"), n.now) {
+		t.Fatal("no request left")
+	}
+	var copied []packet
+	for _, p := range n.wire {
+		copied = append(copied, packet{to: p.to, from: p.from, data: slices.Clone(p.data)})
+	}
+	n.run(sec)
+	for _, p := range copied { // replayed
+		p.to.receive(p)
+	}
+	if len(n.branch.requests) != 1 || string(n.branch.requests[0]) != "open it" || len(n.hub.requests) != 0 {
+		t.Errorf("got %q", n.branch.requests)
+	}
+	if len(n.hub.sent) < sent+1 || n.branch.last != peer.DropReplay {
+		t.Errorf("the copy was %v", n.branch.last)
+	}
+}
+
+// The peer hears at once that it is seen elsewhere.
+func TestNATChangeIsTold(t *testing.T) {
+	n := newNetwork(t, func(n *network) {
+		n.nat, n.learned = netip.MustParseAddrPort("198.18.0.2:40000"), true
+	})
+	n.up()
+	if got := n.branch.path.NATChanges(); got != 0 {
+		t.Fatalf("%d changes before any", got)
+	}
+	n.branch.forgetVerdicts()
+	n.nat = netip.MustParseAddrPort("198.18.0.7:2000")
+	n.run(5 * sec)
+	if got := n.branch.path.NATChanges(); got != 1 {
+		t.Errorf("%d changes told, want 1", got)
+	}
+	n.branch.is(peer.Up)
+	n.hub.is(peer.Up)
+	if !n.branch.stayedUp() {
+		t.Errorf("the branch was told %v meanwhile", n.branch.verdicts)
 	}
 }

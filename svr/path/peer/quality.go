@@ -6,7 +6,10 @@ package peer
 // TestConfig says how a path is measured.
 type TestConfig struct {
 	Length   int   // packets of a test, 0: none
-	Interval int64 // between tests, ns
+	Interval int64 // between tests, ns; on demand: the least time between two
+	// OnDemand: only when Measure asks for one. Wanted: traffic does, for there is
+	// a service-policy that compares paths by what tests show.
+	OnDemand, Wanted bool
 }
 
 const (
@@ -29,17 +32,33 @@ type quality struct {
 	before               int64     // round trip of the answer before, 0: none
 	tests                uint32
 	polls                answers
+	asked                bool // a test was asked for that has not begun
+}
+
+// Measure asks for a link test on a path that has them on demand only. It begins
+// when the path is up and the last one was long enough ago.
+func (s *Set) Measure(id uint16, now int64) {
+	if p := s.Path(id); p != nil && p.cfg.Test.OnDemand && !p.quality.asked {
+		p.quality.asked = true
+		p.work(s, now)
+	}
+}
+
+// testDue says whether the clock brings something of a link test.
+func (p *Path) testDue() bool {
+	q := &p.quality
+	return p.tests() && p.ready() && (!p.cfg.Test.OnDemand || q.asked || q.sent > 0)
 }
 
 // testing does what is due of link tests.
 func (p *Path) testing(s *Set, now int64) {
 	q := &p.quality
-	if p.cfg.Test.Length == 0 || !p.ready() {
+	if !p.tests() || !p.ready() {
 		q.left, q.sent = 0, 0
 		return
 	}
 	switch {
-	case now < q.next:
+	case now < q.next || !p.testDue():
 	case q.left > 0:
 		p.testPacket(s, now)
 	case q.sent > 0:
@@ -50,6 +69,12 @@ func (p *Path) testing(s *Set, now int64) {
 			before: q.before, polls: q.polls}
 		p.testPacket(s, now)
 	}
+}
+
+// tests: this end measures. Where a path is metered at the other end only that
+// one does.
+func (p *Path) tests() bool {
+	return p.cfg.Test.Length > 0 && (p.cfg.Metered || !p.thrift.active)
 }
 
 // ready: the peer knows us and answers.
@@ -63,7 +88,9 @@ func (p *Path) testPacket(s *Set, now int64) {
 	to, _ := p.ends.Best()
 	pkt := p.m.Packet()
 	pkt.Poll = true
+	p.thrift.as = asTest
 	p.sendSteady(s, &pkt, to, now)
+	p.thrift.as = asBFD
 	if q.sent == 0 {
 		q.first = p.out.counter
 	}
@@ -76,6 +103,12 @@ func (p *Path) testPacket(s *Set, now int64) {
 	if q.left == 0 {
 		q.next = now + testPatience
 	}
+}
+
+// tested says whether a counter is that of a packet of the test.
+func (q *quality) tested(counter uint64) bool {
+	n := counter - q.first
+	return q.sent > 0 && counter >= q.first && n < uint64(64*len(q.mine)) && q.mine[n/64]>>(n%64)&1 != 0
 }
 
 // answeredTest takes the counter that the answer to a poll echoes; rtt 0: not

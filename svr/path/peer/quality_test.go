@@ -3,6 +3,7 @@ package peer_test
 import (
 	"testing"
 
+	"waymark/svr/path/ambient"
 	"waymark/svr/path/peer"
 )
 
@@ -33,6 +34,53 @@ func TestLinkTests(t *testing.T) {
 			}
 			n.branch.is(peer.Up)
 		})
+	}
+}
+
+// On demand: no test of its own accord, one for each time that somebody asks, but
+// for those that ask again too soon; the other end of a metered link tests never.
+func TestLinkTestsOnDemand(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		n := newLTE(t, 60*sec, func(n *network) { n.wanted = wanted }).account().up()
+		packets := func() uint64 {
+			n.t.Helper()
+			for _, r := range n.branch.ledger.Rows(ambient.Month) {
+				if r.Channel == ambient.LinkTest {
+					return r.Events
+				}
+			}
+			return 0
+		}
+		expect := func(what string, want uint64) {
+			t.Helper()
+			if got := packets(); got != want {
+				t.Errorf("wanted %v, %s: %d packets of link tests, want %d", wanted, what, got, want)
+			}
+		}
+		n.run(2 * 86400 * sec)
+		expect("idle", 0)
+		n.branch.set.Carried(0, n.now)
+		n.run(10 * sec)
+		first := uint64(0)
+		if wanted {
+			first = 20
+		}
+		expect("after traffic", first)
+		n.run(7200 * sec)
+		n.branch.set.Measure(0, n.now)
+		n.run(10 * sec)
+		expect("asked", first+20)
+		if rtt, _, loss, ok := n.branch.path.Quality(); !ok || loss != 0 || rtt < 79*ms || rtt > 82*ms {
+			t.Errorf("measured %v: %d ms, %.1f %%", ok, rtt/ms, loss)
+		}
+		for range 30 {
+			n.branch.set.Measure(0, n.now)
+			n.hub.set.Measure(0, n.now)
+			n.run(60 * sec)
+		}
+		expect("asked again and again within the interval", first+20)
+		n.run(3600 * sec)
+		expect("an interval later", first+40)
 	}
 }
 

@@ -86,8 +86,13 @@ func (s *Set) steady(d *Datagram, now int64) Drop {
 	if p.m.Check(&s.frame.BFD) != bfd.DropNone {
 		return DropBFD
 	}
-	if p.in.window.take(uint64(st.Counter)) {
+	newest := p.in.window.take(uint64(st.Counter))
+	if st.Flags&(wire.FlagLifetime|wire.FlagAnswer) != 0 {
+		return p.lifetime(s, d, st.Flags, now)
+	}
+	if newest {
 		p.in.counter, p.in.sent, p.in.at = uint64(st.Counter), 0, now
+		p.health.peerSays = st.Flags&wire.FlagNoData != 0
 	}
 	held := int64(-1)
 	if st.Held != wire.HeldLong {
@@ -117,7 +122,9 @@ func (p *Path) full(s *Set, d *Datagram, now int64) Drop {
 	if p.in.window.take(m.Counter) {
 		p.in.counter, p.in.sent, p.in.at = m.Counter, m.Sent, now
 	}
+	before := p.natAddr
 	p.noted(s, d)
+	p.rebound(before, now)
 	echo, held := uint64(0), int64(-1)
 	if m.Has.Has(wire.FieldEcho) && m.Echo.Epoch == p.out.epoch {
 		echo, held = m.Echo.Counter, int64(min(m.Held, 1e9))*1000
@@ -129,9 +136,10 @@ func (p *Path) full(s *Set, d *Datagram, now int64) Drop {
 // greet begins a new epoch of the peer, which proved that it is now.
 func (p *Path) greet(m *wire.Message, now int64) {
 	again := p.in.known
-	p.in = belief{known: true, epoch: m.Epoch}
+	p.in = belief{known: true, epoch: m.Epoch, since: now}
 	p.in.window = window{newest: m.Counter - 1, seen: ^uint64(0)} // what it said before is old
 	p.out.full = fullRepeats
+	p.health.peerSays = false
 	if again {
 		p.restarted = true
 		p.m.Restart(now)
@@ -149,23 +157,36 @@ func (p *Path) noted(s *Set, d *Datagram) {
 	if m.Has.Has(wire.FieldUnix) {
 		p.theirUnix, p.ourWall = int64(m.Unix), d.Wall
 	}
+	if m.Has.Has(wire.FieldRequest) {
+		s.cfg.Out.Requested(p, m.Request)
+	}
 }
 
 // accept ends the way of every packet that is believed. echo is a counter of
 // ours that the peer held for so long, 0 for none; held below 0: not known.
 func (p *Path) accept(s *Set, d *Datagram, echo uint64, held, now int64) {
+	p.in.hops = d.Hops
 	e := p.out.ring.find(echo)
 	if e != nil {
 		p.in.knowsUs = true
+	}
+	if p.quality.tested(echo) && s.frame.BFD.Final {
+		p.heardAs(asTest, d)
+	} else {
+		p.heardAs(asBFD, d)
 	}
 	challenge, room := p.ends.Heard(d.From, len(d.Data)+28, now)
 	if e != nil {
 		rtt := p.measure(e, held, now)
 		if s.frame.BFD.Final {
 			p.quality.answeredTest(echo, rtt)
+			if e.probe > 0 {
+				p.mtu.Answered(e.probe, now)
+			}
 		}
 		if e.to == d.From {
 			p.ends.Proved(d.From, rtt, now)
+			p.elsewhere(s, d.From, now)
 			challenge = false
 		}
 	}
@@ -173,6 +194,7 @@ func (p *Path) accept(s *Set, d *Datagram, echo uint64, held, now int64) {
 		s.frame.BFD.Poll = false
 	}
 	p.m.Accept(&s.frame.BFD, now)
+	p.authentic(now)
 	if challenge {
 		p.challenge(s, d, room, now)
 	}

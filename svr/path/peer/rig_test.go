@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"waymark/svr/path/ambient"
 	"waymark/svr/path/bfd"
 	"waymark/svr/path/peer"
 	"waymark/svr/secure"
@@ -33,18 +34,21 @@ type side struct {
 	addr     netip.Addr
 	verdicts []peer.Verdict // as told
 	talking  bool
+	requests [][]byte
 	mute     bool  // sends nothing, keeps nothing
 	skew     int64 // of its wall clock, ms
 	sent     []packet
 	last     peer.Drop
 	starts   uint32
+	ledger   *ambient.Ledger
 }
 
 type packet struct {
-	at   int64
-	to   *side
-	from netip.AddrPort // as it arrives
-	data []byte
+	scratch uint8 // port at which it arrives
+	at      int64
+	to      *side
+	from    netip.AddrPort // as it arrives
+	data    []byte
 }
 
 // network is two sides on a fake clock.
@@ -55,12 +59,15 @@ type network struct {
 	branch, hub *side
 	wire        []packet
 	cut         [2]bool // branch to hub, hub to branch
+	fits        [2]int  // longest IP packet that passes, 0: any
 	nat         netip.AddrPort
-	learned     bool // the hub knows no address of the branch
+	gate        *gate // a NAT with timers before the branch, nil: none
+	learned     bool  // the hub knows no address of the branch
 	record      []packet
 	lose        int // one of so many packets of a way, 0: none
 	loseWay     int
 	random      uint64
+	wanted      bool // traffic on metered links asks for link tests
 	tune        func(*peer.PathConfig)
 }
 
@@ -101,7 +108,7 @@ func (n *network) start(s *side) {
 	if n.learned && s == n.hub {
 		remote = netip.Addr{}
 	}
-	s.set = peer.NewSet(peer.Config{Router: s.name, Node: "node1", Software: "test", Out: s,
+	s.set = peer.NewSet(peer.Config{Router: s.name, Node: "node1", Software: "test", Out: s, Ledger: s.ledger,
 		IV: secure.NewIVSource([32]byte{byte(s.starts)}), Recv: []*peer.Keys{keys(n.t)}})
 	cfg := peer.PathConfig{ID: 0, If: 0, Interface: "wan", Peer: other, PeerInterface: "wan", Send: keys(n.t), Remote: remote,
 		Hold: peer.HoldConfig{Down: 5 * sec, Max: 3600 * sec},
@@ -114,13 +121,14 @@ func (n *network) start(s *side) {
 	}
 	s.path = s.set.Add(cfg, n.now)
 	s.set.SetLocal(0, s.addr, s.wall(), n.now)
+	s.set.SetMTU(0, 1500, n.now)
 }
 
 func (s *side) wall() int64 { return epochOfTime + s.net.now/ms + s.skew }
 
 // Transmit implements peer.Output.
 func (s *side) Transmit(o *peer.Sending) {
-	if s.mute {
+	if s.mute || s.net.gate != nil && s.net.gate.closes(s, o) {
 		return
 	}
 	n := s.net
@@ -137,11 +145,17 @@ func (s *side) Transmit(o *peer.Sending) {
 			return // no binding
 		}
 	}
+	if n.gate != nil && !n.gate.pass(s, o, &p) {
+		return
+	}
 	if n.lose > 0 && n.loseWay == way {
 		n.random = n.random*6364136223846793005 + 1442695040888963407
 		if int(n.random>>33)%n.lose == 0 {
 			return
 		}
+	}
+	if size := len(o.Data) + 28; n.fits[way] > 0 && size > n.fits[way] {
+		return
 	}
 	if !n.cut[way] {
 		n.wire = append(n.wire, p)
@@ -154,6 +168,11 @@ func (s *side) Changed(p *peer.Path) {
 	if len(s.verdicts) == 0 || s.verdicts[len(s.verdicts)-1] != v {
 		s.verdicts = append(s.verdicts, v)
 	}
+}
+
+// Requested implements peer.Output.
+func (s *side) Requested(_ *peer.Path, request []byte) {
+	s.requests = append(s.requests, slices.Clone(request))
 }
 
 // Talking implements peer.Output.
@@ -197,7 +216,7 @@ func (n *network) deliver() {
 // receive hands a packet in; the data is the receiver's to overwrite.
 func (s *side) receive(p packet) peer.Drop {
 	s.last = s.set.Receive(&peer.Datagram{If: 0, To: netip.AddrPortFrom(s.addr, wire.BFDPort), From: p.from, Hops: 64,
-		Data: slices.Clone(p.data), Wall: s.wall()}, s.net.now)
+		Data: slices.Clone(p.data), Wall: s.wall(), Scratch: p.scratch}, s.net.now)
 	return s.last
 }
 
@@ -214,6 +233,11 @@ func (n *network) up() *network {
 	n.branch.is(peer.Up)
 	n.hub.is(peer.Up)
 	return n
+}
+
+// stayedUp says whether nothing but Up was told since forgetVerdicts.
+func (s *side) stayedUp() bool {
+	return !slices.ContainsFunc(s.verdicts, func(v peer.Verdict) bool { return v != peer.Up })
 }
 
 func (s *side) forgetVerdicts() { s.verdicts = nil }

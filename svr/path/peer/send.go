@@ -6,6 +6,9 @@ import (
 	"waymark/svr/wire"
 )
 
+// hopLimit is the TTL or hop limit of what we send.
+const hopLimit = 64
+
 // fullRepeats is how many packets in full form tell a change.
 const fullRepeats = 3
 
@@ -17,8 +20,9 @@ type outgoing struct {
 	counter uint64
 	ring    sentRing
 	answers answers
-	full    int   // packets that leave in full form for a change's sake
-	fullAt  int64 // when the last full one left
+	full    int    // packets that leave in full form for a change's sake
+	fullAt  int64  // when the last full one left
+	request []byte // goes along with the packet at hand
 	bytes   uint64
 	packets uint64
 }
@@ -36,7 +40,8 @@ func (o *outgoing) recent(m *wire.Message, now int64) bool {
 // wantsFull: the peer has something to learn. One that is silent for longer than
 // an interval may have forgotten us.
 func (p *Path) wantsFull(now int64) bool {
-	return now-p.in.at > p.period()*5/4 || !p.in.known || !p.in.knowsUs || p.m.State() != wire.BFDUp || p.out.full > 0 || now-p.out.fullAt >= day
+	silent := !p.thrift.active && now-p.in.at > p.period()*5/4
+	return silent || !p.in.known || !p.in.knowsUs || p.m.State() != wire.BFDUp || p.out.full > 0 || now-p.out.fullAt >= day
 }
 
 // transmit sends a packet of the machine to the best endpoint.
@@ -54,10 +59,20 @@ func (p *Path) transmit(s *Set, pkt *wire.BFD, now int64) {
 }
 
 func (p *Path) sendSteady(s *Set, pkt *wire.BFD, to netip.AddrPort, now int64) {
+	p.leave(s, p.signSteady(s, pkt, p.flags(), now), to, 0, now)
+}
+
+// signSteady makes a frame of the steady form.
+func (p *Path) signSteady(s *Set, pkt *wire.BFD, flags uint16, now int64) []byte {
+	return p.cfg.Send.sign(p.steady(s, pkt, flags, now), &p.out.epoch, &p.in.epoch)
+}
+
+// steady begins a frame of the steady form with the next counter.
+func (p *Path) steady(s *Set, pkt *wire.BFD, flags uint16, now int64) []byte {
 	p.out.counter++
 	held := min((now-p.in.at)/1e6, wire.HeldLong)
-	b := wire.AppendSteady(s.out[:0], pkt, wire.Steady{Counter: uint32(p.out.counter), Echo: uint32(p.in.counter), Held: uint16(held)})
-	p.leave(s, p.cfg.Send.sign(b, &p.out.epoch, &p.in.epoch), to, now)
+	return wire.AppendSteady(s.out[:0], pkt, wire.Steady{Counter: uint32(p.out.counter), Echo: uint32(p.in.counter),
+		Held: uint16(held), Flags: flags})
 }
 
 // sendFull sends the message with the packet. stranger is a message that is
@@ -78,7 +93,30 @@ func (p *Path) sendFull(s *Set, pkt *wire.BFD, to netip.AddrPort, stranger *wire
 		m.Held = uint64(now-p.in.at) / 1000
 		m.Has.Add(wire.FieldEcho, wire.FieldHeld)
 	}
+	if len(p.out.request) > 0 {
+		m.Request = p.out.request
+		m.Has.Add(wire.FieldRequest)
+	}
 	p.seal(s, pkt, &m, to, now)
+}
+
+// Request sends a session request, field 12, on a path; false: the peer cannot
+// be asked now. The bytes are not kept.
+func (s *Set) Request(id uint16, request []byte, now int64) bool {
+	p := s.Path(id)
+	if p == nil || !p.in.known || p.m.State() != wire.BFDUp {
+		return false
+	}
+	to, ok := p.ends.Best()
+	if !ok || !p.usable(to) {
+		return false
+	}
+	pkt := p.m.Packet()
+	p.out.request = request
+	p.sendFull(s, &pkt, to, nil, now)
+	p.out.request = nil
+	p.work(s, now)
+	return true
 }
 
 // seal encrypts, signs and sends a message.
@@ -90,15 +128,17 @@ func (p *Path) seal(s *Set, pkt *wire.BFD, m *wire.Message, to netip.AddrPort, n
 	s.cfg.IV.Next(&s.iv)
 	sealed := p.cfg.Send.cipher.EncryptCBC(s.section, len(s.section), &s.iv)
 	b := wire.AppendFull(s.out[:0], pkt, sealed)
-	p.leave(s, p.cfg.Send.sign(b, nil, nil), to, now)
+	p.leave(s, p.cfg.Send.sign(b, nil, nil), to, 0, now)
 }
 
 // leave hands a finished datagram out.
-func (p *Path) leave(s *Set, b []byte, to netip.AddrPort, now int64) {
+func (p *Path) leave(s *Set, b []byte, to netip.AddrPort, scratch uint8, now int64) {
 	p.out.ring.add(p.out.counter, to, now)
-	p.out.packets++
-	p.out.bytes += uint64(len(b)) + ipBytes(to)
-	s.sending = Sending{If: p.cfg.If, Local: p.local, Port: wire.BFDPort, To: to, Hops: 64, DSCP: p.cfg.DSCP, Data: b}
+	p.count(len(b), to)
+	if best, ok := p.ends.Best(); scratch == 0 && ok && best == to {
+		p.thrift.used = now
+	}
+	s.sending = Sending{If: p.cfg.If, Local: p.local, Port: wire.BFDPort, Scratch: scratch, To: to, Hops: hopLimit, DSCP: p.cfg.DSCP, Data: b, Whole: p.fragile}
 	s.cfg.Out.Transmit(&s.sending)
 }
 

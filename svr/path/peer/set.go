@@ -3,7 +3,9 @@ package peer
 import (
 	"net/netip"
 
+	"waymark/svr/path/ambient"
 	"waymark/svr/path/bfd"
+	"waymark/svr/path/natlife"
 	"waymark/svr/secure"
 	"waymark/svr/wire"
 )
@@ -18,6 +20,9 @@ type Output interface {
 	// Changed tells that a path's verdict, remote address or measurements are
 	// other than before.
 	Changed(p *Path)
+	// Requested hands over a session request of the peer. Its bytes are good
+	// during the call.
+	Requested(p *Path, request []byte)
 	// Talking says whether packets of the peer's sessions came over the path
 	// since a time of the clock.
 	Talking(p *Path, since int64) bool
@@ -28,10 +33,15 @@ type Sending struct {
 	If    uint16
 	Local netip.Addr
 	Port  uint16 // source port
-	To    netip.AddrPort
-	Hops  uint8 // TTL or hop limit
-	DSCP  uint8
-	Data  []byte
+	// Scratch is not 0 for a datagram that leaves by a source port of its own,
+	// which it names (1 to natlife.Ports), instead of Port. The port is opened
+	// by the first datagram; one without Data closes it.
+	Scratch uint8
+	To      netip.AddrPort
+	Hops    uint8 // TTL or hop limit
+	DSCP    uint8
+	Whole   bool // must not be fragmented, whatever the path MTU
+	Data    []byte
 }
 
 // Datagram is one that arrived.
@@ -42,6 +52,8 @@ type Datagram struct {
 	Hops uint8
 	Data []byte // overwritten
 	Wall int64  // wall clock, ms since 1970
+	// Scratch names the port that it arrived at, 0: that of To.
+	Scratch uint8
 }
 
 // Config is what a Set is made of.
@@ -49,7 +61,8 @@ type Config struct {
 	Router, Node, Software string
 	Out                    Output
 	IV                     *secure.IVSource
-	Recv                   []*Keys // by interface; nil: no peers there
+	Recv                   []*Keys         // by interface; nil: no peers there
+	Ledger                 *ambient.Ledger // of what paths cost; nil: nobody counts
 }
 
 // Set is all paths and neighbours of a router.
@@ -60,6 +73,7 @@ type Set struct {
 	byDisc    map[uint32]*Path
 	byPeer    map[peerKey][]*Path
 	queue     schedule
+	probing   map[*natlife.Learner]*Path // who works for a learner
 	stats     [Drops]uint64
 
 	// scratch of one packet
@@ -80,7 +94,7 @@ type peerKey struct {
 
 // NewSet makes an empty set.
 func NewSet(cfg Config) *Set {
-	return &Set{cfg: cfg, byDisc: map[uint32]*Path{}, byPeer: map[peerKey][]*Path{},
+	return &Set{cfg: cfg, byDisc: map[uint32]*Path{}, probing: map[*natlife.Learner]*Path{}, byPeer: map[peerKey][]*Path{},
 		text: make([]byte, 0, wire.MaxMessageLen), section: make([]byte, 0, MaxDatagram),
 		out: make([]byte, 0, MaxDatagram)}
 }
@@ -88,6 +102,7 @@ func NewSet(cfg Config) *Set {
 // Add makes a path. Its discriminator must be unique in the set.
 func (s *Set) Add(cfg PathConfig, now int64) *Path {
 	p := newPath(cfg, now)
+	p.openLedger(s.cfg.Ledger)
 	for len(s.paths) <= int(cfg.ID) {
 		s.paths = append(s.paths, nil)
 	}
@@ -158,11 +173,14 @@ func (s *Set) receive(d *Datagram, now int64) Drop {
 	if n := s.neighbor(d); n != nil {
 		return n.receive(s, d, now)
 	}
-	if d.To.Port() != wire.BFDPort {
+	if d.To.Port() != wire.BFDPort && d.Scratch == 0 {
 		return DropUnknown
 	}
 	if wire.ParseFrame(d.Data, &s.frame) != nil {
 		return DropMalformed
+	}
+	if d.Scratch != 0 && (s.frame.Form != wire.FormSteady || s.frame.Header.Steady.Flags&wire.FlagAnswer == 0) {
+		return DropUnknown
 	}
 	switch s.frame.Form {
 	case wire.FormFull:

@@ -17,9 +17,20 @@ func (p *Path) Verdict() (v Verdict, since int64) { return p.hold.verdict, p.hol
 // Remote returns where the peer is reached now: its best endpoint.
 func (p *Path) Remote() (netip.AddrPort, bool) { return p.ends.Best() }
 
+// NATChanges returns how often the peer began to see us elsewhere.
+func (p *Path) NATChanges() uint32 { return p.natChanges }
+
 // RTT returns the smoothed and the smallest round trip in ns, 0 before the
 // first.
 func (p *Path) RTT() (smooth, least int64) { return p.rtt.smooth, p.rtt.least }
+
+// Hops returns how many routers the peer's newest packet met, 0 before the first.
+func (p *Path) Hops() int {
+	if p.in.hops == 0 || p.in.hops > hopLimit {
+		return 0
+	}
+	return hopLimit - int(p.in.hops)
+}
 
 // ClockOffset returns how far the peer's wall clock is ahead of ours in ms.
 func (p *Path) ClockOffset() (ms int64, known bool) { return p.clocks.offset, p.clocks.known }
@@ -46,8 +57,12 @@ type Status struct {
 	NAT                netip.AddrPort
 	NATChanges         uint32
 	Packets, Bytes     uint64 // sent
-	Endpoints          int
-	Counts             endpoint.Counts
+	Demand             bool   // both ends are silent until there is something to ask
+	// Lifetime is how long a NAT is known to remember, KeepAlive how often it is
+	// refreshed, both in ns, 0: not by us.
+	Lifetime, KeepAlive int64
+	Endpoints           int
+	Counts              endpoint.Counts
 }
 
 // Status returns what show prints of a path.
@@ -58,6 +73,10 @@ func (p *Path) Status() Status {
 	s.Ups, s.Downs, s.Flaps, s.HoldDown, s.Known = p.ups, p.downs, p.hold.flaps, p.hold.time, p.in.known
 	s.NAT, s.NATChanges = p.natAddr, p.natChanges
 	s.Packets, s.Bytes = p.out.packets, p.out.bytes
+	s.Demand = p.thrift.active
+	if p.cfg.NAT != nil {
+		s.Lifetime, s.KeepAlive = p.cfg.NAT.Known().Best, p.cfg.NAT.Interval()
+	}
 	var list [endpoint.Entries]endpoint.Entry
 	s.Endpoints, s.Counts = len(p.ends.List(list[:0])), p.ends.Counts()
 	return s

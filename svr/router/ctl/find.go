@@ -6,26 +6,19 @@ import (
 	"strings"
 )
 
-// ErrLater is the answer to a request for a table that is known but not built.
-var ErrLater = errors.New("not built yet")
-
 // ErrUnknown is the answer to a request for something that no table is called.
 var ErrUnknown = errors.New("unknown")
 
 // Find returns the table of that name. The error is ErrUnknown with every name
-// there is and the nearest one, or ErrLater.
+// there is and the nearest one.
 func Find(what string) (*Table, error) {
 	for i := range Tables {
-		if Tables[i].What != what {
-			continue
+		if Tables[i].What == what {
+			return &Tables[i], nil
 		}
-		if Tables[i].Later {
-			return nil, fmt.Errorf("show %s: %w", what, ErrLater)
-		}
-		return &Tables[i], nil
 	}
 	hint := ""
-	if near := Nearest(what); near != "" {
+	if near := nearest(what); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	return nil, fmt.Errorf("show %q: %w%s\nknown: %s", what, ErrUnknown, hint, strings.Join(Names(), ", "))
@@ -40,9 +33,9 @@ func Names() []string {
 	return list
 }
 
-// Nearest returns the table whose name is like what: it begins with it, or two
+// nearest returns the table whose name is like what: it begins with it, or two
 // changes of a letter make one of the other. Empty when there is none.
-func Nearest(what string) string {
+func nearest(what string) string {
 	best, least := "", 3
 	for i := range Tables {
 		name := Tables[i].What

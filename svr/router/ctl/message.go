@@ -16,6 +16,12 @@ type Request struct {
 	// Reload instead of Show: read the configuration again and take it. One row
 	// answers, a Reloaded.
 	Reload bool `json:"reload,omitempty"`
+
+	// Ping instead of Show: one row for each request, a Pong.
+	Ping *Ping `json:"ping,omitempty"`
+	// Book instead of Show: addresses of peers. One row answers, empty or with
+	// an error.
+	Book *Book `json:"book,omitempty"`
 }
 
 // Reloaded tells how a router took a new configuration.
@@ -38,4 +44,6 @@ type End struct {
 	Error string `json:"error,omitempty"`
 	Node  string `json:"node,omitempty"` // name of the node that answered
 	Rows  int    `json:"rows"`           // how many rows there were
+	// Shelved counts the alarms that an answer about alarms leaves out.
+	Shelved int `json:"shelved,omitempty"`
 }

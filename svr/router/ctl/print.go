@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -63,7 +64,7 @@ func (p *Printer) Flush(to io.Writer, end End, began time.Time) error {
 		p.frame(w)
 	}
 	if p.Table.Tail != "" {
-		fmt.Fprintln(w, p.Table.Tail)
+		fmt.Fprintln(w, strings.ReplaceAll(p.Table.Tail, "%d", strconv.Itoa(end.Shelved)))
 	}
 	fmt.Fprintf(w, "Completed in %.2f seconds\n", time.Since(began).Seconds())
 	return w.Flush()

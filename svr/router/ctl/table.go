@@ -60,8 +60,7 @@ type Table struct {
 	Layout  Layout
 	Title   string // line before the table, %s stands for the node
 	Count   string // line before the table with the number of rows, %d
-	Tail    string // line behind the table
-	Later   bool   // known, but not built yet
+	Tail    string // line behind the table, %d stands for End.Shelved
 }
 
 // Visible returns the columns of an answer with or without detail, as JSON has

@@ -3,11 +3,13 @@ package ctl
 // Tables are all answers there are, in alphabetical order. Headers are the
 // vendor's where the vendor has the table.
 var Tables = []Table{
-	{What: "alarms", Columns: []Column{
-		{Header: "ID"}, {Header: "Time", Kind: Time}, {Header: "Severity"}, {Header: "Source"},
-		{Header: "Category"}, {Header: "Message"}},
-		Tail: "There are 0 shelved alarms"},
-	{What: "ambient", Later: true},
+	{What: "alarms", Columns: append(alarmColumns, Column{Header: "Process", Detail: true}), Tail: "There are %d shelved alarms"},
+	{What: "alarms shelved", Columns: append(alarmColumns, Column{Header: "Reason"})},
+	{What: "ambient", Columns: []Column{
+		{Header: "Interface"}, {Header: "Peer-or-Conductor"}, {Header: "Channel"}, {Header: "Events-per-Day", Kind: Decimal},
+		{Header: "Bytes-per-Event", Kind: Decimal}, {Header: "Predicted-30d", Kind: Number}, {Header: "Measured-30d", Kind: Number},
+		{Header: "Vendor-30d", Kind: Number}, {Header: "Vendor-LTE-30d", Kind: Number}, {Header: "Events", Kind: Number, Extra: true},
+		{Header: "Bytes", Kind: Number, Extra: true}, {Header: "Seconds", Kind: Number, Extra: true}}},
 	{What: "bfd", Columns: bfdColumns},
 	{What: "capacity", Columns: []Column{
 		{Header: "Resource"}, {Header: "Entries", Kind: Number}, {Header: "Capacity", Kind: Number},
@@ -20,13 +22,17 @@ var Tables = []Table{
 	{What: "dns", Columns: []Column{
 		{Header: "Router"}, {Header: "Node"}, {Header: "Network Interface"}, {Header: "Server"}, {Header: "Source"},
 		{Header: "State"}, {Header: "Queries", Kind: Number}, {Header: "Failures", Kind: Number}, {Header: "RTT(ms)", Kind: Decimal}}},
-	{What: "dynamic-peer-update", Later: true},
-	{What: "entitlement", Later: true},
-	{What: "events", Columns: []Column{
-		{Header: "Router"}, {Header: "Node"}, {Header: "Event Type"}, {Header: "Time", Kind: Time},
-		{Header: "Severity"}, {Header: "Source"}, {Header: "Category"}, {Header: "Message"},
-		{Header: "Shelved Status"}, {Header: "ID", Extra: true}, {Header: "Kind", Extra: true},
-		{Header: "Process", Extra: true}, {Header: "Alarm", Extra: true}}},
+	{What: "dynamic-peer-update", Columns: []Column{
+		{Header: "Router"}, {Header: "Node"}, {Header: "Interface"}, {Header: "Hostname"}, {Header: "Address"},
+		{Header: "Last Update", Kind: Time}, {Header: "Status"}}},
+	// The agent's, from its file: the router has no rows (mgmt/box).
+	{What: "entitlement", Columns: []Column{
+		{Header: "Project"}, {Header: "Month"}, {Header: "Entitlement Utilized"}, {Header: "Bits per Second", Kind: Number, Extra: true}}},
+	{What: "events", Columns: eventColumns},
+	{What: "events admin", Columns: eventColumns},
+	{What: "events alarm", Columns: eventColumns},
+	{What: "events system", Columns: eventColumns},
+	{What: "events traffic", Columns: eventColumns},
 	{What: "fib", Title: "Node: %s", Count: "Entry Count: %d", Columns: []Column{
 		{Header: "IP Prefix"}, {Header: "Port"}, {Header: "Proto"}, {Header: "Tenant"}, {Header: "Service"},
 		{Header: "Next Hops", Kind: List, Empty: "<none>"}, {Header: "Deny", Kind: Bool, Extra: true}}},
@@ -35,7 +41,9 @@ var Tables = []Table{
 		{Header: "Forwarding", Kind: Bool}, {Header: "VLAN", Kind: Number}, {Header: "Device Type"},
 		{Header: "Type"}, {Header: "DHCP"}, {Header: "Address", Kind: List}, {Header: "Gateway", Kind: List},
 		{Header: "Hostname"}, {Header: "Admin Status"}, {Header: "Oper Status"}, {Header: "GIID", Kind: Number},
-		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true}}},
+		{Header: "Dynamic", Kind: Bool, Extra: true}, // its address is the network's choice
+		{Header: "Reason", Detail: true}, {Header: "MTU", Kind: Number, Detail: true},
+		{Header: "Month Used(MB)", Kind: Decimal, Detail: true}, {Header: "Data Quota(MB)", Kind: Number, Detail: true}}},
 	{What: "ntp", Columns: []Column{
 		{Header: "Status"}, {Header: "Time Source"}, {Header: "Ref. ID"}, {Header: "Stratum", Kind: Number}, {Header: "Type"},
 		{Header: "When", Kind: Number}, {Header: "Poll", Kind: Number}, {Header: "Reach", Kind: Number}, {Header: "Delay", Kind: Decimal},
@@ -44,8 +52,13 @@ var Tables = []Table{
 	{What: "progress", Columns: []Column{
 		{Header: "Node"}, {Header: "Forwarding", Kind: Bool}, {Header: "Interfaces Up", Kind: Number},
 		{Header: "WAN Up", Kind: List, Empty: "<none>"}, {Header: "Down", Kind: List, Empty: "<none>"},
-		{Header: "Lane Rounds", Kind: Number}, {Header: "Fast Packets", Kind: Number}}},
-	{What: "security key-status", Later: true},
+		{Header: "Lane Rounds", Kind: Number}, {Header: "Fast Packets", Kind: Number},
+		{Header: "Router", Kind: Bool}, {Header: "Lane", Kind: Bool}, {Header: "Fast Lane", Kind: Bool}}},
+	{What: "security key-status", Layout: Pairs, Columns: []Column{
+		{Header: "Key manager state"}, {Header: "Rekey index", Kind: Number}, {Header: "Last rekey", Kind: Time},
+		{Header: "Next rekey", Kind: Time, Empty: "never"}, {Header: "Key change count", Kind: Number},
+		{Header: "Config key change count", Kind: Number}, {Header: "Key change error", Kind: Number},
+		{Header: "Config key change error", Kind: Number}}},
 	{What: "service-path", Columns: []Column{
 		{Header: "Service"}, {Header: "Service-Route"}, {Header: "Type"}, {Header: "Destination"},
 		{Header: "Next-Hop"}, {Header: "Interface"}, {Header: "Vector"}, {Header: "Cost", Kind: Number},
@@ -74,6 +87,18 @@ var Tables = []Table{
 		{Header: "Refused", Kind: Number}, {Header: "Maximum", Kind: Number},
 		{Header: "Pairs", Kind: Number, Detail: true}, {Header: "Forgotten", Kind: Number, Detail: true},
 		{Header: "Local Ports", Detail: true}, {Header: "Peer Ports", Detail: true}}},
+}
+
+var alarmColumns = []Column{
+	{Header: "ID"}, {Header: "Time", Kind: Time}, {Header: "Severity"}, {Header: "Source"},
+	{Header: "Category"}, {Header: "Message"},
+}
+
+var eventColumns = []Column{
+	{Header: "Router"}, {Header: "Node"}, {Header: "Event Type"}, {Header: "Time", Kind: Time},
+	{Header: "Severity"}, {Header: "Source"}, {Header: "Category"}, {Header: "Message"},
+	{Header: "Shelved Status"}, {Header: "ID", Extra: true}, {Header: "Kind", Extra: true},
+	{Header: "Process", Extra: true}, {Header: "Alarm", Extra: true},
 }
 
 var sessionColumns = []Column{
@@ -130,6 +155,8 @@ var bfdColumns = []Column{
 	{Header: "Endpoints Refused", Kind: Number, Detail: true},
 	{Header: "Clock Offset(ms)", Kind: Number, Detail: true},
 	{Header: "Sent", Kind: Number, Detail: true}, {Header: "Sent Bytes", Kind: Number, Detail: true},
+	{Header: "Demand", Kind: Bool, Detail: true}, {Header: "NAT Lifetime(s)", Kind: Decimal, Detail: true},
+	{Header: "NAT Keep Alive(s)", Kind: Decimal, Detail: true},
 }
 
 var deviceColumns = []Column{

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -112,4 +114,44 @@ func Last(name string) (last uint64) {
 		}
 	}
 	return last
+}
+
+// maxLine bounds a line that Read takes; Append writes shorter ones.
+const maxLine = 16 << 10
+
+// Read returns the events of a file and of the one before it, oldest first:
+// what can be read of them.
+func Read(name string) (list []event.Record) {
+	for _, n := range []string{name + OldSuffix, name} {
+		f, err := os.Open(n)
+		if err != nil {
+			continue
+		}
+		s := bufio.NewScanner(io.LimitReader(f, 2*Max))
+		s.Buffer(make([]byte, 4096), maxLine)
+		for s.Scan() {
+			var r event.Record
+			if json.Unmarshal(s.Bytes(), &r) == nil && r.ID != "" {
+				list = append(list, r)
+			}
+		}
+		f.Close()
+	}
+	return list
+}
+
+// Active returns the alarms that are active after these events of one process,
+// the one raised first first. A process that started has none.
+func Active(list []event.Record) (active []event.Record) {
+	for _, r := range list {
+		switch {
+		case r.Kind == event.KindSystem && strings.HasSuffix(r.Type, "started"):
+			active = nil
+		case r.Kind == event.KindAlarm && r.Type == event.TypeAdd:
+			active = append(active, r)
+		case r.Kind == event.KindAlarm && r.Type == event.TypeClear:
+			active = slices.DeleteFunc(active, func(a event.Record) bool { return a.ID == r.Alarm })
+		}
+	}
+	return active
 }

@@ -78,7 +78,7 @@ INLINE int both(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason
 	return host(n, HOST_OWN);
 }
 
-// Port plan of an own address (protocol.md 7).
+// Port plan of an own address (docs/wire.md 8).
 INLINE int lane_port(const struct own *o, __u16 port)
 {
 	if (o->flags & OWN_WAYPOINT && port >= 16385 && port <= 65533)

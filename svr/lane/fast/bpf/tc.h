@@ -13,25 +13,41 @@ INLINE int starts_cookie(struct __sk_buff *skb, __u32 at)
 	return !bpf_skb_load_bytes(skb, at, w, 8) && is_cookie(w);
 }
 
+// walk goes over the segments of a super-packet.
+struct walk {
+	struct __sk_buff *skb;
+	__u32 first, last, size;
+	int why;
+};
+
+// segment looks at the next one; 1 ends the walk.
+static long segment(__u32 i, struct walk *w)
+{
+	w->first += w->size;
+	if (w->first > w->last || w->first > 0x1ffff) {
+		w->why = 0;
+		return 1;
+	}
+	if (!starts_cookie(w->skb, w->first))
+		return 0;
+	w->why = PUNT_CONTROL;
+	return 1;
+}
+
 // control tells whether a segment begins with the cookie: the packet itself, or
 // any segment of a super-packet. Returns 0 or a reason. last is the last offset
-// at which 8 bytes are left, first that of the payload. Global: verified once.
-__noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
+// at which 8 bytes are left, first that of the payload. The walk is a helper's, for
+// that is verified once. A global function would be, too; but a kernel without
+// BTF of its own does not know what a context is and refuses one as its argument.
+static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
 {
 	if (first <= last && starts_cookie(skb, first))
 		return PUNT_CONTROL;
-	__u32 size = skb->gso_size;
-	if (!size)
+	struct walk w = {.skb = skb, .first = first, .last = last, .size = skb->gso_size, .why = PUNT_GSO};
+	if (!w.size)
 		return 0;
-#pragma clang loop unroll(disable)
-	for (int i = 1; i < MAX_SEGMENTS; i++) {
-		first += size;
-		if (first > last || first > 0x1ffff)
-			return 0;
-		if (starts_cookie(skb, first))
-			return PUNT_CONTROL;
-	}
-	return PUNT_GSO;
+	bpf_loop(MAX_SEGMENTS - 1, segment, &w, 0);
+	return w.why;
 }
 
 // l4_tc gives the L4 checksum its new value; at is its offset.

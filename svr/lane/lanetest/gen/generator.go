@@ -20,7 +20,6 @@ import (
 type Generator struct {
 	prog  int
 	frame []byte
-	sent  atomic.Uint64
 	stop  atomic.Bool
 	done  chan error
 }
@@ -110,14 +109,10 @@ func (g *Generator) run(cpu int) error {
 		if e != 0 && e != unix.EINTR {
 			return fmt.Errorf("run generator: %w", e)
 		}
-		g.sent.Add(generatorRepeat)
 	}
 	runtime.KeepAlive(g.frame)
 	return nil
 }
-
-// Sent returns how many frames were sent.
-func (g *Generator) Sent() uint64 { return g.sent.Load() }
 
 // Stop ends the generator.
 func (g *Generator) Stop() error {

@@ -1,0 +1,53 @@
+package watch
+
+import (
+	"net/netip"
+
+	"waymark/svr/packet"
+	"waymark/svr/path/peer"
+)
+
+// talk remembers which peers' session packets came lately: one look at the
+// session table serves all paths that ask at about the same time.
+type talk struct {
+	at   int64
+	seen map[talker]int64
+}
+
+type talker struct {
+	ifc  uint16
+	addr netip.Addr
+}
+
+// talkFor is how long a look at the table is good, in ns.
+const talkFor = int64(50e6)
+
+// Talking implements peer.Output; mu is held. The table is read without the
+// lane's help, whatever the lane does meanwhile.
+func (w *Watcher) Talking(p *peer.Path, since int64) bool {
+	best, ok := p.Remote()
+	if !ok {
+		return false
+	}
+	if now := w.clock(); w.talk.seen == nil || now-w.talk.at > talkFor {
+		w.look(now, since)
+	}
+	ifc := uint16(w.tables.Paths[p.ID()].If)
+	return w.talk.seen[talker{ifc, best.Addr()}] >= since
+}
+
+// look notes who sent session packets since a time.
+func (w *Watcher) look(now, since int64) {
+	w.talk.at, w.talk.seen = now, map[talker]int64{}
+	w.table.ForEach(func(slot uint32) bool {
+		_, _, last, _ := w.table.Counters(slot)
+		if last < since {
+			return true
+		}
+		if k, _, ok := w.table.Read(slot); ok {
+			t := talker{k.If, packet.ToAddr(k.Src, k.Family)}
+			w.talk.seen[t] = max(w.talk.seen[t], last)
+		}
+		return true
+	})
+}
