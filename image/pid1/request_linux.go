@@ -20,23 +20,20 @@ func (i *Init) takeRequests() {
 	}
 }
 
-// take does what was asked once the loop comes to it, and answers before the
-// box goes.
-func (i *Init) take(_ context.Context, r box.Request) error {
+// take has the loop do what was asked.
+func (i *Init) take(_ context.Context, r box.Request) (do func(), err error) {
 	why := r.Do + ": " + r.Why
 	switch r.Do {
 	case box.Reboot:
 	case box.Configure:
-		i.post(func() { i.configure(r.Why) })
-		return nil
+		return func() { i.post(func() { i.configure(r.Why) }) }, nil
 	case box.FactoryReset:
 		if err := i.data.askReset(Reason{WhyReboot, why, time.Now().UTC()}); err != nil {
-			return err
+			return nil, err
 		}
 	default:
-		return errors.New("init cannot do that")
+		return nil, errors.New("init cannot do that")
 	}
 	i.log.Info("asked", "for", r.Do, "why", r.Why)
-	i.post(func() { i.reboot(why, unix.LINUX_REBOOT_CMD_RESTART) })
-	return nil
+	return func() { i.post(func() { i.reboot(why, unix.LINUX_REBOOT_CMD_RESTART) }) }, nil
 }

@@ -72,7 +72,7 @@ func chap(t *testing.T, l *line) {
 	l.eventually(l.cpe, "ip -6 address show dev pp-fiber | grep -q 'inet6 fe80::'")
 	l.eventually(l.cpe, "ip link show dev pp-fiber | grep -q 'UP.*mtu 1492'")
 	l.eventually(l.cpe, "ip route | grep -q 'default via 10.64.0.1 dev pp-fiber'")
-	l.cpe.run("ping -c 1 -W 10 198.51.100.1") // the box's own traffic
+	l.eventually(l.cpe, "ping -c 1 -W 10 198.51.100.1") // the box's own traffic
 }
 
 // An orderly end tells the access concentrator and leaves nothing behind.
@@ -108,7 +108,7 @@ func wide(_ *testing.T, l *line) {
 	l.serve("chap", 1500)
 	l.dial("chap")
 	l.expect(l.connect(), object{"session-mtu": 1500.0, "mtu": 1508.0})
-	l.cpe.run("ping -c 1 -W 10 -s 1472 10.64.0.1") // whole: 1500 bytes
+	l.eventually(l.cpe, "ping -c 1 -W 10 -s 1472 10.64.0.1") // whole: 1500 bytes
 	l.ac.run("grep -q 'rcvd .LCP EchoReq' /tmp/pppd.log")
 }
 
@@ -212,7 +212,7 @@ func lost(_ *testing.T, l *line) {
 	l.ip(l.bridge, "link", "set", "ac", "down")
 	gone := l.until("loss", time.Minute, func(d object) bool { return !connected(d) })
 	l.expect(gone, object{"pppd-exit-code": 15.0, "pppd-exit-reason": "the other end does not answer echoes"})
-	l.cpe.run("! ip route | grep default")
+	l.eventually(l.cpe, "! ip route | grep default") // the reconciler follows
 	l.ip(l.bridge, "link", "set", "ac", "up")
 	l.redialled(d, time.Minute)
 }

@@ -242,7 +242,7 @@ func (s *Settings) reboot(after time.Duration) error {
 		return box.ErrNoInit
 	}
 	time.AfterFunc(after, func() {
-		err := box.Ask(context.Background(), s.RunDir, box.Request{Do: box.Reboot, Why: "salt: system.reboot"})
+		err := box.Ask(context.Background(), s.RunDir, box.Request{Do: box.Reboot, Why: "salt: system.reboot"}, nil)
 		if err != nil {
 			s.Log.Error("agent cannot reboot", "error", err)
 		}

@@ -261,7 +261,7 @@ func (d *delivery) apply(ctx context.Context, draft *config.Draft, c *uplink.Con
 	if err == nil && reload {
 		_, err = ctl.Reload(ctx, set.RunDir)
 	} else if err == nil {
-		err = box.Ask(ctx, set.RunDir, box.Request{Do: box.Configure, Why: "configuration of conductor " + by})
+		err = box.Ask(ctx, set.RunDir, box.Request{Do: box.Configure, Why: "configuration of conductor " + by}, nil)
 	}
 	if err == nil {
 		return nil
@@ -382,7 +382,7 @@ func (d *delivery) forget(why string) {
 	d.a.log.Warn("agent: first configuration taken back", "why", why)
 	err := errors.Join(restore(set.ConfigFile, nil), restore(set.RouterFile, nil))
 	if err == nil {
-		err = box.Ask(context.Background(), set.RunDir, box.Request{Do: box.Configure, Why: "configuration was not confirmed"})
+		err = box.Ask(context.Background(), set.RunDir, box.Request{Do: box.Configure, Why: "configuration was not confirmed"}, nil)
 	}
 	if err != nil {
 		d.a.log.Error("agent: first configuration is not taken back", "err", err)

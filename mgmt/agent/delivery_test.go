@@ -49,7 +49,7 @@ func newBoxRig(t *testing.T) (*boxRig, context.Context) {
 	write(t, filepath.Join(state, "config", OnboardingFile), string(onboard))
 	done := make(chan struct{}, 3)
 	go func() {
-		_ = box.Serve(ctx, r.run, func(_ context.Context, q box.Request) error { r.asked <- q; return nil })
+		_ = box.Serve(ctx, r.run, func(_ context.Context, q box.Request) (func(), error) { r.asked <- q; return nil, nil })
 		done <- struct{}{}
 	}()
 	l, err := ctl.Listen(r.run)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -43,14 +44,17 @@ var (
 
 const (
 	askLimit   = 10 * time.Second
+	toldLimit  = 2 * time.Second
 	requestMax = 4096
 )
 
-// Doer does what is asked. It returns when the thing is on its way.
-type Doer func(ctx context.Context, r Request) error
+// Doer prepares what is asked. What it returns does it, once whoever asked has heard
+// that it will be done and said so in turn, or had two seconds for that: a console
+// ends with its box, and is not to end in the middle of a word. It may be nil.
+type Doer func(ctx context.Context, r Request) (do func(), err error)
 
-// Ask has init do something.
-func Ask(ctx context.Context, run string, r Request) error {
+// Ask has init do something. Init waits for told, if it is not nil, a little while.
+func Ask(ctx context.Context, run string, r Request, told func()) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var d net.Dialer
@@ -72,6 +76,9 @@ func Ask(ctx context.Context, run string, r Request) error {
 	}
 	if a.Error != "" {
 		return fmt.Errorf("%w: %s", ErrRefused, a.Error)
+	}
+	if told != nil {
+		told()
 	}
 	return nil
 }
@@ -115,10 +122,11 @@ func answer(ctx context.Context, c net.Conn, do Doer) {
 		return
 	}
 	var r Request
+	var then func()
 	if err = json.Unmarshal(line, &r); err == nil {
 		switch r.Do {
 		case Reboot, FactoryReset, Configure:
-			err = do(ctx, r)
+			then, err = do(ctx, r)
 		default:
 			err = fmt.Errorf("unknown request %q", r.Do)
 		}
@@ -128,4 +136,9 @@ func answer(ctx context.Context, c net.Conn, do Doer) {
 		a.Error = err.Error()
 	}
 	_ = json.NewEncoder(c).Encode(a) // whoever left does not hear it
+	if err == nil && then != nil {
+		_ = c.SetDeadline(time.Now().Add(toldLimit))
+		_, _ = io.Copy(io.Discard, c) // ends as whoever asked hangs up
+		then()
+	}
 }

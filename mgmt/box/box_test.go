@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,32 +42,37 @@ func TestState(t *testing.T) {
 
 func TestAsk(t *testing.T) {
 	dir := t.TempDir()
-	if err := box.Ask(t.Context(), dir, box.Request{Do: box.Reboot}); !errors.Is(err, box.ErrNoInit) {
+	if err := box.Ask(t.Context(), dir, box.Request{Do: box.Reboot}, nil); !errors.Is(err, box.ErrNoInit) {
 		t.Errorf("nobody there: %v", err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	asked := make(chan box.Request, 4)
 	served := make(chan error, 1)
+	var told atomic.Bool
+	done := make(chan bool, 1)
 	go func() {
-		served <- box.Serve(ctx, dir, func(_ context.Context, r box.Request) error {
+		served <- box.Serve(ctx, dir, func(_ context.Context, r box.Request) (func(), error) {
 			asked <- r
 			if r.Why == "no" {
-				return errors.New("not now")
+				return nil, errors.New("not now")
 			}
-			return nil
+			return func() { done <- told.Load() }, nil
 		})
 	}()
-	for errors.Is(box.Ask(t.Context(), dir, box.Request{Do: "wake"}), box.ErrNoInit) {
+	for errors.Is(box.Ask(t.Context(), dir, box.Request{Do: "wake"}, nil), box.ErrNoInit) {
 	}
 	want := box.Request{Do: box.Reboot, Why: "console"}
-	if err := box.Ask(t.Context(), dir, want); err != nil || <-asked != want {
+	if err := box.Ask(t.Context(), dir, want, func() { told.Store(true) }); err != nil || <-asked != want {
 		t.Errorf("reboot: %v", err)
 	}
-	if err := box.Ask(t.Context(), dir, box.Request{Do: box.FactoryReset, Why: "no"}); !errors.Is(err, box.ErrRefused) || !strings.Contains(err.Error(), "not now") {
+	if !<-done {
+		t.Error("init went before the console had told its user")
+	}
+	if err := box.Ask(t.Context(), dir, box.Request{Do: box.FactoryReset, Why: "no"}, nil); !errors.Is(err, box.ErrRefused) || !strings.Contains(err.Error(), "not now") {
 		t.Errorf("refused: %v", err)
 	}
 	<-asked
-	if err := box.Ask(t.Context(), dir, box.Request{Do: "format"}); !errors.Is(err, box.ErrRefused) || len(asked) != 0 {
+	if err := box.Ask(t.Context(), dir, box.Request{Do: "format"}, nil); !errors.Is(err, box.ErrRefused) || len(asked) != 0 {
 		t.Errorf("unknown request: %v", err)
 	}
 	c, err := net.Dial("unix", filepath.Join(dir, box.Socket))

@@ -43,10 +43,8 @@ func (s *session) initDoes(ctx context.Context, in *cli.Input, do, format, name 
 	if s.o.Port != "" {
 		why += " on " + s.o.Port
 	}
-	if err := box.Ask(ctx, s.o.Run, box.Request{Do: do, Why: why}); err != nil {
-		return err
-	}
-	s.o.Log.Info("console asked", "for", do, "port", s.o.Port)
-	fmt.Fprintf(in.Out, format, name)
-	return nil
+	return box.Ask(ctx, s.o.Run, box.Request{Do: do, Why: why}, func() {
+		s.o.Log.Info("console asked", "for", do, "port", s.o.Port)
+		fmt.Fprintf(in.Out, format, name)
+	})
 }

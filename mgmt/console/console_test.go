@@ -106,14 +106,14 @@ func TestInitIsAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- box.Serve(ctx, dir, func(_ context.Context, r box.Request) error { asked <- r; return nil })
+		served <- box.Serve(ctx, dir, func(_ context.Context, r box.Request) (func(), error) { asked <- r; return nil, nil })
 	}()
 	w, _ := serve(t, console.Options{Run: dir, Level: cli.Admin, Port: "ttyS0"})
 	w.expect("node1.branch1# ")
 	for _, row := range []struct{ line, answer, does string }{
 		{"reboot", "y", box.Reboot}, {"factory-reset", "node1.branch1", box.FactoryReset},
 	} {
-		for errors.Is(box.Ask(t.Context(), dir, box.Request{Do: "wake"}), box.ErrNoInit) {
+		for errors.Is(box.Ask(t.Context(), dir, box.Request{Do: "wake"}, nil), box.ErrNoInit) {
 		}
 		w.typed(row.line + "\r")
 		w.expect(map[string]string{"reboot": "[y/N] ", "factory-reset": "to go on: "}[row.line])

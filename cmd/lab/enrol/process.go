@@ -42,7 +42,7 @@ func (s *Scene) StartProcess(context.Context) (string, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	go func() {
-		if err := box.Serve(ctx, run, func(context.Context, box.Request) error { return p.exchange(run) }); err != nil {
+		if err := box.Serve(ctx, run, func(context.Context, box.Request) (func(), error) { return nil, p.exchange(run) }); err != nil {
 			s.failed(err)
 		}
 	}()

@@ -116,11 +116,12 @@ func (r *Router) ShowJSON(v any, args ...string) error {
 // PeersUp waits until every path of `show peers` that satisfies want is up and
 // there is at least one.
 func (r *Router) PeersUp(limit time.Duration, want func(row map[string]any) bool) error {
-	return Until(limit, "peer paths up", func() (bool, error) {
+	var rows []map[string]any
+	err := Until(limit, "peer paths up", func() (bool, error) {
 		if r.ended() {
 			return false, fmt.Errorf("%w (%v):\n%s", ErrEnded, r.err, r.Output())
 		}
-		var rows []map[string]any
+		rows = nil
 		if err := r.ShowJSON(&rows, "peers"); err != nil {
 			return false, err
 		}
@@ -136,4 +137,8 @@ func (r *Router) PeersUp(limit time.Duration, want func(row map[string]any) bool
 		}
 		return n > 0, nil
 	})
+	if err != nil {
+		return fmt.Errorf("%w: %v", err, rows)
+	}
+	return nil
 }
