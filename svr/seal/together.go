@@ -23,7 +23,7 @@ func (s *Sealer) SealAll(items []*Item) {
 func together(it *Item, pol *secure.Policy) bool {
 	p, o := &it.Packet, &it.Order
 	n := p.End - p.Data
-	return o.Encrypt && o.Key == nil && pol.Pairs() && n > 0 && o.Room(n)+n <= len(p.Buf)-p.Data
+	return o.Encrypt && o.Key == nil && pol.Gathers() && n > 0 && o.Room(n)+n <= len(p.Buf)-p.Data
 }
 
 // group seals the first of items with others like it and takes them out of the
@@ -47,7 +47,7 @@ func (s *Sealer) group(items []*Item, pol *secure.Policy) bool {
 		}
 	}
 	switch {
-	case n >= secure.Least:
+	case many && n >= pol.Least():
 		s.many(items, which[:n], size, pol)
 	case other > 0:
 		s.two(first, items[other], pol)

@@ -40,7 +40,7 @@ func newCBC(key []byte) (*cbc, error) {
 	}
 	var iv [aes.BlockSize]byte
 	c := &cbc{block: block, enc: cipher.NewCBCEncrypter(block, iv[:]).(reusable)}
-	if haveStitch {
+	if haveAES {
 		c.keys = newAESKeys(key)
 	}
 	return c, nil

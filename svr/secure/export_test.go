@@ -2,7 +2,7 @@ package secure
 
 // PlainForTest makes a policy use the standard library only.
 func (p *Policy) PlainForTest() *Policy {
-	p.stitch, p.twin = nil, nil
+	p.stitch, p.twin, p.many = nil, nil, nil
 	if p.cbc != nil {
 		p.cbc.keys = nil
 	}

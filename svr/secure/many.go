@@ -9,9 +9,6 @@ import (
 const (
 	// Most is how many packets a Batch takes.
 	Most = 16
-	// Least is from how many packets on a Batch takes less time than pairs: it
-	// takes the same time for all numbers.
-	Least = 10
 	// LongestInBatch is the most bytes that a packet in a Batch may have.
 	LongestInBatch = 2048
 )
@@ -28,15 +25,34 @@ type Batch struct {
 	idle       [LongestInBatch]byte // what lanes without a packet encrypt
 }
 
+// From how many packets on a Batch takes less time than pairs, and than one by
+// one: it takes the same time for all numbers.
+const (
+	leastForPairs = 10
+	leastForOnes  = 3
+)
+
 // Many tells whether SealCBCMany and VerifyMany may be called.
-func (p *Policy) Many() bool { return haveMany && p.twin != nil }
+func (p *Policy) Many() bool { return p.many != nil }
+
+// Least is from how many packets on they should be.
+func (p *Policy) Least() int {
+	if p.twin != nil {
+		return leastForPairs
+	}
+	return leastForOnes
+}
+
+// Gathers tells whether several packets, two or more, may take less time together
+// than one after the other.
+func (p *Policy) Gathers() bool { return p.twin != nil || p.many != nil }
 
 // VerifyMany is Verify for packets of one length, 1 to Most of them, each a
 // message with its digest behind it. Only where Many says so.
 func (p *Policy) VerifyMany(b *Batch, packets [][]byte, verdicts []Verdict, unix int64) {
 	n := len(packets[0]) - p.size
-	b.begin(p.twin, packets, n)
-	b.digests(p.twin, packets, n, p.end(Tick(unix)))
+	b.begin(p.many, packets, n)
+	b.digests(p.many, packets, n, p.end(Tick(unix)))
 	for i, packet := range packets {
 		verdicts[i] = p.judgeMany(b, i, packet[:n], packet[n:], unix)
 	}
@@ -50,6 +66,9 @@ func (p *Policy) judgeMany(b *Batch, i int, msg, digest []byte, unix int64) Verd
 	}
 	if p.cfg.Mode != ModeTimeBased {
 		return Bad
+	}
+	if p.twin == nil {
+		return p.Verify(msg, digest, unix)
 	}
 	m := &p.twin.lane[0]
 	for w := range m.mid {
@@ -70,8 +89,8 @@ func (p *Policy) SealCBCMany(b *Batch, packets [][]byte, n int, iv *[Most][aes.B
 		padded(packet[:end], n, &iv[i])
 	}
 	b.encrypt(p.cbc.keys, packets, whole, iv)
-	b.begin(p.twin, packets, end)
-	b.digests(p.twin, packets, end, p.end(Tick(unix)))
+	b.begin(p.many, packets, end)
+	b.digests(p.many, packets, end, p.end(Tick(unix)))
 	for i, packet := range packets {
 		copy(packet[end:end+p.size], b.sum[i][:])
 	}
@@ -95,7 +114,7 @@ func (b *Batch) encrypt(keys *aesKeys, packets [][]byte, n int, iv *[Most][aes.B
 
 // begin hashes the whole blocks of the first n bytes of every packet. Lanes
 // without one do as the first.
-func (b *Batch) begin(t *twin, packets [][]byte, n int) {
+func (b *Batch) begin(t *hmacKeys, packets [][]byte, n int) {
 	b.set(&t.inner)
 	if n >= macBlock {
 		for i := range b.at {
@@ -110,7 +129,7 @@ func (b *Batch) begin(t *twin, packets [][]byte, n int) {
 }
 
 // digests makes the digest of every lane, with an end behind its n bytes.
-func (b *Batch) digests(t *twin, packets [][]byte, n int, end []byte) {
+func (b *Batch) digests(t *hmacKeys, packets [][]byte, n int, end []byte) {
 	hashed := n / macBlock * macBlock
 	for i, packet := range packets {
 		k := copy(b.tail[i][:], packet[hashed:n])
@@ -146,6 +165,20 @@ func (b *Batch) last(packets, n, total int) {
 func (b *Batch) blocks(n int) {
 	shaBlocks16(&b.state, &sha256K, &b.at, n)
 	b.at = [Most]*byte{}
+}
+
+// soleState is the state of SHA-256 behind one block.
+func soleState(block *[macBlock]byte) (state [8]uint32) {
+	var b Batch
+	b.set(&sha256Start)
+	for i := range b.at {
+		b.at[i] = &block[0]
+	}
+	b.blocks(1)
+	for w := range state {
+		state[w] = b.state[w][0]
+	}
+	return state
 }
 
 // set makes one state that of every lane.

@@ -6,11 +6,12 @@ import "slices"
 // made once. One goroutine at a time; Clone makes one for another worker.
 type Policy struct {
 	cfg  Config
-	size int      // of the digest, 0 for none
-	mac  *mac     // nil when size is 0
-	twin *twin    // does the work of mac where the CPU and the digest allow it
-	cbc  *cbc     // nil unless a CBC cipher encrypts
-	kdf  *deriver // nil unless a GCM cipher encrypts
+	size int       // of the digest, 0 for none
+	mac  *mac      // nil when size is 0
+	twin *twin     // does the work of mac where the CPU and the digest allow it
+	many *hmacKeys // the keys of a Batch; nil where the CPU or the digest allows none
+	cbc  *cbc      // nil unless a CBC cipher encrypts
+	kdf  *deriver  // nil unless a GCM cipher encrypts
 	late lateSearch
 
 	stitch *stitch // nil unless CBC and SHA-256 work together
@@ -29,8 +30,8 @@ func New(cfg Config) (*Policy, error) {
 	if cfg.signs() {
 		p.size = cfg.Digest.Size()
 		p.mac = newMAC(cfg.Digest, cfg.HMACKey)
-		if haveStitch && cfg.Digest != DigestSHA1 {
-			p.twin = newTwin(cfg.HMACKey)
+		if cfg.Digest != DigestSHA1 {
+			p.useCPU(cfg.HMACKey)
 		}
 	}
 	var err error
@@ -45,6 +46,17 @@ func New(cfg Config) (*Policy, error) {
 		}
 	}
 	return p, err
+}
+
+// useCPU takes what the CPU has for SHA-256.
+func (p *Policy) useCPU(key []byte) {
+	if haveStitch {
+		p.twin = newTwin(key)
+	}
+	if haveMany {
+		keys := newHMACKeys(key)
+		p.many = &keys
+	}
 }
 
 // Clone returns an independent policy with the same configuration for another

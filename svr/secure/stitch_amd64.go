@@ -1,8 +1,9 @@
 package secure
 
 // The functions below are in stitch_amd64.s and, those that end in 2, in
-// pair_amd64.s, those that end in a larger number in many_amd64.s. They need AES-NI, SHA-NI, SSE4.1,
-// SSSE3 and AVX, see haveStitch. Lengths are not checked.
+// pair_amd64.s, those that end in a larger number in many_amd64.s. They need SSE4.1,
+// SSSE3 and AVX, those for AES AES-NI (haveAES), those for SHA-256 SHA-NI too
+// (haveStitch). Lengths are not checked.
 
 // cbcEncrypt encrypts whole 16-byte blocks in place. chain is the IV and, on
 // return, the last block of ciphertext.
@@ -60,11 +61,13 @@ func inverseKey(key *byte)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 func xgetbv() uint32
 
-// haveStitch tells whether the CPU has what the functions above need.
-var haveStitch = detect()
+// haveAES tells whether the CPU has what cbcEncrypt, cbcDecrypt and cbcEncrypt8
+// need, haveStitch whether it has SHA-NI too.
+var haveAES, haveStitch = detect()
 
-// haveMany tells whether it has what shaBlocks16 needs.
-var haveMany = haveStitch && detectMany()
+// haveMany tells whether it has what cbcEncrypt8 and shaBlocks16 need. SHA-NI is
+// not: CPUs without it gain most.
+var haveMany = haveAES && detectMany()
 
 func detectMany() bool {
 	const (
@@ -75,7 +78,7 @@ func detectMany() bool {
 	return b&wide == wide && xgetbv()&saved == saved
 }
 
-func detect() bool {
+func detect() (aes, stitch bool) {
 	const (
 		ssse3, sse41, aesni, osxsave, avx = 1 << 9, 1 << 19, 1 << 25, 1 << 27, 1 << 28
 		first                             = ssse3 | sse41 | aesni | osxsave | avx
@@ -83,9 +86,10 @@ func detect() bool {
 		saved                             = 6 // the kernel saves XMM and YMM registers
 	)
 	if top, _, _, _ := cpuid(0, 0); top < 7 {
-		return false
+		return false, false
 	}
 	_, _, c, _ := cpuid(1, 0)
 	_, b, _, _ := cpuid(7, 0)
-	return c&first == first && b&sha != 0 && xgetbv()&saved == saved
+	aes = c&first == first && xgetbv()&saved == saved
+	return aes, aes && b&sha != 0
 }

@@ -2,8 +2,9 @@
 
 package secure
 
-// Other architectures use the standard library: haveStitch guards every call.
+// Other architectures use the standard library: these guard every call.
 const (
+	haveAES    = false
 	haveStitch = false
 	haveMany   = false
 )

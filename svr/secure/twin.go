@@ -7,10 +7,13 @@ import "encoding/binary"
 // those of another run meanwhile. All it works on lives in here, so that nothing
 // is moved to the heap. It exists only where haveStitch says so.
 type twin struct {
-	inner, outer [8]uint32 // states behind key^ipad and key^opad
-	lane         [2]message
-	state        [2][8]uint32 // of the two while they are made
+	hmacKeys
+	lane  [2]message
+	state [2][8]uint32 // of the two while they are made
 }
+
+// hmacKeys are the states of SHA-256 behind the two padded keys of HMAC.
+type hmacKeys struct{ inner, outer [8]uint32 }
 
 // message is a message that was begun: it can be given several digests, each
 // with another end.
@@ -36,7 +39,7 @@ var _ [tailRoom - (macBlock + 48 + 16 + maxEnd + 9)]byte
 
 // newTwin makes a twin for a key of at most MaxHMACKey bytes.
 func newTwin(key []byte) *twin {
-	t := &twin{inner: keyState(key, 0x36), outer: keyState(key, 0x5c)}
+	t := &twin{hmacKeys: newHMACKeys(key)}
 	for i := range t.lane {
 		last := &t.lane[i].last
 		last[sha256Size] = 0x80
@@ -45,12 +48,21 @@ func newTwin(key []byte) *twin {
 	return t
 }
 
+// newHMACKeys makes the states of a key of at most MaxHMACKey bytes. Only where
+// haveStitch or haveMany says so.
+func newHMACKeys(key []byte) hmacKeys {
+	return hmacKeys{inner: keyState(key, 0x36), outer: keyState(key, 0x5c)}
+}
+
 // keyState is the state behind the padded key.
 func keyState(key []byte, pad byte) [8]uint32 {
 	var block [macBlock]byte
 	copy(block[:], key)
 	for i := range block {
 		block[i] ^= pad
+	}
+	if !haveStitch {
+		return soleState(&block)
 	}
 	state := sha256Start
 	shaBlocks(&state, &sha256K, &block[0], 1)

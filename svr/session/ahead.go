@@ -57,7 +57,7 @@ func (e *Engine) ReceiveBatch(list []*packet.Packet) {
 // pol.
 func (e *Engine) verify(p *packet.Packet, pol *secure.Policy) secure.Verdict {
 	b := p.Payload()
-	if x := &e.ahead; x.list != nil && x.list[x.now] == p && pol.Pairs() {
+	if x := &e.ahead; x.list != nil && x.list[x.now] == p && pol.Gathers() {
 		if x.pol == nil {
 			x.pol = pol
 			e.lookAhead(x)
@@ -141,7 +141,7 @@ func (e *Engine) judgeMany(x *ahead, b []byte) bool {
 			n++
 		}
 	}
-	if n < secure.Least {
+	if n < x.pol.Least() {
 		return false
 	}
 	x.pol.VerifyMany(&x.batch, x.packets[:n], x.verdicts[:n], e.unix)

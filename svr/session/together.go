@@ -15,7 +15,7 @@ type seals struct {
 
 // sealsTogether says whether packets of a plan are better sealed several at once.
 func (e *Engine) sealsTogether(o *outgoing) bool {
-	return e.cfg.Later == nil && o.seal && !o.g.signal && o.pol.Pairs() && !o.pol.Cipher().GCM()
+	return e.cfg.Later == nil && o.seal && !o.g.signal && o.pol.Gathers() && !o.pol.Cipher().GCM()
 }
 
 // sealSegments sends all that cut makes, in groups.
@@ -37,7 +37,7 @@ func (e *Engine) sealSegments(cut *packet.Segmenter, o *outgoing) {
 // one: the same bytes but for the IVs, in the same order. Only the last one may be
 // shorter than the others.
 func (e *Engine) groupToPeer(list []*packet.Packet, o *outgoing) {
-	if n := e.alike(list, o); n >= secure.Least && o.pol.Many() {
+	if n := e.alike(list, o); o.pol.Many() && n >= o.pol.Least() {
 		e.manyToPeer(list[:n], o)
 		list = list[n:]
 	}
