@@ -10,8 +10,8 @@
 //
 // SHA-256 waits for itself, so one packet leaves most of a CPU idle: VerifyPair and
 // SealCBCPair take two packets side by side (SHA-NI), VerifyMany and SealCBCMany
-// up to sixteen of one length (AVX-512). They do what Verify and SealCBC do one by
-// one.
+// up to sixteen of one length (AVX-512, or AVX2 where there is no SHA-NI). They do what
+// Verify and SealCBC do one by one.
 //
 // Where the CPU has instructions for it, AES-GCM (amd64; arm64 under Linux) and
 // AES-CBC with SHA-256 (amd64) are our own assembly: faster on packets than the

@@ -26,5 +26,21 @@ func OwnForTest(key []byte) *GCM {
 // HaveGCM tells whether OwnForTest is anything else than StandardForTest.
 func HaveGCM() bool { return haveGCM }
 
-// HaveManyForTest tells whether policies over SHA-256 take many packets at once.
-func HaveManyForTest() bool { return haveMany }
+// LanesForTest tells how many packets over SHA-256 this CPU takes at once, in any way
+// that it knows.
+func LanesForTest() []int {
+	if shaLanes == 16 { // AVX-512 is AVX2, too
+		return []int{16, 8}
+	}
+	if shaLanes == 8 {
+		return []int{8}
+	}
+	return nil
+}
+
+// UseLanesForTest makes new and old policies take so many, until the test ends.
+func UseLanesForTest(t interface{ Cleanup(func()) }, n int) {
+	was := shaLanes
+	shaLanes = n
+	t.Cleanup(func() { shaLanes = was })
+}

@@ -14,9 +14,10 @@ const (
 )
 
 // Batch is the memory in which up to Most packets of one length are sealed or
-// verified at once: each in a lane of the CPU's widest registers. It belongs to
+// verified at once: each in a lane of the CPU's widest registers, see shaLanes. It belongs to
 // one goroutine and serves all its policies. The zero value is ready.
 type Batch struct {
+	used       int             // lanes that have a packet
 	state, mid [8][Most]uint32 // word by word; mid behind the whole blocks of the messages
 	at         [Most]*byte     // what each lane works on; only while it does
 	tail       [Most][tailRoom]byte
@@ -115,6 +116,7 @@ func (b *Batch) encrypt(keys *aesKeys, packets [][]byte, n int, iv *[Most][aes.B
 // begin hashes the whole blocks of the first n bytes of every packet. Lanes
 // without one do as the first.
 func (b *Batch) begin(t *hmacKeys, packets [][]byte, n int) {
+	b.used = len(packets)
 	b.set(&t.inner)
 	if n >= macBlock {
 		for i := range b.at {
@@ -163,13 +165,19 @@ func (b *Batch) last(packets, n, total int) {
 }
 
 func (b *Batch) blocks(n int) {
-	shaBlocks16(&b.state, &sha256K, &b.at, n)
+	if shaLanes == Most {
+		shaBlocks16(&b.state, &sha256K, &b.at, n)
+	} else {
+		for i := 0; i < b.used; i += Most / 2 {
+			shaBlocks8(&b.state[0][i], &sha256K, &b.at[i], n)
+		}
+	}
 	b.at = [Most]*byte{}
 }
 
 // soleState is the state of SHA-256 behind one block.
 func soleState(block *[macBlock]byte) (state [8]uint32) {
-	var b Batch
+	b := Batch{used: 1}
 	b.set(&sha256Start)
 	for i := range b.at {
 		b.at[i] = &block[0]

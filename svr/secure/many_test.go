@@ -9,14 +9,19 @@ import (
 	"waymark/svr/secure"
 )
 
-// forMany runs a test for every policy that can take many packets at once: none
-// where the CPU cannot, as TestManyIsWhatTheCPUCan says.
+// forMany runs a test for every policy that can take many packets at once, with every
+// number of lanes that the CPU has: with none where it cannot, as
+// TestManyIsWhatTheCPUCan says.
 func forMany(t *testing.T, test func(t *testing.T, r *rand.ChaCha8, p, plain *secure.Policy)) {
 	r := rand.NewChaCha8([32]byte{3})
-	for _, cfg := range pairConfigs(r) {
-		if p := mustPolicy(t, cfg); p.Many() {
-			plain := mustPolicy(t, cfg).PlainForTest()
-			t.Run(fmt.Sprint(p.Cipher(), p.Digest(), p.Mode()), func(t *testing.T) { test(t, r, p, plain) })
+	for _, lanes := range secure.LanesForTest() {
+		for _, cfg := range pairConfigs(r) {
+			if p := mustPolicy(t, cfg); p.Many() {
+				t.Run(fmt.Sprint(lanes, p.Cipher(), p.Digest(), p.Mode()), func(t *testing.T) {
+					secure.UseLanesForTest(t, lanes)
+					test(t, r, mustPolicy(t, cfg), mustPolicy(t, cfg).PlainForTest())
+				})
+			}
 		}
 	}
 }
@@ -27,7 +32,7 @@ func TestManyIsWhatTheCPUCan(t *testing.T) {
 	r := rand.NewChaCha8([32]byte{3})
 	for _, cfg := range pairConfigs(r) {
 		p := mustPolicy(t, cfg)
-		if want := secure.HaveManyForTest() && cfg.Digest != secure.DigestSHA1; p.Many() != want {
+		if want := len(secure.LanesForTest()) > 0 && cfg.Digest != secure.DigestSHA1; p.Many() != want {
 			t.Errorf("%v: got %v, want %v", cfg.Digest, p.Many(), want)
 		}
 		if p.PlainForTest().Many() {
@@ -187,16 +192,22 @@ func BenchmarkMany(b *testing.B) {
 	for i := range packets {
 		packets[i] = make([]byte, 1440, 1500)
 	}
-	b.Run("seal", func(b *testing.B) {
-		b.SetBytes(secure.Most * 1400)
-		for b.Loop() {
-			p.SealCBCMany(batch, packets, 1400, iv, 0)
+	for _, lanes := range secure.LanesForTest() {
+		for _, n := range []int{3, secure.Most} {
+			b.Run(fmt.Sprintf("seal/%d/%d", lanes, n), func(b *testing.B) {
+				secure.UseLanesForTest(b, lanes)
+				b.SetBytes(int64(n) * 1400)
+				for b.Loop() {
+					p.SealCBCMany(batch, packets[:n], 1400, iv, 0)
+				}
+			})
+			b.Run(fmt.Sprintf("verify/%d/%d", lanes, n), func(b *testing.B) {
+				secure.UseLanesForTest(b, lanes)
+				b.SetBytes(int64(n) * 1400)
+				for b.Loop() {
+					p.VerifyMany(batch, packets[:n], verdicts, 0)
+				}
+			})
 		}
-	})
-	b.Run("verify", func(b *testing.B) {
-		b.SetBytes(secure.Most * 1400)
-		for b.Loop() {
-			p.VerifyMany(batch, packets, verdicts, 0)
-		}
-	})
+	}
 }

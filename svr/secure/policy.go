@@ -53,7 +53,7 @@ func (p *Policy) useCPU(key []byte) {
 	if haveStitch {
 		p.twin = newTwin(key)
 	}
-	if haveMany {
+	if shaLanes > 0 {
 		keys := newHMACKeys(key)
 		p.many = &keys
 	}

@@ -6,8 +6,9 @@ package secure
 const (
 	haveAES    = false
 	haveStitch = false
-	haveMany   = false
 )
+
+var shaLanes = 0
 
 func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int) {
 	panic("secure: amd64")
@@ -28,6 +29,7 @@ func cbcEncryptHash2(keys *byte, rounds int, chain *[2][16]byte, state *[2][8]ui
 func shaBlocks16(state *[8][16]uint32, k *[64]uint32, data *[16]*byte, blocks int) {
 	panic("secure: amd64")
 }
+func shaBlocks8(state *uint32, k *[64]uint32, data **byte, blocks int) { panic("secure: amd64") }
 func cbcEncrypt8(keys *byte, rounds int, chain *[8][16]byte, data *[8]*byte, blocks int) {
 	panic("secure: amd64")
 }

@@ -49,7 +49,7 @@ func newTwin(key []byte) *twin {
 }
 
 // newHMACKeys makes the states of a key of at most MaxHMACKey bytes. Only where
-// haveStitch or haveMany says so.
+// haveStitch or shaLanes says so.
 func newHMACKeys(key []byte) hmacKeys {
 	return hmacKeys{inner: keyState(key, 0x36), outer: keyState(key, 0x5c)}
 }
