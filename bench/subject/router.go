@@ -69,9 +69,20 @@ func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, er
 	return &r, r.PathUp()
 }
 
-// PathUp waits until the path between the routers is up.
+// PathUp waits until the path between the routers is up. If it stays down, the error
+// has what both say of it.
 func (r *Routers) PathUp() error {
-	return r.West.PeersUp(30*time.Second, func(map[string]any) bool { return true })
+	err := r.West.PeersUp(30*time.Second, func(map[string]any) bool { return true })
+	if err == nil {
+		return nil
+	}
+	for _, p := range []*world.Router{r.West, r.East} {
+		for _, what := range [][]string{{"bfd"}, {"peers", "detail"}} {
+			said, asked := p.Show(what...)
+			err = errors.Join(err, asked, errors.New(p.Name+": "+said))
+		}
+	}
+	return err
 }
 
 // Kill ends each router in turn by SIGKILL and starts it again at once. It
