@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -18,6 +19,8 @@ import (
 type Lane struct {
 	cfg     Config
 	adopted bool
+	mu      sync.Mutex // guards older
+	older   *older     // lanes of other layouts behind ours, nil: none
 	maps    map[string]*ebpf.Map
 	table   []byte // mmapped
 	hops    []byte // mmapped
@@ -36,7 +39,7 @@ func Open(cfg Config) (*Lane, error) {
 	_ = rlimit.RemoveMemlock() // kernels before 5.11; others do not count
 	l := &Lane{cfg: cfg, ports: make(map[int]*port)}
 	if err := l.open(); err != nil {
-		if l.tap != nil && !l.adopted {
+		if l.tap != nil && !l.adopted && l.older == nil {
 			_ = l.tap.remove() // the first error is the one to tell
 		}
 		l.release()
@@ -60,6 +63,9 @@ func (l *Lane) open() (err error) {
 		if l.table, err = mapMemory(l.maps[mapTable]); err != nil {
 			return err
 		}
+	}
+	if err = l.beginOlder(); err != nil {
+		return err
 	}
 	if l.hops, err = mapMemory(l.maps[mapHops]); err != nil {
 		return err
@@ -211,11 +217,12 @@ func (l *Lane) release() {
 		}
 	}
 	closeMaps(l.maps)
+	l.older.close()
 	for _, p := range l.ports {
 		p.close()
 	}
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap = nil, nil, nil
+	l.maps, l.ports, l.tap, l.older = nil, nil, nil, nil
 }

@@ -47,10 +47,21 @@ static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, _
 	return bpf_redirect(tap, 0);
 }
 
-// host leaves the packet to the kernel.
+// host leaves the packet to the kernel: past the program of an older lane, which
+// knows the addresses of its time.
 INLINE int host(struct counts *n, __u32 reason)
 {
 	n->reason[reason & (REASONS - 1)]++;
+	return older ? TC_ACT_OK : TC_ACT_UNSPEC;
+}
+
+// unknown is for transit packets without a session: the program of an older lane
+// may have one, and punts what it has none for.
+INLINE int unknown(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
+{
+	if (!older || reason != PUNT_MISS)
+		return punt(skb, n, ifc, reason, hash);
+	n->older++;
 	return TC_ACT_UNSPEC;
 }
 
@@ -113,7 +124,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	const __u32 hl = v6 ? 40 : 20;
 	void *ip = (void *)(long)skb->data + link_len(), *end = (void *)(long)skb->data_end;
 	if (ip + hl > end || station)
-		return punt(skb, n, ifc, reason, hash);
+		return unknown(skb, n, ifc, reason, hash);
 	struct own_key k = {.family = v6 ? 6 : 4};
 	__u32 *w = ip;
 	__u8 *b = ip;
@@ -127,7 +138,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	}
 	struct own *o = bpf_map_lookup_elem(&wm_own, &k);
 	if (!o)
-		return punt(skb, n, ifc, reason, hash);
+		return unknown(skb, n, ifc, reason, hash);
 	__u8 proto = v6 ? b[6] : b[9];
 	if (v6 ? proto == 44 : *(__u16 *)(b + 6) & bpf_htons(0x3fff))
 		return both(skb, n, ifc, PUNT_FRAGMENT);
@@ -138,7 +149,8 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	if (proto == (v6 ? PROTO_ICMP6 : IPPROTO_ICMP))
 		return own_icmp(v6, l4[0], o) ? both(skb, n, ifc, PUNT_PROTO) : host(n, HOST_OWN);
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && lane_port(o, be16(l4 + 2)))
-		return punt(skb, n, ifc, reason == PUNT_MISS ? PUNT_OWN : reason, hash);
+		return older ? unknown(skb, n, ifc, reason, hash)
+			     : punt(skb, n, ifc, reason == PUNT_MISS ? PUNT_OWN : reason, hash);
 	return host(n, HOST_OWN);
 }
 static __noinline int missed4(struct __sk_buff *skb, struct counts *n, __u32 where, __u32 why)
