@@ -164,21 +164,24 @@ func (l *Lane) storeNetif(id uint16, v *netifValue) {
 }
 
 // SetHop publishes the link address of a next-hop and the network-interface it
-// is on, in one store. Any goroutine.
-func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) {
+// is on, in one store. It tells whether another one stood there. Any goroutine.
+func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) (moved bool) {
 	var b [8]byte
 	copy(b[:], mac[:])
 	binary.NativeEndian.PutUint16(b[6:], netif+1)
-	l.storeHop(id, binary.NativeEndian.Uint64(b[:]))
+	v := binary.NativeEndian.Uint64(b[:])
+	old := l.storeHop(id, v)
+	return old != 0 && old != v
 }
 
 // ClearHop makes packets to a next-hop go to Go: not resolved, or gone.
 func (l *Lane) ClearHop(id uint16) { l.storeHop(id, 0) }
 
-func (l *Lane) storeHop(id uint16, v uint64) {
+func (l *Lane) storeHop(id uint16, v uint64) (old uint64) {
 	if uint32(id) < l.maps[mapHops].ValueSize()/hopSize {
-		atomic.StoreUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
+		old = atomic.SwapUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
 	}
+	return old
 }
 
 // header reads the table's header; without a table there is nothing to attach.
