@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
+	"waymark/cmd/lab/traffic"
 	"waymark/cmd/lab/world"
 	"waymark/net/netns"
 )
@@ -74,7 +76,6 @@ func TestOtherLayout(t *testing.T) {
 			for _, r := range routers {
 				peersUp(t, r)
 			}
-			serve(t, w, world.Server, "-web", "10.20.0.5:80")
 			drops, subject := backlogDrops(t), routers[c.victim]
 			load := putLoad(t, w, loadSeconds*len(c.builds))
 			loaded(t, subject)
@@ -114,15 +115,24 @@ func going(t *testing.T, w *world.World, r *world.Router, before map[string]floa
 	if !slices.ContainsFunc(events, func(e row) bool { return e["event-type"] == "system.older_sessions" }) {
 		t.Errorf("no event: %v", events)
 	}
-	if page := get(t, w, world.Client, "http://10.20.0.5/"); page.Status != 200 {
-		t.Errorf("got %d", page.Status)
+	first := stats(t, r)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	const size = 3_000_000
+	if got, err := traffic.Put(ctx, w, world.Client, "10.20.0.5:5001", size); err != nil || got.Sent != got.Arrived {
+		t.Errorf("new transfer: %+v, %v", got, err)
 	}
-	if rows := only(show(t, r, "sessions"), "dest-port", 80.0); len(rows) == 0 {
-		t.Error("the new session is not listed")
+	listed := func(s row) bool { return s["bytes"].(float64) > size }
+	if rows := show(t, r, "sessions"); !slices.ContainsFunc(rows, listed) {
+		t.Errorf("the new session is not listed: %v", rows)
 	}
 	now := stats(t, r)
-	if now["fast/older-lanes"] != lanes || now["fast/older-forwarded"] == 0 || now["fast/older-passed-on"] < now["fast/older-forwarded"] {
-		t.Errorf("older lanes: %v, %v packets of %v forwarded", now["fast/older-lanes"], now["fast/older-forwarded"], now["fast/older-passed-on"])
+	if more := now["fast/forwarded-tc"] - first["fast/forwarded-tc"]; more < size/65536 {
+		t.Errorf("the new lane forwarded %v packets more", more)
+	}
+	if now["fast/older-lanes"] != lanes || now["fast/older-forwarded"] == 0 || now["fast/older-passed-on"] <= first["fast/older-passed-on"] {
+		t.Errorf("older lanes: %v, %v packets forwarded, %v passed on, %v before", now["fast/older-lanes"],
+			now["fast/older-forwarded"], now["fast/older-passed-on"], first["fast/older-passed-on"])
 	}
 	for _, name := range []string{"fast/in", "fast/forwarded-tc"} {
 		if now[name] < before[name] || before[name] == 0 {
