@@ -50,10 +50,15 @@ func ConfigurationChanged(class string, undone bool) Event {
 }
 
 // OlderSessions tells that sessions of another version go on in the kernel, in a
-// layout that this version cannot read, and how much time they have.
-func OlderSessions(sessions, limit string) Event {
-	return Event{Kind: KindSystem, Type: "system.older_sessions", Category: Process, Severity: Info, Source: "router",
-		Message: fmt.Sprintf("%s of another version go on in the kernel, for %s at most", sessions, limit)}
+// layout that this version cannot take over, how many directions they have (0: that
+// cannot be read either), and how much time.
+func OlderSessions(directions int, limit string) Event {
+	e := Event{Kind: KindSystem, Type: "system.older_sessions", Category: Process, Severity: Info, Source: "router",
+		Message: fmt.Sprintf("sessions of another version go on in the kernel, for %s at most", limit)}
+	if directions > 0 {
+		e.Message = fmt.Sprintf("sessions of another version (%d directions) go on in the kernel, for %s at most", directions, limit)
+	}
+	return e
 }
 
 // OlderSessionsEnded tells that they do not any more, why, and what they came to.

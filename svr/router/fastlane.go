@@ -22,12 +22,13 @@ import (
 // reconciler's, but for what package fast allows everyone.
 type fastLane struct {
 	*fast.Lane
-	table   *pool.Table
-	records *records
-	adopted bool
-	why     error       // why a lane that was there could not be taken over, nil: it was, or none was
-	moved   atomic.Bool // a next-hop has another link address than it had under this process
-	base    int64       // CLOCK_MONOTONIC where the router's clock stands at 0
+	table      *pool.Table
+	records    *records
+	adopted    bool
+	why        error         // why a lane that was there could not be taken over, nil: it was, or none was
+	directions atomic.Uint64 // of sessions of another layout, as far as known
+	moved      atomic.Bool   // a next-hop has another link address than it had under this process
+	base       int64         // CLOCK_MONOTONIC where the router's clock stands at 0
 
 	ports   map[string]fast.PortConfig // by Linux interface
 	devices map[string]*device         // by Linux interface: what is known of XDP there

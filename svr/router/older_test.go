@@ -62,7 +62,7 @@ func TestOtherLayout(t *testing.T) {
 		lanes        float64    // of other layouts in the end
 	}{
 		{"slots, killed", "branch1", nil, kill, [][]string{slots}, 1},
-		{"records, stopped with -keep", "hub1", []string{"-keep"}, stop, [][]string{records}, 1},
+		{"records, stopped with -keep", "branch1", []string{"-keep"}, stop, [][]string{records}, 1},
 		{"slots, killed again, and back", "hub1", nil, kill, [][]string{slots, slots, nil}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,6 +86,9 @@ func TestOtherLayout(t *testing.T) {
 				subject = start(t, w, c.victim, ns, world.Acme(), c.flags...)
 			}
 			counted = going(t, w, subject, counted, c.lanes)
+			if n, err := strconv.Atoi(field(logLine(t, subject, "sessions of another layout go on"), "wayports")); err != nil || n < c.pairs {
+				t.Errorf("%d wayport pairs are reserved, want %d: %v", n, c.pairs, err)
+			}
 			load.Wait()
 			lossless(t, w, 10000*loadSeconds/3, drops)
 			if now := stats(t, subject); now["fast/older-forwarded"] <= counted["fast/older-forwarded"] {

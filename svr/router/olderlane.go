@@ -109,10 +109,12 @@ func (r *Router) tellOlder() {
 	}
 	now := fast.Monotonic()
 	r.older = newOlderLane(o, now, r.set.Drain, r.tables.LongestIdle(), r.tables)
+	kept := r.adapter.reserved
 	left := time.Duration(r.older.since + r.older.limit - now).Round(time.Second)
-	r.log.Warn("sessions of another layout go on in the kernel", "lanes", o.Lanes, "packets", o.Forwarded, "memory", o.Memory,
-		"left", left, "reason", r.fast.why)
-	r.journal.tell(event.OlderSessions("sessions", left.String()))
+	r.log.Warn("sessions of another layout go on in the kernel", "lanes", o.Lanes, "directions", kept.directions,
+		"known", kept.known, "wayports", len(kept.pairs), "nat-ports", len(kept.ports),
+		"packets", o.Forwarded, "memory", o.Memory, "left", left, "reason", r.fast.why)
+	r.journal.tell(event.OlderSessions(kept.directions, left.String()))
 }
 
 // lookAtOlder ends the sessions of another layout when it is time. The reconciler's.
@@ -158,6 +160,7 @@ func (r *Router) endOlder(why string) {
 	}
 	after := time.Duration(fast.Monotonic() - o.Since).Round(time.Millisecond)
 	r.older = nil
+	_ = r.onLane(r.giveBack) // fails only when the lane has ended
 	r.log.Info("sessions of another layout ended in the kernel", "reason", why, "packets", o.Forwarded, "after", after)
 	r.journal.tell(event.OlderSessionsEnded(why, o.Forwarded, after.String()))
 }

@@ -123,6 +123,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	if err := r.adoptSessions(); err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
 	}
+	r.reserveOlder()
 	if r.kernel, err = host.Open(host.Config{Tables: t, RunDir: set.RunDir, Ledger: r.ledger, Log: r.log}); err == nil {
 		if r.usage, err = openUsage(set); err != nil {
 			r.log.Warn("begin to count the bytes of the month anew", "error", err)
