@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,10 +61,11 @@ func TestOtherLayout(t *testing.T) {
 		end          func(t *testing.T, r *world.Router)
 		builds       [][]string // one after the other; nil is ours
 		lanes        float64    // of other layouts in the end
+		pairs        int        // of wayports that are known to be in use, at least
 	}{
-		{"slots, killed", "branch1", nil, kill, [][]string{slots}, 1},
-		{"records, stopped with -keep", "branch1", []string{"-keep"}, stop, [][]string{records}, 1},
-		{"slots, killed again, and back", "hub1", nil, kill, [][]string{slots, slots, nil}, 2},
+		{"slots, killed", "branch1", nil, kill, [][]string{slots}, 1, 0},
+		{"records, stopped with -keep", "branch1", []string{"-keep"}, stop, [][]string{records}, 1, loadTransfers},
+		{"slots, killed again, and back", "hub1", nil, kill, [][]string{slots, slots, nil}, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, world.Options{})
