@@ -113,3 +113,12 @@ func (l *Lane) MakeForeign(version uint32, name string) error {
 
 // Programs returns how many TC programs are at the ingress of an interface.
 func Programs(index int) int { return len(tcPrograms(index)) }
+
+// LoadInFront loads the TC program as Attach would for c with an older lane behind it.
+func (l *Lane) LoadInFront(c PortConfig) (*ebpf.Program, error) {
+	consts, err := l.constantsOf(&c, true)
+	if err != nil {
+		return nil, err
+	}
+	return l.load(progTC, consts)
+}

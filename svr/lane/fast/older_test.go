@@ -3,6 +3,7 @@ package fast_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ const (
 // when it closes.
 type olderWorld struct {
 	*world
-	t       *testing.T
+	t       testing.TB
 	row     *fasttest.Row
 	gen     *fasttest.Set
 	sink    *fasttest.Set
@@ -34,7 +35,7 @@ type olderWorld struct {
 	devices []int
 }
 
-func newOlderWorld(t *testing.T, hook string) *olderWorld {
+func newOlderWorld(t testing.TB, hook string) *olderWorld {
 	row := fasttest.NewRow(t)
 	gen.Ethtool(t, row.Router, "a0", gen.EthtoolSGRO, 1)
 	w := &olderWorld{t: t, row: row, flows: flowsOf(row, olderFlows), xdp: hook == "xdp", filter: hook == "filter",
@@ -253,5 +254,37 @@ func TestOlderPunts(t *testing.T) {
 	}
 	if c := w.counters(); c.PassedOn != olderFlows || c.Older != 0 || c.Reason[fast.HostOwn] == 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// BenchmarkOlder prints packets per second of one router, TC, and the paired ratios to a
+// lane alone: of hits of a lane with an older one behind it, and of what that one
+// forwards. ROUNDS of MS milliseconds each.
+func BenchmarkOlder(b *testing.B) {
+	names := []string{"alone", "hit", "older"}
+	var worlds []*olderWorld
+	for _, name := range names {
+		w := newOlderWorld(b, "tc")
+		if name != "alone" {
+			w.another(pool.LayoutVersion+1, nobody)
+		}
+		if name == "hit" {
+			w.sessions(0, olderFlows)
+		}
+		worlds = append(worlds, w)
+	}
+	rates := make([][]float64, len(names))
+	for range env("ROUNDS", 7) {
+		for i, w := range worlds {
+			c := contestant{name: names[i], flows: olderFlows, row: w.row, gen: w.gen, sink: w.sink}
+			rates[i] = append(rates[i], c.rate(b, time.Duration(env("MS", 1000))*time.Millisecond))
+		}
+	}
+	for i, name := range names {
+		var ratios []float64
+		for k := range rates[i] {
+			ratios = append(ratios, rates[i][k]/rates[0][k])
+		}
+		b.Logf("%-6s %8.0f pps, ratio %.3f (%.3f to %.3f)", name, median(rates[i]), median(ratios), slices.Min(ratios), slices.Max(ratios))
 	}
 }

@@ -24,9 +24,15 @@ INLINE int drop(struct counts *n, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
-// punt sends the packet to Go. Without a reader the TAP drops and counts.
+// punt sends the packet to Go. Without a reader the TAP drops and counts. A packet
+// without a session goes on to the program of an older lane first, which may have
+// one, and punts it otherwise.
 static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
 {
+	if (older && reason == PUNT_MISS) {
+		n->older++;
+		return TC_ACT_UNSPEC;
+	}
 	if (!tap)
 		return drop(n, DROP_READER);
 	if (l3dev) {
@@ -53,16 +59,6 @@ INLINE int host(struct counts *n, __u32 reason)
 {
 	n->reason[reason & (REASONS - 1)]++;
 	return older ? TC_ACT_OK : TC_ACT_UNSPEC;
-}
-
-// unknown is for transit packets without a session: the program of an older lane
-// may have one, and punts what it has none for.
-INLINE int unknown(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
-{
-	if (!older || reason != PUNT_MISS)
-		return punt(skb, n, ifc, reason, hash);
-	n->older++;
-	return TC_ACT_UNSPEC;
 }
 
 // both gives a copy to Go and leaves the packet to the kernel: only they know
@@ -124,7 +120,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	const __u32 hl = v6 ? 40 : 20;
 	void *ip = (void *)(long)skb->data + link_len(), *end = (void *)(long)skb->data_end;
 	if (ip + hl > end || station)
-		return unknown(skb, n, ifc, reason, hash);
+		return punt(skb, n, ifc, reason, hash);
 	struct own_key k = {.family = v6 ? 6 : 4};
 	__u32 *w = ip;
 	__u8 *b = ip;
@@ -138,7 +134,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	}
 	struct own *o = bpf_map_lookup_elem(&wm_own, &k);
 	if (!o)
-		return unknown(skb, n, ifc, reason, hash);
+		return punt(skb, n, ifc, reason, hash);
 	__u8 proto = v6 ? b[6] : b[9];
 	if (v6 ? proto == 44 : *(__u16 *)(b + 6) & bpf_htons(0x3fff))
 		return both(skb, n, ifc, PUNT_FRAGMENT);
@@ -149,8 +145,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	if (proto == (v6 ? PROTO_ICMP6 : IPPROTO_ICMP))
 		return own_icmp(v6, l4[0], o) ? both(skb, n, ifc, PUNT_PROTO) : host(n, HOST_OWN);
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && lane_port(o, be16(l4 + 2)))
-		return older ? unknown(skb, n, ifc, reason, hash)
-			     : punt(skb, n, ifc, reason == PUNT_MISS ? PUNT_OWN : reason, hash);
+		return punt(skb, n, ifc, reason == PUNT_MISS && !older ? PUNT_OWN : reason, hash);
 	return host(n, HOST_OWN);
 }
 static __noinline int missed4(struct __sk_buff *skb, struct counts *n, __u32 where, __u32 why)
