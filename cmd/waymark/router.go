@@ -21,7 +21,7 @@ const defaultRun = "/run/waymark"
 func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	var c configFlags
 	var s router.Settings
-	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-state DIR] [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-workers N] [-keep] [-set-clock] [-v]", stderr)
+	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-state DIR] [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-workers N] [-keep] [-drain TIME] [-set-clock] [-v]", stderr)
 	c.add(f)
 	f.StringVar(&s.RunDir, "run", "", "run `DIR`ectory: control socket, lock, events")
 	f.StringVar(&s.StateDir, "state", "", "`DIR`ectory for what outlives a reboot (the run directory)")
@@ -29,6 +29,7 @@ func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
 	f.StringVar(&s.Profile, "profile", "", "`SIZE` of the pools: cpe, hub, tiny (cpe; tiny below 80 MB of RAM)")
 	f.IntVar(&s.Workers, "workers", router.DefaultWorkers(), "`N` goroutines that encrypt and transmit for the service lane, each the packets of its flows; 0: the lane does it")
 	f.BoolVar(&s.Keep, "keep", false, "leave addresses, routes, guard and the fast lane on an orderly stop")
+	f.DurationVar(&s.Drain, "drain", router.DefaultDrain, "how much `TIME` sessions have that another version left in the kernel in a layout that this one cannot read; 0: they begin anew")
 	f.BoolVar(&s.SetClock, "set-clock", false, "set the machine's clock by time servers: those of the configuration, or those that the networks told")
 	verbose := f.Bool("v", false, "log more")
 	if err := parseFlags(f, args); err != nil {

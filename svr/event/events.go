@@ -49,6 +49,24 @@ func ConfigurationChanged(class string, undone bool) Event {
 	return e
 }
 
+// OlderSessions tells that sessions of another version go on in the kernel, in a
+// layout that this version cannot take over, how many directions they have (0: that
+// cannot be read either), and how much time.
+func OlderSessions(directions int, limit string) Event {
+	e := Event{Kind: KindSystem, Type: "system.older_sessions", Category: Process, Severity: Info, Source: "router",
+		Message: fmt.Sprintf("sessions of another version go on in the kernel, for %s at most", limit)}
+	if directions > 0 {
+		e.Message = fmt.Sprintf("sessions of another version (%d directions) go on in the kernel, for %s at most", directions, limit)
+	}
+	return e
+}
+
+// OlderSessionsEnded tells that they do not any more, why, and what they came to.
+func OlderSessionsEnded(why string, packets uint64, after string) Event {
+	return Event{Kind: KindSystem, Type: "system.older_sessions_ended", Category: Process, Severity: Info, Source: "router",
+		Message: fmt.Sprintf("sessions of another version ended in the kernel after %s and %d packets: %s", after, packets, why)}
+}
+
 // ClockStepped tells that the machine's clock was set by an offset at once.
 func ClockStepped(offset string) Event {
 	return Event{Kind: KindSystem, Type: "system.ntp_adjustment", Category: System, Severity: Info, Source: "ntp",

@@ -34,6 +34,17 @@ func (t *Tables) Timeout(_ ServiceID, proto uint8, port uint16) (idle, initial t
 	return defaultIdle, defaultInitial
 }
 
+// LongestIdle returns the longest idle timer that an established session may have.
+func (t *Tables) LongestIdle() time.Duration {
+	longest := time.Duration(defaultIdle)
+	for _, list := range [][]timers{t.timeouts.tcp, t.timeouts.udp, t.timeouts.icmp} {
+		for i := range list {
+			longest = max(longest, list[i].idle)
+		}
+	}
+	return longest
+}
+
 // KeepAlive says whether the session-type by protocol and server port wants its
 // NAT bindings kept.
 func (t *Tables) KeepAlive(proto uint8, port uint16) bool {

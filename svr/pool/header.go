@@ -35,9 +35,23 @@ func (t *Table) writeHeader(cfg TableConfig) {
 // ReadHeader reads the header of a table that someone made in mem. It fails
 // when mem holds no table of this layout, byte order and size.
 func ReadHeader(mem []byte) (Header, error) {
+	h, err := PeekHeader(mem)
+	if err != nil {
+		return h, err
+	}
+	return h, h.valid(len(mem))
+}
+
+// PeekHeader reads the header of a table of any layout from its first page: what
+// Header names is there in all of them. It fails when mem holds no table of this
+// byte order.
+func PeekHeader(mem []byte) (Header, error) {
 	m, err := newMemory(mem, pageSize)
 	if mem == nil || err != nil {
 		return Header{}, fmt.Errorf("read table header: %w", ErrMemory)
+	}
+	if m.load64(offMagic) != magic {
+		return Header{}, fmt.Errorf("read table header: no table: %w", ErrMemory)
 	}
 	h := Header{
 		Version: m.load32(offVersion), Slots: m.load32(offSlots), Buckets: m.load32(offBuckets),
@@ -47,15 +61,13 @@ func ReadHeader(mem []byte) (Header, error) {
 	for i := range 4 {
 		putAddrWord(&h.Seed, i, m.load32(offSeed+4*uintptr(i)))
 	}
-	return h, h.valid(m.load64(offMagic), len(mem))
+	return h, nil
 }
 
 // valid checks a header against the size of the memory it came from.
-func (h *Header) valid(word uint64, size int) error {
+func (h *Header) valid(size int) error {
 	cfg := TableConfig{Slots: int(h.Slots)}
 	switch {
-	case word != magic:
-		return fmt.Errorf("read table header: no table: %w", ErrMemory)
 	case h.Version != LayoutVersion:
 		return fmt.Errorf("read table header: layout %d, want %d: %w", h.Version, LayoutVersion, ErrMemory)
 	case h.Slots == 0 || h.Slots > maxSlots || h.Slots&1 != 0 || size < MemorySize(cfg),

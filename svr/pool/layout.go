@@ -70,19 +70,22 @@ const (
 	formSecond = 1 << 7 // not a direction: the second slot of one
 )
 
-// Header words, as byte offsets in the first page.
+// Header words, as byte offsets in the first page. Those up to offClock stay where
+// they are in every layout: a router that finds another layout than its own still
+// asks who owns the table and when it was made.
 const (
-	offMagic   = 0   // u64
-	offVersion = 8   // u32 LayoutVersion
-	offSlots   = 12  // u32 number of slots
-	offBuckets = 16  // u32 number of buckets
-	offBase    = 20  // u32 offset of slot 0 from the start of the memory
-	offSeed    = 24  // 16 bytes
-	offConfig  = 40  // u64 generation of the configuration
-	offOwner   = 48  // u64 owner word (start time of the owning process)
-	offClock   = 56  // i64 added to `now` before it is cut into ticks
-	offHash    = 64  // 11 u64 keys of the index hash
-	offMoves   = 256 // u32 counts displacements and moves, on a cache line of its own
+	offMagic   = 0    // u64
+	offVersion = 8    // u32 LayoutVersion
+	offSlots   = 12   // u32 number of slots
+	offBuckets = 16   // u32 number of buckets
+	offBase    = 20   // u32 offset of slot 0 from the start of the memory
+	offSeed    = 24   // 16 bytes
+	offConfig  = 40   // u64 generation of the configuration
+	offOwner   = 48   // u64 owner word (start time of the owning process)
+	offClock   = 56   // i64 added to `now` before it is cut into ticks
+	offHash    = 64   // 11 u64 keys of the index hash
+	offMoves   = 256  // u32 counts displacements and moves, on a cache line of its own
+	offOthers  = 1024 // 64 bytes of whoever attaches programs to the table (svr/lane/fast)
 
 	magic    = 0x314c42544d590a57 // says table, and differs under another byte order
 	hashKeys = 11

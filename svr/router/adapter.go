@@ -31,6 +31,7 @@ type adapter struct {
 	unix      int64
 	suspected chan policy.PathID
 	ping      *servicePing // that is under way
+	reserved  *reserved    // for sessions of another layout, nil: nothing
 
 	owned *pool.Table   // the table shared with the kernel, nil without
 	word  uint64        // our owner word in it

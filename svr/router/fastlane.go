@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"waymark/net/link"
 	"waymark/net/rtnl"
@@ -21,10 +22,13 @@ import (
 // reconciler's, but for what package fast allows everyone.
 type fastLane struct {
 	*fast.Lane
-	table   *pool.Table
-	records *records
-	adopted bool
-	base    int64 // CLOCK_MONOTONIC where the router's clock stands at 0
+	table      *pool.Table
+	records    *records
+	adopted    bool
+	why        error         // why a lane that was there could not be taken over, nil: it was, or none was
+	directions atomic.Uint64 // of sessions of another layout, as far as known
+	moved      atomic.Bool   // a next-hop has another link address than it had under this process
+	base       int64         // CLOCK_MONOTONIC where the router's clock stands at 0
 
 	ports   map[string]fast.PortConfig // by Linux interface
 	devices map[string]*device         // by Linux interface: what is known of XDP there
@@ -63,25 +67,19 @@ func newFast(set *Settings, t *policy.Tables, prof Profile, cfg fast.Config) (f 
 	f = &fastLane{base: fast.Monotonic(), ports: map[string]fast.PortConfig{}, devices: map[string]*device{},
 		netifs: make([]fast.NetifConfig, len(t.Interfaces)), own: map[netip.Addr]fast.Own{}}
 	f.Lane, err = fast.Open(cfg)
-	if errors.Is(err, fast.ErrVersion) {
-		set.Log.Warn("sessions in the kernel begin anew", "reason", err)
-		if err = fast.Clear(cfg); err == nil {
-			f.Lane, err = fast.Open(cfg)
+	if err == nil && f.Adopted() {
+		if err = f.takeOver(set, t, prof); err != nil {
+			err = errors.Join(err, fast.ErrVersion, f.Close(true))
 		}
+	}
+	if errors.Is(err, fast.ErrVersion) {
+		err = f.openAnew(set, t, cfg, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if f.Adopted() && !f.takeOver(set, t, prof) {
-		if err := f.Close(false); err != nil {
-			return nil, err
-		}
-		if f.Lane, err = fast.Open(cfg); err != nil {
-			return nil, err
-		}
-	}
 	if err = f.fill(set, t, prof); err != nil {
-		return nil, errors.Join(err, f.Close(f.adopted))
+		return nil, errors.Join(err, f.Close(f.adopted || f.Older().Lanes > 0))
 	}
 	return f, nil
 }
@@ -100,8 +98,8 @@ func (f *fastLane) fill(set *Settings, t *policy.Tables, prof Profile) (err erro
 // clock is the time of a router that begins now.
 func (f *fastLane) clock() int64 { return fast.Monotonic() - f.base + 1 }
 
-// takeOver opens what belongs to the table that was found.
-func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) bool {
+// takeOver opens what belongs to the table that was found, or tells why it cannot.
+func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) error {
 	h, err := pool.ReadHeader(f.Memory())
 	if err == nil && int(h.Slots) != prof.Slots {
 		err = fmt.Errorf("table of %d slots, want %d", h.Slots, prof.Slots)
@@ -111,14 +109,13 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) bool 
 		f.records, migrated, err = openRecords(set.RunDir, prof.recordsHeader(h.Seed, t))
 	}
 	if err != nil {
-		set.Log.Warn("sessions in the kernel begin anew", "reason", err)
-		return false
+		return err
 	}
 	if migrated {
 		set.Log.Info("session records of another layout were migrated", "file", f.records.file)
 	}
 	f.adopted, f.base = true, h.Clock
-	return true
+	return nil
 }
 
 // fastConfig sizes the lane, and names the devices where it may be already.
@@ -192,7 +189,9 @@ func (f *fastLane) end(keep bool) error {
 // published tells the lane a next-hop's link address, or that there is none.
 func (f *fastLane) published(hop, ifc uint16, mac [6]byte, ok bool) {
 	if ok {
-		f.SetHop(hop, mac, ifc-1)
+		if f.SetHop(hop, mac, ifc-1) {
+			f.moved.Store(true)
+		}
 	} else {
 		f.ClearHop(hop)
 	}

@@ -97,7 +97,7 @@ func (r *Router) showProgress(a *answer) error {
 		if err != nil {
 			return err
 		}
-		fast = c.TC + c.XDP
+		fast = c.TC + c.XDP + c.Older
 		if bare := r.rounds.bare.Load(); bare != nil {
 			inKernel = len(*bare) == 0
 		}

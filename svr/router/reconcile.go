@@ -119,7 +119,7 @@ func (r *Router) adopt(v *host.View) {
 	r.openPorts(v)
 	// The programs of an earlier process serve until ours are loaded: engine
 	// and ports come first then. A new lane receives nothing before.
-	late := r.fast != nil && r.fast.adopted
+	late := r.fast != nil && (r.fast.adopted || r.older != nil)
 	if !late {
 		r.follow(v)
 	}
@@ -148,6 +148,7 @@ func (r *Router) adopt(v *host.View) {
 	if late {
 		r.follow(v)
 	}
+	r.lookAtOlder()
 }
 
 // tell brings a new state of an interface to lane, engine and paths.
@@ -200,6 +201,7 @@ func (r *Router) pathsChanged() {
 	r.mu.Unlock()
 	r.steer()
 	r.alarmPaths()
+	r.lookAtOlder()
 	r.bfd.KeepLearned() // whoever starts after a kill knocks where peers were a moment ago
 }
 
@@ -273,6 +275,7 @@ func (r *Router) suspect(id policy.PathID) {
 // levels looks at the pools.
 func (r *Router) levels() {
 	r.countUse(false)
+	r.lookAtOlder()
 	r.alarmLeases()
 	r.alarmSlow()
 	r.serveLANs(r.seen)

@@ -30,7 +30,8 @@ type records struct {
 }
 
 // recordsHeader describes the file; another header is another file, but for the
-// layout of a session record, which is brought up to date.
+// layout of a session record, which is brought up to date. Magic and Tables stay
+// where they are in every version: sameTables.
 type recordsHeader struct {
 	Magic, Version uint32
 	Sessions, Hops uint32
@@ -87,6 +88,35 @@ func openRecords(dir string, h recordsHeader) (r *records, migrated bool, err er
 		return nil, false, fmt.Errorf("records %s have another layout: %w", file, err)
 	}
 	return r, true, nil
+}
+
+// sameTables tells whether the router whose records are in a directory, of whatever
+// version, numbered things as these tables do: nil, or why not.
+func sameTables(dir string, t *policy.Tables) error {
+	b, err := readStart(filepath.Join(dir, RecordsFile), binary.Size(recordsHeader{}))
+	if err != nil {
+		return fmt.Errorf("read records: %w", err)
+	}
+	var h recordsHeader
+	if _, err := binary.Decode(b, binary.NativeEndian, &h); err != nil || h.Magic != recordsMagic {
+		return fmt.Errorf("records of no router: %w", fs.ErrNotExist)
+	}
+	if h.Tables != fingerprint(t) {
+		return errors.New("its configuration numbers things differently")
+	}
+	return nil
+}
+
+// readStart reads the first n bytes of a file.
+func readStart(file string, n int) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, n)
+	_, err = io.ReadFull(f, b)
+	return b, err
 }
 
 // readRecordsHeader reads what a file says of itself and checks that against its

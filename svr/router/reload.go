@@ -97,6 +97,7 @@ func (r *Router) takeTables(next *policy.Tables) (class config.Class, why string
 		r.takeSoft(next)
 		return config.Free, ""
 	}
+	r.endOlder("the configuration changed")
 	r.takeSoft(next)
 	for _, id := range moved {
 		r.kernel.Readdress(id, next.Interfaces[id].Addresses)

@@ -35,9 +35,10 @@ type Router struct {
 	journal *journal
 	usage   *usage
 	started time.Time
-	epoch   int64     // of the clock when started
-	fast    *fastLane // nil: the service lane alone
-	why     string    // why there is no fast lane
+	epoch   int64      // of the clock when started
+	fast    *fastLane  // nil: the service lane alone
+	older   *olderLane // sessions of another layout in the kernel, nil: none; the reconciler's
+	why     string     // why there is no fast lane
 
 	ports   map[string]*port // by Linux interface; the reconciler's
 	doubts  []time.Time      // by PathID: last event of suspect; the reconciler's
@@ -122,6 +123,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	if err := r.adoptSessions(); err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
 	}
+	r.reserveOlder()
 	if r.kernel, err = host.Open(host.Config{Tables: t, RunDir: set.RunDir, Ledger: r.ledger, Log: r.log}); err == nil {
 		if r.usage, err = openUsage(set); err != nil {
 			r.log.Warn("begin to count the bytes of the month anew", "error", err)
@@ -152,6 +154,7 @@ func (r *Router) run(ctx context.Context) error {
 	// First of all: whoever reads the events takes alarms of before for over.
 	r.journal.tell(event.Event{Kind: event.KindSystem, Type: "system.router_started", Category: event.Process,
 		Severity: event.Info, Source: "router", Message: "Process router is now active"})
+	r.tellOlder()
 	view, err := r.kernel.Apply()
 	if err != nil {
 		return fmt.Errorf("prepare network: %w", err)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"waymark/mgmt/config"
 	"waymark/svr/lane"
@@ -26,8 +27,11 @@ type Settings struct {
 	Profile    string // empty: by the memory of the machine
 	Workers    int    // goroutines that seal and transmit for the service lane; 0: it does that itself
 	Keep       bool   // leave addresses, routes, guard and the fast lane on an orderly stop
-	SetClock   bool   // set the machine's clock by NTP; else time servers are only watched
-	Log        *slog.Logger
+	// Drain is how long sessions that an earlier router left in another layout may go
+	// on in the kernel; 0: they begin anew.
+	Drain    time.Duration
+	SetClock bool // set the machine's clock by NTP; else time servers are only watched
+	Log      *slog.Logger
 
 	// Source reads the configuration again for a reload; nil: none can be asked for.
 	Source func() (*policy.Tables, config.Findings, error)
@@ -37,6 +41,10 @@ type Settings struct {
 	// Changed tells that the configuration changed; it is taken as by a reload.
 	Changed <-chan struct{}
 }
+
+// DefaultDrain is a Settings.Drain that suits most: longer than the idle timers that
+// the configuration ships with.
+const DefaultDrain = time.Hour
 
 // Values of Settings.Lanes.
 const (

@@ -176,6 +176,9 @@ func (r *Router) showCapacity(a *answer) error {
 	if err != nil {
 		return err
 	}
+	if r.fast != nil {
+		memory += r.fast.Older().Memory // of the kernel's, and not mapped
+	}
 	r.mu.Lock()
 	r.memoryPeak = max(r.memoryPeak, memory)
 	peak := r.memoryPeak

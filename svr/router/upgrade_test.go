@@ -66,11 +66,12 @@ func TestExchangeLosesNothing(t *testing.T) {
 
 // newBuild builds the router as another version, and returns what starts it in
 // place of the binary that it is told.
-func newBuild(t *testing.T) []string {
+func newBuild(t *testing.T, flags ...string) []string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "waymark")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags",
-		"-X waymark/svr/router.Version=the-next-one", "-o", bin, "waymark/cmd/waymark").CombinedOutput()
+	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-ldflags",
+		"-X waymark/svr/router.Version=the-next-one", "-o", bin}, flags...)
+	out, err := exec.Command("go", append(args, "waymark/cmd/waymark")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -85,19 +86,12 @@ func (x *exchange) run(t *testing.T) (took time.Duration) {
 	peersUp(t, branch)
 	peersUp(t, hub)
 	drops := backlogDrops(t)
-	load := putLoad(t, w)
+	load := putLoad(t, w, loadSeconds)
 	subject, ns := branch, world.Branch
 	if x.victim == "hub1" {
 		subject, ns = hub, world.Hub
 	}
-	until(t, subject, "an established stream", func(rows []row) bool {
-		for _, s := range rows {
-			if s["proto"] == "udp" && s["bytes"].(float64) > 3e6 {
-				return len(rows) >= 2*(loadTransfers+1)
-			}
-		}
-		return false
-	}, "sessions")
+	loaded(t, subject)
 	before := sessionBytes(t, subject)
 	if x.victim != "" {
 		x.end(t, subject)
@@ -119,8 +113,22 @@ func (x *exchange) run(t *testing.T) (took time.Duration) {
 	return took
 }
 
-// putLoad counts the datagrams at both ends and starts everything.
-func putLoad(t *testing.T, w *world.World) *sync.WaitGroup {
+// loaded waits until a router has all sessions of the load.
+func loaded(t *testing.T, r *world.Router) {
+	t.Helper()
+	until(t, r, "an established stream", func(rows []row) bool {
+		for _, s := range rows {
+			if s["proto"] == "udp" && s["bytes"].(float64) > 3e6 {
+				return len(rows) >= 2*(loadTransfers+1)
+			}
+		}
+		return false
+	}, "sessions")
+}
+
+// putLoad counts the datagrams at both ends and starts everything, for so many
+// seconds.
+func putLoad(t *testing.T, w *world.World, seconds int) *sync.WaitGroup {
 	t.Helper()
 	serve(t, w, world.Server, "-udp", "10.20.0.5:5000", "-sink", "10.20.0.5:5001")
 	for _, ns := range []string{world.Client, world.Server} {
@@ -130,19 +138,20 @@ func putLoad(t *testing.T, w *world.World) *sync.WaitGroup {
 	t.Cleanup(cancel)
 	load := new(sync.WaitGroup)
 	load.Go(func() {
-		if s, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 50, loadSeconds, 1200); err != nil {
+		if s, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 50, seconds, 1200); err != nil {
 			t.Errorf("stream: %v", err)
 		} else {
 			t.Logf("stream: %+v", s)
 		}
 	})
 	load.Go(func() {
-		list, err := traffic.Puts(ctx, w, world.Client, "10.20.0.5:5001", loadTransfers, loadBytes, 1)
+		bytes := int64(loadBytes / loadSeconds * seconds)
+		list, err := traffic.Puts(ctx, w, world.Client, "10.20.0.5:5001", loadTransfers, bytes, 1)
 		if err != nil || len(list) != loadTransfers {
 			t.Errorf("%d transfers: %v", len(list), err)
 		}
 		for _, got := range list {
-			if got.Seconds > 2*loadSeconds || got.Sent != got.Arrived || got.Bytes != loadBytes {
+			if got.Seconds > 2*float64(seconds) || got.Sent != got.Arrived || got.Bytes != bytes {
 				t.Errorf("transfer: %+v", got)
 			}
 		}

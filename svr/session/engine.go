@@ -60,6 +60,9 @@ type Config struct {
 	Sessions int
 	Table    *pool.Table
 	Wayports *pool.Wayports
+	// Reserved tells whether a live pair was kept for a session of an earlier process,
+	// and gives it to that session; nil: none is kept.
+	Reserved func(pathway, local, peer uint16) bool
 	NAT      *pool.NAT
 	// Pathway maps a PathID to its wayport pathway.
 	Pathway []uint16

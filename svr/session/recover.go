@@ -205,7 +205,8 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 
 // claimLeg takes the pair of leg l of a session that we had before.
 func (e *Engine) claimLeg(r *record, l int, p *packet.Packet, id policy.PathID) bool {
-	ok := e.cfg.Wayports.Claim(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort, e.now)
+	ok := e.cfg.Wayports.Claim(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort, e.now) ||
+		e.cfg.Reserved != nil && e.cfg.Reserved(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort)
 	r.leg[l].owned = ok
 	if !ok {
 		e.stats.Add(DropWayports, 1)

@@ -2,128 +2,99 @@ package fast
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/cilium/ebpf"
 
 	"waymark/svr/pool"
 )
 
-// adopt looks for programs of ours on the configured devices and takes their
-// maps over. It leaves l as it was when there are none.
+// adopt looks for programs of ours on the configured devices and takes the newest
+// lane over; with cfg.Beside it takes none over. The others stay behind our
+// programs. It leaves l as it was when there are none.
 func (l *Lane) adopt() error {
+	gens := map[ebpf.MapID]*generation{}
+	defer func() { l.forget(gens) }()
+	var newer []installed // with the maps of the newest table
+	found := map[int]*port{}
 	for _, index := range l.cfg.Devices {
-		p, err := l.found(index)
-		if err != nil {
-			return fmt.Errorf("adopt from interface %d: %w", index, err)
+		tc, xdp, generic, err := l.look(index, gens)
+		p := &port{cfg: PortConfig{Index: index, Generic: generic}, older: tc}
+		if xdp != nil {
+			p.xdp, newer = xdp.Program, append(newer, *xdp)
 		}
-		if p != nil {
-			l.ports[index] = p
-		}
-	}
-	if l.maps == nil {
-		return nil
-	}
-	return l.adoptTable()
-}
-
-// found opens the programs of ours on an interface, nil without.
-func (l *Lane) found(index int) (*port, error) {
-	p := &port{cfg: PortConfig{Index: index}}
-	tcx, filters := tcPrograms(index)
-	for i, id := range append(tcx, filters...) {
-		prog, err := l.ours(id, progTC)
-		if err != nil {
-			return nil, err
-		}
-		if prog != nil && p.tc == nil {
-			p.tc, p.tcx = prog, i < len(tcx)
-		}
-	}
-	id, generic := xdpProgram(index)
-	if id != 0 {
-		prog, err := l.ours(id, progXDP)
 		if err != nil {
 			p.close()
-			return nil, err
+			return fmt.Errorf("adopt from interface %d: %w", index, err)
 		}
-		p.xdp, p.cfg.Generic = prog, generic
+		if len(tc) > 0 || xdp != nil {
+			found[index] = p
+		}
+		newer = append(newer, tc...)
 	}
-	if p.tc == nil && p.xdp == nil {
-		return nil, nil
+	l.ports = found
+	for _, g := range gens {
+		if own, err := OwnerWord(); err != nil || g.header.Owner != own && alive(g.header.Owner) {
+			return fmt.Errorf("process %d: %w", g.header.Owner>>startBits, ErrOwned)
+		}
 	}
-	return p, nil
+	if gen := newest(gens); gen != nil && !l.cfg.Beside {
+		for _, p := range newer {
+			if p.gen == gen && p.name != progTC && p.name != progXDP {
+				return fmt.Errorf("program %s: %w", p.name, ErrVersion)
+			}
+		}
+		return l.adoptGeneration(gen, gens)
+	}
+	return l.leave(gens)
 }
 
-// ours opens a program when its name says that it is ours, nil otherwise, and
-// takes its maps when they are the first or the same.
-func (l *Lane) ours(id ebpf.ProgramID, name string) (*ebpf.Program, error) {
-	prog, err := ebpf.NewProgramFromID(id)
+// forget closes the maps of the generations that l does not keep.
+func (l *Lane) forget(gens map[ebpf.MapID]*generation) {
+	for _, g := range gens {
+		keep := l.older != nil && l.older.has(g) || l.maps != nil && l.maps[mapTable] == g.maps[mapTable]
+		if !keep {
+			closeMaps(g.maps)
+		}
+	}
+}
+
+// adoptGeneration takes a lane over. The first of its programs on a device is the
+// port's, the others that were found there are older.
+func (l *Lane) adoptGeneration(gen *generation, gens map[ebpf.MapID]*generation) error {
+	if err := compatible(gen.maps); err != nil {
+		return err
+	}
+	table, err := mapMemory(gen.maps[mapTable])
 	if err != nil {
-		return nil, fmt.Errorf("open program %d: %w", id, refused(err))
+		return err
 	}
-	info, err := prog.Info()
-	if err != nil {
-		prog.Close()
-		return nil, fmt.Errorf("ask program %d: %w", id, err)
+	l.maps, l.table = gen.maps, table
+	if _, err := pool.ReadHeader(l.Memory()); err != nil {
+		return fmt.Errorf("%w: %w", ErrVersion, err)
 	}
-	if !strings.HasPrefix(info.Name, stem) {
-		prog.Close()
-		return nil, nil
+	for _, p := range l.ports {
+		for i, o := range p.older {
+			if o.gen == gen {
+				p.tc, p.at = o.Program, o.at
+				p.older = append(p.older[:i:i], p.older[i+1:]...)
+				break
+			}
+		}
 	}
-	if info.Name != name {
-		prog.Close()
-		return nil, fmt.Errorf("program %s: %w", info.Name, ErrVersion)
-	}
-	ids, _ := info.MapIDs()
-	if err := l.takeMaps(ids); err != nil {
-		prog.Close()
-		return nil, err
-	}
-	return prog, nil
+	l.adopted = true
+	delete(gens, gen.id)
+	return l.leave(gens)
 }
 
-// takeMaps opens the maps of a program by name. All programs of a lane share
-// their maps; a program with other ones is left to be replaced.
-func (l *Lane) takeMaps(ids []ebpf.MapID) error {
-	if l.maps != nil && l.maps[mapTable] != nil && l.complete() {
-		return nil
-	}
-	for _, id := range ids {
-		m, err := ebpf.NewMapFromID(id)
-		if err != nil {
-			return fmt.Errorf("open map %d: %w", id, refused(err))
-		}
-		info, err := m.Info()
-		if err != nil || !strings.Contains(info.Name, stem) || l.maps[info.Name] != nil {
-			m.Close()
-			continue
-		}
-		if l.maps == nil {
-			l.maps = make(map[string]*ebpf.Map)
-		}
-		l.maps[info.Name] = m
-	}
-	return nil
-}
-
-func (l *Lane) complete() bool {
-	for _, n := range mapNames {
-		if l.maps[n] == nil {
-			return false
-		}
-	}
-	return true
-}
-
-// adoptTable checks the maps that were found.
-func (l *Lane) adoptTable() error {
+// compatible checks the maps that were found against those that programs of ours
+// need.
+func compatible(maps map[string]*ebpf.Map) error {
 	spec, err := readSpec()
 	if err != nil {
 		return err
 	}
 	for _, n := range mapNames {
-		m := l.maps[n]
+		m := maps[n]
 		if m == nil {
 			return fmt.Errorf("map %s missing: %w", n, ErrVersion)
 		}
@@ -133,16 +104,5 @@ func (l *Lane) adoptTable() error {
 			return fmt.Errorf("map %s: %w: %w", n, ErrVersion, err)
 		}
 	}
-	if l.table, err = mapMemory(l.maps[mapTable]); err != nil {
-		return err
-	}
-	h, err := pool.ReadHeader(l.Memory())
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrVersion, err)
-	}
-	if own, err := OwnerWord(); err != nil || h.Owner != own && alive(h.Owner) {
-		return fmt.Errorf("process %d: %w", h.Owner>>startBits, ErrOwned)
-	}
-	l.adopted = true
 	return nil
 }

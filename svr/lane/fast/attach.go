@@ -28,7 +28,10 @@ type port struct {
 	cfg PortConfig
 	tc  *ebpf.Program
 	xdp *ebpf.Program // nil without
-	tcx bool          // attached by TCX, otherwise by a clsact filter
+	at  place         // of tc
+	// older are the TC programs of other lanes, in the order in which packets meet
+	// them, all behind tc.
+	older []installed
 }
 
 // Attach puts the programs on a Linux interface, or replaces those that are
@@ -44,27 +47,30 @@ func (l *Lane) Attach(c PortConfig) error {
 }
 
 func (l *Lane) attach(c PortConfig) error {
-	consts, err := l.constantsOf(&c)
+	old := l.ports[c.Index]
+	p := &port{cfg: c}
+	if old != nil {
+		p.older = old.older
+	}
+	consts, err := l.constantsOf(&c, len(p.older) > 0)
 	if err != nil {
 		return err
 	}
-	p := &port{cfg: c}
 	if p.tc, err = l.load(progTC, consts); err != nil {
 		return err
 	}
 	if c.XDP {
 		if p.xdp, err = l.load(progXDP, consts); err != nil {
-			p.close()
+			p.closeOwn()
 			return err
 		}
 	}
-	old := l.ports[c.Index]
 	if err := p.replace(old); err != nil {
-		p.close()
+		p.closeOwn()
 		return err
 	}
 	if old != nil {
-		old.close()
+		old.closeOwn()
 	}
 	l.ports[c.Index] = p
 	return nil
@@ -76,11 +82,9 @@ func (p *port) replace(old *port) error {
 	if old == nil {
 		old = &port{}
 	}
-	tcx, err := attachTC(p.cfg, p.tc, old.tc, old.tcx)
-	if err != nil {
+	if err := p.replaceTC(old); err != nil {
 		return err
 	}
-	p.tcx = tcx
 	if p.xdp != nil {
 		return attachXDP(p.cfg.Index, p.xdp, old.xdp, p.cfg.Generic)
 	}
@@ -90,7 +94,24 @@ func (p *port) replace(old *port) error {
 	return nil
 }
 
-// Detach takes the programs off an interface. One that is gone is fine.
+// replaceTC attaches the TC program of p in place of that of old, or in front of
+// those of older lanes.
+func (p *port) replaceTC(old *port) (err error) {
+	at := old.at
+	if old.tc == nil {
+		at = place{tcx: !p.cfg.Filter, priority: filterPriority}
+		for _, o := range p.older {
+			if !o.at.tcx {
+				at.priority = min(at.priority, o.at.priority-1)
+			}
+		}
+	}
+	p.at, err = attachTC(p.cfg.Index, at, p.tc, old.tc)
+	return err
+}
+
+// Detach takes the programs off an interface, those of older lanes too. One that is
+// gone is fine.
 func (l *Lane) Detach(index int) error {
 	p := l.ports[index]
 	if p == nil {
@@ -100,8 +121,11 @@ func (l *Lane) Detach(index int) error {
 	if p.xdp != nil {
 		err = detachXDP(index, p.xdp, p.cfg.Generic)
 	}
-	err = errors.Join(err, detachTC(index, p.tc, p.tcx))
-	p.close()
+	if p.tc != nil {
+		err = errors.Join(err, detachTC(index, p.tc, p.at))
+	}
+	err = errors.Join(err, p.detachOlder())
+	p.closeOwn()
 	delete(l.ports, index)
 	if err != nil {
 		return fmt.Errorf("detach from interface %d: %w", index, err)
@@ -136,12 +160,11 @@ func (p *port) there() bool {
 	if _, err := net.InterfaceByIndex(p.cfg.Index); err != nil {
 		return true
 	}
-	tcx, filters := tcPrograms(p.cfg.Index)
-	list := filters
-	if p.tcx {
-		list = tcx
+	if p.tc == nil {
+		return false
 	}
-	if id, ok := programID(p.tc); ok && !slices.Contains(list, id) {
+	is := func(q placed) bool { id, ok := programID(p.tc); return !ok || q.id == id && q.tcx == p.at.tcx }
+	if !slices.ContainsFunc(tcPrograms(p.cfg.Index), is) {
 		return false
 	}
 	if p.xdp == nil {
@@ -161,7 +184,16 @@ func programID(p *ebpf.Program) (ebpf.ProgramID, bool) {
 	return info.ID()
 }
 
+// close closes the descriptors of a port.
 func (p *port) close() {
+	p.closeOwn()
+	for _, o := range p.older {
+		o.Close()
+	}
+}
+
+// closeOwn leaves those of older lanes open, which another port has now.
+func (p *port) closeOwn() {
 	if p.tc != nil {
 		p.tc.Close()
 	}

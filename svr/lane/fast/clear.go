@@ -19,9 +19,8 @@ func Clear(cfg Config) error {
 	cfg = cfg.defaults()
 	var errs []error
 	for _, index := range cfg.Devices {
-		tcx, filters := tcPrograms(index)
-		for i, id := range append(tcx, filters...) {
-			errs = append(errs, clear1(id, func(p *ebpf.Program) error { return detachTC(index, p, i < len(tcx)) }))
+		for _, t := range tcPrograms(index) {
+			errs = append(errs, clear1(t.id, func(p *ebpf.Program) error { return detachTC(index, p, t.place) }))
 		}
 		if id, generic := xdpProgram(index); id != 0 {
 			errs = append(errs, clear1(id, func(p *ebpf.Program) error { return detachXDP(index, p, generic) }))

@@ -16,7 +16,7 @@ var (
 	// ErrOwned: another living process owns the lane on one of the devices.
 	ErrOwned = errors.New("another router owns the lane")
 	// ErrVersion: the lane on the devices has another layout. Its sessions go
-	// on; Open with Fresh replaces it.
+	// on; Open with Beside lets them, Clear ends them.
 	ErrVersion = errors.New("the lane found has another layout")
 	// ErrConfig: the caller asks for what cannot be.
 	ErrConfig = errors.New("lane configuration wrong")
@@ -31,6 +31,7 @@ type Config struct {
 	VLANs   int   // tags on all devices; default 256
 	Devices []int // where an earlier lane may be attached
 	Fresh   bool  // adopt nothing
+	Beside  bool  // adopt nothing either: what is on the devices goes on behind ours (Lane.Older)
 
 	Tap     string // name of the TAP; default "waymark0"; "-": none, misses are dropped
 	Workers int    // pairs of queues of the TAP; default 1

@@ -10,6 +10,9 @@ type Counters struct {
 	XDP    uint64          // forwarded as XDP frame, less DropDevice
 	Copied uint64          // of HostOwn: passed to the kernel and copied to the TAP
 	Reason [reasons]uint64 // by Reason
+	// Older were forwarded by programs of older lanes, PassedOn given to them; what
+	// they did not forward they punted, which no other counter here has.
+	Older, PassedOn uint64
 	// Lost were punted and found the TAP's queue full or without reader.
 	Lost uint64
 }
@@ -44,7 +47,8 @@ func (l *Lane) Counters() (Counters, error) {
 	var c Counters
 	for i := range cpus {
 		n := &cpus[i]
-		c.In += n[countTC] + n[countForwardXDP] + n[countDropXDP]
+		c.In += n[countTC] + n[countForwardXDP] + n[countDropXDP] - n[countOlder]
+		c.PassedOn += n[countOlder]
 		c.TC += n[countForwardTC]
 		c.XDP += n[countForwardXDP]
 		c.Copied += n[countCopied]
@@ -52,6 +56,7 @@ func (l *Lane) Counters() (Counters, error) {
 			c.Reason[r] += v
 		}
 	}
+	c.Older = l.forwardedOlder()
 	c.Lost = l.tap.lost()
 	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
 	c.XDP -= c.Reason[DropDevice]

@@ -2,8 +2,11 @@ package fast
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/cilium/ebpf"
+
+	"waymark/svr/pool"
 )
 
 // Names of the programs, for tests that run them without a device.
@@ -14,7 +17,7 @@ const (
 
 // Load loads a program as Attach would for c.
 func (l *Lane) Load(name string, c PortConfig) (*ebpf.Program, error) {
-	consts, err := l.constantsOf(&c)
+	consts, err := l.constantsOf(&c, false)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +36,7 @@ func (l *Lane) LoadOther(object []byte, name, own string, n int, c PortConfig) (
 			delete(spec.Programs, p)
 		}
 	}
-	consts, err := l.constantsOf(&c)
+	consts, err := l.constantsOf(&c, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,7 +69,7 @@ func (l *Lane) TakeOff(index int) error {
 	if p.xdp != nil {
 		return detachXDP(index, p.xdp, p.cfg.Generic)
 	}
-	return detachTC(index, p.tc, p.tcx)
+	return detachTC(index, p.tc, p.at)
 }
 
 // PutBack attaches again what TakeOff took off.
@@ -75,6 +78,47 @@ func (l *Lane) PutBack(index int) error {
 	if p.xdp != nil {
 		return attachXDP(index, p.xdp, nil, p.cfg.Generic)
 	}
-	_, err := attachTC(p.cfg, p.tc, nil, false)
+	_, err := attachTC(index, p.at, p.tc, nil)
 	return err
+}
+
+// MakeForeign makes the lane one of a layout that nobody knows: another version in the
+// table's header, and another name of the TC programs on the devices.
+func (l *Lane) MakeForeign(version uint32, name string) error {
+	const offVersion = 8
+	binary.NativeEndian.PutUint32(l.table[offVersion:], pool.LayoutVersion)
+	for index, p := range l.ports {
+		consts, err := l.constantsOf(&p.cfg, len(p.older) > 0)
+		if err != nil {
+			return err
+		}
+		spec, err := readSpec()
+		if err != nil {
+			return err
+		}
+		prog, err := l.loadSpec(spec, progTC, name, consts)
+		if err != nil {
+			return err
+		}
+		renamed := &port{cfg: PortConfig{Index: index}, tc: prog}
+		if err := renamed.replaceTC(p); err != nil {
+			return err
+		}
+		p.tc.Close()
+		p.tc = prog
+	}
+	binary.NativeEndian.PutUint32(l.table[offVersion:], version)
+	return nil
+}
+
+// Programs returns how many TC programs are at the ingress of an interface.
+func Programs(index int) int { return len(tcPrograms(index)) }
+
+// LoadInFront loads the TC program as Attach would for c with an older lane behind it.
+func (l *Lane) LoadInFront(c PortConfig) (*ebpf.Program, error) {
+	consts, err := l.constantsOf(&c, true)
+	if err != nil {
+		return nil, err
+	}
+	return l.load(progTC, consts)
 }

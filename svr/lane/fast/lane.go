@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -18,6 +19,8 @@ import (
 type Lane struct {
 	cfg     Config
 	adopted bool
+	mu      sync.Mutex // guards older
+	older   *older     // lanes of other layouts behind ours, nil: none
 	maps    map[string]*ebpf.Map
 	table   []byte // mmapped
 	hops    []byte // mmapped
@@ -36,7 +39,7 @@ func Open(cfg Config) (*Lane, error) {
 	_ = rlimit.RemoveMemlock() // kernels before 5.11; others do not count
 	l := &Lane{cfg: cfg, ports: make(map[int]*port)}
 	if err := l.open(); err != nil {
-		if l.tap != nil && !l.adopted {
+		if l.tap != nil && !l.adopted && l.older == nil {
 			_ = l.tap.remove() // the first error is the one to tell
 		}
 		l.release()
@@ -60,6 +63,9 @@ func (l *Lane) open() (err error) {
 		if l.table, err = mapMemory(l.maps[mapTable]); err != nil {
 			return err
 		}
+	}
+	if err = l.beginOlder(); err != nil {
+		return err
 	}
 	if l.hops, err = mapMemory(l.maps[mapHops]); err != nil {
 		return err
@@ -158,21 +164,24 @@ func (l *Lane) storeNetif(id uint16, v *netifValue) {
 }
 
 // SetHop publishes the link address of a next-hop and the network-interface it
-// is on, in one store. Any goroutine.
-func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) {
+// is on, in one store. It tells whether another one stood there. Any goroutine.
+func (l *Lane) SetHop(id uint16, mac [6]byte, netif uint16) (moved bool) {
 	var b [8]byte
 	copy(b[:], mac[:])
 	binary.NativeEndian.PutUint16(b[6:], netif+1)
-	l.storeHop(id, binary.NativeEndian.Uint64(b[:]))
+	v := binary.NativeEndian.Uint64(b[:])
+	old := l.storeHop(id, v)
+	return old != 0 && old != v
 }
 
 // ClearHop makes packets to a next-hop go to Go: not resolved, or gone.
 func (l *Lane) ClearHop(id uint16) { l.storeHop(id, 0) }
 
-func (l *Lane) storeHop(id uint16, v uint64) {
+func (l *Lane) storeHop(id uint16, v uint64) (old uint64) {
 	if uint32(id) < l.maps[mapHops].ValueSize()/hopSize {
-		atomic.StoreUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
+		old = atomic.SwapUint64((*uint64)(unsafe.Pointer(&l.hops[int(id)*8])), v)
 	}
+	return old
 }
 
 // header reads the table's header; without a table there is nothing to attach.
@@ -211,11 +220,12 @@ func (l *Lane) release() {
 		}
 	}
 	closeMaps(l.maps)
+	l.older.close()
 	for _, p := range l.ports {
 		p.close()
 	}
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap = nil, nil, nil
+	l.maps, l.ports, l.tap, l.older = nil, nil, nil, nil
 }

@@ -126,6 +126,7 @@ const (
 	countForwardXDP = 2
 	countDropXDP    = 3
 	countCopied     = 4
+	countOlder      = 5
 	countReasons    = 8
 )
 

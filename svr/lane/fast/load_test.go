@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"waymark/svr/lane/fast"
 )
 
@@ -29,18 +31,30 @@ func TestLoad(t *testing.T) {
 		}
 		for _, name := range progs {
 			start := time.Now()
-			info, err := w.load(name, c).Info()
-			if err != nil {
-				t.Fatal(err)
-			}
-			insns, known := info.VerifiedInstructions()
-			if !known || insns > mostVerified {
-				t.Errorf("%s %+v: verified %d instructions, want at most %d", name, c, insns, mostVerified)
-			}
-			size, _ := info.JitedSize()
-			t.Logf("%s: verified %d instructions in %v, %d bytes of machine code", name, insns, time.Since(start), size)
+			verified(t, w.load(name, c), name, start)
 		}
+		var front *ebpf.Program
+		start := time.Now()
+		w.in(func() (err error) { front, err = w.lane.LoadInFront(c); return err })
+		verified(t, front, fast.ProgTC+" in front of an older lane", start)
+		front.Close()
 	}
+}
+
+// verified looks at what the verifier had to do with a program.
+func verified(t *testing.T, p *ebpf.Program, name string, start time.Time) {
+	t.Helper()
+	took := time.Since(start)
+	info, err := p.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	insns, known := info.VerifiedInstructions()
+	if !known || insns > mostVerified {
+		t.Errorf("%s: verified %d instructions, want at most %d", name, insns, mostVerified)
+	}
+	size, _ := info.JitedSize()
+	t.Logf("%s: verified %d instructions in %v, %d bytes of machine code", name, insns, took, size)
 }
 
 // TestMappedOnce: however many programs are loaded, the session table stands in

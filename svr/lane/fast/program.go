@@ -18,6 +18,12 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.loadSpec(spec, name, name, consts)
+}
+
+// loadSpec loads a program of a spec, which it changes; the kernel knows it as label.
+func (l *Lane) loadSpec(spec *ebpf.CollectionSpec, name, label string, consts constants) (*ebpf.Program, error) {
+	spec.Programs[name].Name = label
 	for other := range spec.Programs {
 		if other != name {
 			delete(spec.Programs, other)
@@ -75,8 +81,9 @@ func weaklyOrdered() uint32 {
 	return 1
 }
 
-// constantsOf returns what the programs of a port are loaded with.
-func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
+// constantsOf returns what the programs of a port are loaded with; older: programs
+// of an older lane come after them.
+func (l *Lane) constantsOf(c *PortConfig, older bool) (constants, error) {
 	h, keys, err := l.header()
 	if err != nil {
 		return nil, fmt.Errorf("no table in the lane's memory: %w", err)
@@ -92,7 +99,7 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
 		"weak":    weaklyOrdered(),
 		"ifindex": uint32(c.Index), "ingress": uint32(c.Untagged), "untagged": flag(c.Untagged != NoNetif),
-		"l3dev": flag(c.L3), "below": flag(c.XDP), "magic": rand.Uint32() | 1, "tap": l.tap.ifindex(),
+		"l3dev": flag(c.L3), "below": flag(c.XDP), "magic": rand.Uint32() | 1, "tap": l.tap.ifindex(), "older": flag(older),
 		"mac_a": uint32(binary.NativeEndian.Uint16(c.MAC[:])), "mac_b": binary.NativeEndian.Uint32(c.MAC[2:]),
 	}, nil
 }
@@ -101,7 +108,7 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 // that refuses them is known before any packet depends on them.
 func (l *Lane) Try() error {
 	c := PortConfig{Untagged: NoNetif}
-	consts, err := l.constantsOf(&c)
+	consts, err := l.constantsOf(&c, false)
 	if err != nil {
 		return fmt.Errorf("try programs: %w", err)
 	}

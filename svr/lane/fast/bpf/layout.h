@@ -114,11 +114,13 @@ enum {
 	REASONS = 64,
 };
 
-// Counters of one CPU. A packet that XDP passes up is TC's to count.
+// Counters of one CPU. A packet that XDP passes up is TC's to count. The first three
+// stay where they are in every version (../older.go).
 struct counts {
 	__u64 in_tc, fwd_tc, fwd_xdp, drop_xdp;
 	__u64 copied; // to the TAP, and passed to the host
-	__u64 spare[3];
+	__u64 older;  // to the program of an older lane, which counts them, too
+	__u64 spare[2];
 	__u64 reason[REASONS];
 };
 

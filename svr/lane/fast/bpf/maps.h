@@ -51,6 +51,7 @@ volatile const __u32 l3dev;   // no link header
 volatile const __u32 below;   // an XDP program of ours runs on it, too
 volatile const __u32 magic;   // of its notes
 volatile const __u32 tap;     // interface to punt to, 0: none
+volatile const __u32 older;   // a program of an older lane comes after this one
 volatile const __u32 mac_a;   // own address, two bytes in memory order
 volatile const __u32 mac_b;   // and the other four
 

@@ -24,9 +24,15 @@ INLINE int drop(struct counts *n, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
-// punt sends the packet to Go. Without a reader the TAP drops and counts.
+// punt sends the packet to Go. Without a reader the TAP drops and counts. A packet
+// without a session goes on to the program of an older lane first, which may have
+// one, and punts it otherwise.
 static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, __u32 reason, __u32 hash)
 {
+	if (older && reason == PUNT_MISS) {
+		n->older++;
+		return TC_ACT_UNSPEC;
+	}
 	if (!tap)
 		return drop(n, DROP_READER);
 	if (l3dev) {
@@ -47,11 +53,12 @@ static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, _
 	return bpf_redirect(tap, 0);
 }
 
-// host leaves the packet to the kernel.
+// host leaves the packet to the kernel: past the program of an older lane, which
+// knows the addresses of its time.
 INLINE int host(struct counts *n, __u32 reason)
 {
 	n->reason[reason & (REASONS - 1)]++;
-	return TC_ACT_UNSPEC;
+	return older ? TC_ACT_OK : TC_ACT_UNSPEC;
 }
 
 // both gives a copy to Go and leaves the packet to the kernel: only they know
@@ -138,7 +145,7 @@ INLINE int missed(struct __sk_buff *skb, struct counts *n, const int v6, __u32 w
 	if (proto == (v6 ? PROTO_ICMP6 : IPPROTO_ICMP))
 		return own_icmp(v6, l4[0], o) ? both(skb, n, ifc, PUNT_PROTO) : host(n, HOST_OWN);
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && lane_port(o, be16(l4 + 2)))
-		return punt(skb, n, ifc, reason == PUNT_MISS ? PUNT_OWN : reason, hash);
+		return punt(skb, n, ifc, reason == PUNT_MISS && !older ? PUNT_OWN : reason, hash);
 	return host(n, HOST_OWN);
 }
 static __noinline int missed4(struct __sk_buff *skb, struct counts *n, __u32 where, __u32 why)
