@@ -82,6 +82,8 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			if r.takeConfig(nil) {
 				return
 			}
+		case ready := <-r.woken:
+			r.see(ready)
 		case p := <-r.probed:
 			r.tookXDP(p)
 		case answer := <-r.asked:

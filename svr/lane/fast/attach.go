@@ -21,6 +21,11 @@ type PortConfig struct {
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
+	// Blind: the TC program looks no session up, so that all that is not the
+	// host's is punted. The kernel loads it in a fraction of the time, for what
+	// comes behind the lookup cannot be reached: a start serves with it until
+	// the one that sees is loaded.
+	Blind bool
 }
 
 // port is what is attached to an interface.
@@ -34,31 +39,55 @@ type port struct {
 // Attach puts the programs on a Linux interface, or replaces those that are
 // there at once: no packet meets none. The table must be in Memory before.
 func (l *Lane) Attach(c PortConfig) error {
-	if c.L3 && c.XDP {
-		return fmt.Errorf("attach to interface %d: no XDP without link header: %w", c.Index, ErrConfig)
+	p, err := l.Prepare(c)
+	if err != nil {
+		return err
 	}
-	if err := l.attach(c); err != nil {
-		return fmt.Errorf("attach to interface %d: %w", c.Index, err)
+	return l.Put(p)
+}
+
+// Prepared are programs that the kernel took and that are on no interface yet.
+type Prepared struct{ port *port }
+
+// Prepare loads what Attach would: most of its time. Any goroutine, but not
+// beside Close. The result is to be Put or closed.
+func (l *Lane) Prepare(c PortConfig) (*Prepared, error) {
+	if c.L3 && c.XDP {
+		return nil, fmt.Errorf("load for interface %d: no XDP without link header: %w", c.Index, ErrConfig)
+	}
+	p := &port{cfg: c}
+	if err := l.prepare(p); err != nil {
+		p.close()
+		return nil, fmt.Errorf("load for interface %d: %w", c.Index, err)
+	}
+	return &Prepared{p}, nil
+}
+
+func (l *Lane) prepare(p *port) error {
+	consts, err := l.constantsOf(&p.cfg)
+	if err != nil {
+		return err
+	}
+	if p.tc, err = l.load(progTC, consts); err == nil && p.cfg.XDP {
+		p.xdp, err = l.load(progXDP, consts)
+	}
+	return err
+}
+
+// Close lets programs go that nobody Put.
+func (p *Prepared) Close() { p.port.close() }
+
+// Put puts prepared programs on their interface as Attach does. They are the
+// lane's then, or, with an error, closed.
+func (l *Lane) Put(prepared *Prepared) error {
+	if err := l.put(prepared.port); err != nil {
+		return fmt.Errorf("attach to interface %d: %w", prepared.port.cfg.Index, err)
 	}
 	return nil
 }
 
-func (l *Lane) attach(c PortConfig) error {
-	consts, err := l.constantsOf(&c)
-	if err != nil {
-		return err
-	}
-	p := &port{cfg: c}
-	if p.tc, err = l.load(progTC, consts); err != nil {
-		return err
-	}
-	if c.XDP {
-		if p.xdp, err = l.load(progXDP, consts); err != nil {
-			p.close()
-			return err
-		}
-	}
-	old := l.ports[c.Index]
+func (l *Lane) put(p *port) error {
+	old := l.ports[p.cfg.Index]
 	if err := p.replace(old); err != nil {
 		p.close()
 		return err
@@ -66,7 +95,7 @@ func (l *Lane) attach(c PortConfig) error {
 	if old != nil {
 		old.close()
 	}
-	l.ports[c.Index] = p
+	l.ports[p.cfg.Index] = p
 	return nil
 }
 

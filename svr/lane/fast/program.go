@@ -87,6 +87,9 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 		}
 		return 0
 	}
+	if c.Blind {
+		h.Buckets, h.Slots = 0, 0 // a table that no packet can be in
+	}
 	return constants{
 		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
 		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
