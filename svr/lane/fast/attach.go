@@ -22,9 +22,8 @@ type PortConfig struct {
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
 	// Blind: the TC program looks no session up, so that all that is not the
-	// host's is punted. The kernel loads it in a fraction of the time, for what
-	// comes behind the lookup cannot be reached: a start serves with it until
-	// the one that sees is loaded.
+	// host's is punted. The kernel loads it in a fraction of the time: a start
+	// serves with it until the one that sees is loaded. Without XDP.
 	Blind bool
 }
 
@@ -52,8 +51,8 @@ type Prepared struct{ port *port }
 // Prepare loads what Attach would: most of its time. Any goroutine, but not
 // beside Close. The result is to be Put or closed.
 func (l *Lane) Prepare(c PortConfig) (*Prepared, error) {
-	if c.L3 && c.XDP {
-		return nil, fmt.Errorf("load for interface %d: no XDP without link header: %w", c.Index, ErrConfig)
+	if c.XDP && (c.L3 || c.Blind) {
+		return nil, fmt.Errorf("load for interface %d: no XDP without link header, nor blind: %w", c.Index, ErrConfig)
 	}
 	p := &port{cfg: c}
 	if err := l.prepare(p); err != nil {
@@ -68,7 +67,11 @@ func (l *Lane) prepare(p *port) error {
 	if err != nil {
 		return err
 	}
-	if p.tc, err = l.load(progTC, consts); err == nil && p.cfg.XDP {
+	name := progTC
+	if p.cfg.Blind {
+		name = progBlind
+	}
+	if p.tc, err = l.load(name, consts); err == nil && p.cfg.XDP {
 		p.xdp, err = l.load(progXDP, consts)
 	}
 	return err

