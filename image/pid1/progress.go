@@ -30,8 +30,10 @@ type progress struct {
 	good            int           // answers in a row that were as health wants them
 }
 
-// Between two questions: while the box comes up, and later.
+// Between two questions: while the router opens its socket, of which we hear; while
+// the box comes up, and later.
 const (
+	askDeaf = 250 * time.Millisecond
 	askSoon = 50 * time.Millisecond
 	askLate = 2 * time.Second
 	// goodAnswers in a row are health.
@@ -41,11 +43,18 @@ const (
 // askForProgress asks the router for as long as the box lives. A router that does
 // not answer owes us that, which the judge counts.
 func (i *Init) askForProgress() {
-	pause := askSoon
+	deaf := askDeaf
+	open, err := opened(RunDir, i.spawn)
+	if err != nil {
+		i.log.Warn("ask the router again and again", "error", err)
+		deaf = askSoon
+	}
+	pause := deaf
 	for {
 		select {
 		case <-i.hurry:
-			pause = askSoon
+			pause = deaf
+		case <-open:
 		case <-time.After(pause):
 		}
 		var p Progress
@@ -53,8 +62,11 @@ func (i *Init) askForProgress() {
 		if err != nil {
 			continue
 		}
-		if p.Forwarding {
+		switch {
+		case p.Forwarding:
 			pause = askLate
+		case pause == deaf:
+			pause = askSoon
 		}
 		i.post(func() { i.progressed(p) })
 	}

@@ -1,53 +1,57 @@
 package pool
 
-// touch writes every page of s with what is there already, so that the page is
-// present from now on. Only before anyone else uses s.
-func touch[T any](s []T) {
-	for i := range s {
-		s[i] = unchanged(s[i])
+import "unsafe"
+
+// Reserve returns the memory of s from its first whole page of 4 KB on, for whoever makes it
+// present before it is needed. It is nobody's to change: see Touch. Nil when s is
+// less than a page.
+func Reserve[T any](s []T) []byte {
+	var one T
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(one)))
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (pageSize - 1)
+	if len(b) < skip+pageSize {
+		return nil
 	}
+	return b[skip:]
 }
 
-// Prefault makes the pages of records present, whatever they hold.
-func Prefault[T any](s []T) { touch(s) }
+// Touch writes a byte of every page of memory with what is there already, so that
+// the page is present from now on. For the memory's only writer.
+func Touch(memory []byte) {
+	for i := 0; i < len(memory); i += pageSize {
+		memory[i] = unchanged(memory[i])
+	}
+}
 
 // unchanged hides from the compiler that a store changes nothing.
 //
 //go:noinline
-func unchanged[T any](v T) T { return v }
+func unchanged(v byte) byte { return v }
 
-// Prefault makes the pages of the table's own memory present, so that a full
-// table costs no memory that an empty one does not. The shared memory is the
-// caller's. Before anyone uses the table.
-func (t *Table) Prefault() {
-	touch(t.side)
+// Reserved is the table's own memory, which grows to this anyway when it fills. The
+// shared memory is the caller's.
+func (t *Table) Reserved() [][]byte {
+	list := [][]byte{Reserve(t.side)}
 	for _, l := range t.free.level {
-		touch(l)
+		list = append(list, Reserve(l))
 	}
+	return list
 }
 
-// Prefault makes the pages of the index present.
-func (h *HashIndex) Prefault() {
-	touch(h.heads)
-	touch(h.next)
+// Reserved is the memory of the index.
+func (h *HashIndex) Reserved() [][]byte { return [][]byte{Reserve(h.heads), Reserve(h.next)} }
+
+// Reserved is the memory of the wheel.
+func (w *Wheel) Reserved() [][]byte {
+	return [][]byte{Reserve(w.next), Reserve(w.prev), Reserve(w.due)}
 }
 
-// Prefault makes the pages of the wheel present.
-func (w *Wheel) Prefault() {
-	touch(w.next)
-	touch(w.prev)
-	touch(w.due)
+// Reserved is the memory of the arena of pairs.
+func (w *Wayports) Reserved() [][]byte {
+	return [][]byte{Reserve(w.arena.nodes), Reserve(w.arena.heads)}
 }
 
-// Prefault makes the pages of the arena of pairs present.
-func (w *Wayports) Prefault() {
-	touch(w.arena.nodes)
-	touch(w.arena.heads)
-}
-
-// Prefault makes the pages of the mappings present.
-func (n *NAT) Prefault() {
-	touch(n.arena.maps)
-	touch(n.arena.inner)
-	touch(n.arena.outer)
+// Reserved is the memory of the mappings.
+func (n *NAT) Reserved() [][]byte {
+	return [][]byte{Reserve(n.arena.maps), Reserve(n.arena.inner), Reserve(n.arena.outer)}
 }

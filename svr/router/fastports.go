@@ -155,13 +155,7 @@ func (r *Router) followNetif(v *host.View, f *policy.Interface) error {
 
 // followPort puts the programs on a device.
 func (r *Router) followPort(v *host.View, name string, p *port) error {
-	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3()}
-	for i := range r.tables.Interfaces {
-		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
-			want.Untagged = uint16(f.ID)
-		}
-	}
-	want.XDP = r.wantsXDP(name)
+	want := r.wantPort(v, name, p, r.fast.blind)
 	if r.fast.ports[name] == want {
 		return nil
 	}
@@ -180,11 +174,23 @@ func (r *Router) followPort(v *host.View, name string, p *port) error {
 			}
 		}
 	}
-	if err := r.fast.Attach(want); err != nil {
+	if err := r.fast.attach(want); err != nil {
 		return err
 	}
 	r.fast.ports[name] = want
 	return nil
+}
+
+// wantPort says what programs a device is to have.
+func (r *Router) wantPort(v *host.View, name string, p *port, blind bool) fast.PortConfig {
+	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3(),
+		XDP: !blind && r.wantsXDP(name), Blind: blind}
+	for i := range r.tables.Interfaces {
+		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
+			want.Untagged = uint16(f.ID)
+		}
+	}
+	return want
 }
 
 // attachXDP puts both programs on a device.
@@ -192,7 +198,7 @@ func (r *Router) attachXDP(name string, want fast.PortConfig) error {
 	if err := r.kernel.KeepTags(name); err != nil {
 		return err
 	}
-	if err := r.fast.Attach(want); err != nil {
+	if err := r.fast.attach(want); err != nil {
 		return err
 	}
 	r.fast.ports[name] = want

@@ -53,10 +53,17 @@ func watchNetwork() (<-chan struct{}, func(), error) {
 	return changes, stop, nil
 }
 
-// keep follows the network until ctx ends.
-func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
+// calmWithin is how long the news of a start wait for somebody to ask about it.
+const calmWithin = 200 * time.Millisecond
+
+// keep follows the network until ctx ends. What the start changed itself comes back
+// as news; whoever waits for us to forward has his answer first.
+func (r *Router) keep(ctx context.Context, news <-chan struct{}) {
 	levels := time.NewTicker(levelEvery)
 	defer levels.Stop()
+	calm := time.NewTimer(calmWithin)
+	defer calm.Stop()
+	var changes <-chan struct{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -82,10 +89,15 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			if r.takeConfig(nil) {
 				return
 			}
+		case ready := <-r.woken:
+			r.see(ready)
 		case p := <-r.probed:
 			r.tookXDP(p)
 		case answer := <-r.asked:
 			answer()
+			changes = news
+		case <-calm.C:
+			changes = news
 		case <-levels.C:
 			r.levels()
 			if r.bfd.Measure() {

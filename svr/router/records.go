@@ -81,7 +81,7 @@ func openRecords(dir string, h recordsHeader) (r *records, migrated bool, err er
 		return nil, false, fmt.Errorf("records %s are of another router: %w", file, fs.ErrNotExist)
 	}
 	if old == h && slices.Equal(fields, session.RecordFields()) {
-		r, err = mapRecords(f, h)
+		r, err = mapRecords(f, h, unix.MAP_POPULATE)
 		return r, false, err
 	}
 	if r, err = migrateRecords(f, old, fields, h); err != nil {
@@ -194,11 +194,11 @@ func makeRecords(file string, h recordsHeader) (*records, error) {
 	if _, err := f.WriteAt(text, recordsFields); err != nil {
 		return nil, fmt.Errorf("write records: %w", err)
 	}
-	return mapRecords(f, h)
+	return mapRecords(f, h, 0) // its pages are made present later: settle
 }
 
-func mapRecords(f *os.File, h recordsHeader) (*records, error) {
-	mem, err := unix.Mmap(int(f.Fd()), 0, int(h.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+func mapRecords(f *os.File, h recordsHeader, flags int) (*records, error) {
+	mem, err := unix.Mmap(int(f.Fd()), 0, int(h.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|flags)
 	if err != nil {
 		return nil, fmt.Errorf("map records: %w", err)
 	}

@@ -45,6 +45,7 @@ type Router struct {
 	robbed  bool             // another router owns the network now; the reconciler's
 	seen    *host.View       // the newest; the reconciler's
 	probed  chan probed      // what test frames showed
+	woken   chan awake       // programs that see are loaded
 	asked   chan func()      // who waits for the reconciler to come round
 	rounds  rounds
 	ended   chan struct{}  // closed when it does not any more
@@ -103,7 +104,7 @@ func Run(ctx context.Context, set Settings, t *policy.Tables) (err error) {
 func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, soft: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
-		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan func()), ended: make(chan struct{}), status: make([]host.State, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
+		probed: make(chan probed, 8), woken: make(chan awake), reloads: make(chan *reload), asked: make(chan func()), ended: make(chan struct{}), status: make([]host.State, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
 		book: openBook(set.RunDir), leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(), ledger: ambient.NewLedger(),
 	}
 	r.clockClient = newClock(set, r.client, r.log, r.clockSet)
@@ -114,12 +115,12 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	if err := r.assemble(); err != nil {
 		return nil, errors.Join(err, r.fast.end(true))
 	}
-	settle(r.parts)
 	r.lane, err = lane.New(nil, r.adapter.hops.hops, r.adapter, r.laneConfig())
 	if err != nil {
 		return nil, errors.Join(err, r.fast.end(true))
 	}
 	r.adapter.lane = r.lane
+	r.parts.Engine.Withhold(r.fast != nil && r.fast.blind)
 	if err := r.adoptSessions(); err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
 	}
@@ -184,6 +185,12 @@ func (r *Router) run(ctx context.Context) error {
 	defer socket.close()
 	r.log.Info("router runs", "router", r.tables.RouterName, "node", r.tables.NodeName,
 		"profile", r.prof.Name, "run", r.set.RunDir)
+	list := r.toWake(view)
+	done.Go(func() {
+		beside(r.log)
+		r.wake(ctx, list)
+		r.settle()
+	})
 	r.keep(ctx, changes)
 	if !r.set.Keep && !r.robbed && !r.again { // a new configuration is no end: peers may wait
 		r.bfd.Shutdown()

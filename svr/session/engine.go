@@ -119,6 +119,7 @@ type Engine struct {
 	peak                                 int
 	swept                                uint32   // where the next sweep begins
 	offers                               []uint32 // sessions that wait for Lend
+	withheld                             bool     // they wait for longer
 	offered                              int64    // since when
 	unanswered                           list     // oldest first
 	byUUID                               *pool.HashIndex

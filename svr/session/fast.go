@@ -85,6 +85,9 @@ func (e *Engine) relend(r *record) {
 // everything that was sent has left, and packets of theirs that came before do
 // not wait any more: that lane would overtake them.
 func (e *Engine) Lend() {
+	if e.withheld {
+		return
+	}
 	if len(e.offers) > 0 && e.cfg.Later != nil {
 		e.cfg.Later.Await(newest)
 	}
@@ -96,6 +99,10 @@ func (e *Engine) Lend() {
 	}
 	e.offers = e.offers[:0]
 }
+
+// Withhold keeps sessions from the lane in the kernel for as long as it is told to;
+// those that are lent stay so. For a lane that does not see them yet.
+func (e *Engine) Withhold(on bool) { e.withheld = on }
 
 // lendLate does so between two batches when it was not called for too long:
 // rather late packets than a queue that never ends.

@@ -214,3 +214,22 @@ func TestFastWaitsForTheQueue(t *testing.T) {
 	s.advance(100e6)
 	hub.inKernel(t, "packets wait for too long", true)
 }
+
+// A lane in the kernel that does not see sessions yet gets none, however long they
+// wait; when it does, all that waited are its.
+func TestFastWithheld(t *testing.T) {
+	s := newSim(t)
+	a := parseConfig(t, "testdata/acme.json")
+	prof := router.Profile{Name: "sim", Sessions: 64, Slots: 256, Wayports: 256, Mappings: 64, Hops: 16}
+	s.bootWith(a, "hub1", prof, router.Options{Fast: true})
+	branch := s.bootWith(a, "branch1", prof, router.Options{Fast: true})
+	branch.e.Withhold(true)
+	d := newDialog(s, "branch1", packet.ProtoTCP, "192.168.1.10:40000", "10.20.0.5:80")
+	d.speak(t)
+	branch.e.Lend()
+	s.advance(10e9)
+	branch.inKernel(t, "withheld", false)
+	branch.e.Withhold(false)
+	branch.e.Lend()
+	branch.inKernel(t, "not withheld any more", true)
+}

@@ -82,11 +82,8 @@ func (e *Engine) Fragments() (used, capacity int) {
 // PathMTU returns what fits on a path now, in bytes of outer IP packet.
 func (e *Engine) PathMTU(id policy.PathID) int { return e.pathMTU(id) }
 
-// Prefault touches the memory of every record and index, so that a full pool
-// later costs no memory that an empty one did not. Before the first packet.
-func (e *Engine) Prefault() {
-	pool.Prefault(e.recs)
-	e.byUUID.Prefault()
-	e.byContext.Prefault()
-	e.wheel.Prefault()
+// Reserved is the memory of every record and index (pool.Reserve).
+func (e *Engine) Reserved() [][]byte {
+	list := [][]byte{pool.Reserve(e.recs)}
+	return append(append(append(list, e.byUUID.Reserved()...), e.byContext.Reserved()...), e.wheel.Reserved()...)
 }

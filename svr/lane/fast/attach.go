@@ -21,6 +21,10 @@ type PortConfig struct {
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
+	// Blind: the TC program looks no session up, so that all that is not the
+	// host's is punted. The kernel loads it in a fraction of the time: a start
+	// serves with it until the one that sees is loaded. Without XDP.
+	Blind bool
 }
 
 // port is what is attached to an interface.
@@ -37,33 +41,69 @@ type port struct {
 // Attach puts the programs on a Linux interface, or replaces those that are
 // there at once: no packet meets none. The table must be in Memory before.
 func (l *Lane) Attach(c PortConfig) error {
-	if c.L3 && c.XDP {
-		return fmt.Errorf("attach to interface %d: no XDP without link header: %w", c.Index, ErrConfig)
+	var older []installed
+	if old := l.ports[c.Index]; old != nil {
+		older = old.older
 	}
-	if err := l.attach(c); err != nil {
-		return fmt.Errorf("attach to interface %d: %w", c.Index, err)
+	p, err := l.prepare(c, older)
+	if err != nil {
+		return err
+	}
+	return l.Put(p)
+}
+
+// Prepared are programs that the kernel took and that are on no interface yet.
+type Prepared struct{ port *port }
+
+// Prepare loads what Attach would: most of its time. Any goroutine, but not
+// beside Close, and not while there are older lanes behind this one. The result is to
+// be Put or closed.
+func (l *Lane) Prepare(c PortConfig) (*Prepared, error) { return l.prepare(c, nil) }
+
+func (l *Lane) prepare(c PortConfig, older []installed) (*Prepared, error) {
+	if c.XDP && (c.L3 || c.Blind) {
+		return nil, fmt.Errorf("load for interface %d: no XDP without link header, nor blind: %w", c.Index, ErrConfig)
+	}
+	p := &port{cfg: c, older: older}
+	if err := l.loadPort(p); err != nil {
+		p.closeOwn()
+		return nil, fmt.Errorf("load for interface %d: %w", c.Index, err)
+	}
+	return &Prepared{p}, nil
+}
+
+func (l *Lane) loadPort(p *port) error {
+	consts, err := l.constantsOf(&p.cfg, len(p.older) > 0)
+	if err != nil {
+		return err
+	}
+	name := progTC
+	if p.cfg.Blind {
+		name = progBlind
+	}
+	if p.tc, err = l.load(name, consts); err == nil && p.cfg.XDP {
+		p.xdp, err = l.load(progXDP, consts)
+	}
+	return err
+}
+
+// Close lets programs go that nobody Put.
+func (p *Prepared) Close() { p.port.closeOwn() }
+
+// Put puts prepared programs on their interface as Attach does. They are the
+// lane's then, or, with an error, closed.
+func (l *Lane) Put(prepared *Prepared) error {
+	if err := l.put(prepared.port); err != nil {
+		return fmt.Errorf("attach to interface %d: %w", prepared.port.cfg.Index, err)
 	}
 	return nil
 }
 
-func (l *Lane) attach(c PortConfig) error {
-	old := l.ports[c.Index]
-	p := &port{cfg: c}
-	if old != nil {
-		p.older = old.older
-	}
-	consts, err := l.constantsOf(&c, len(p.older) > 0)
-	if err != nil {
-		return err
-	}
-	if p.tc, err = l.load(progTC, consts); err != nil {
-		return err
-	}
-	if c.XDP {
-		if p.xdp, err = l.load(progXDP, consts); err != nil {
-			p.closeOwn()
-			return err
-		}
+func (l *Lane) put(p *port) error {
+	old := l.ports[p.cfg.Index]
+	if old != nil && len(old.older) != len(p.older) {
+		p.closeOwn()
+		return fmt.Errorf("programs that pass nothing on, before those of older lanes: %w", ErrConfig)
 	}
 	if err := p.replace(old); err != nil {
 		p.closeOwn()
@@ -72,7 +112,7 @@ func (l *Lane) attach(c PortConfig) error {
 	if old != nil {
 		old.closeOwn()
 	}
-	l.ports[c.Index] = p
+	l.ports[p.cfg.Index] = p
 	return nil
 }
 

@@ -11,8 +11,9 @@ import (
 
 // Names of the programs, for tests that run them without a device.
 const (
-	ProgTC  = progTC
-	ProgXDP = progXDP
+	ProgTC    = progTC
+	ProgXDP   = progXDP
+	ProgBlind = progBlind
 )
 
 // Load loads a program as Attach would for c.

@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"waymark/svr/pool"
@@ -36,7 +35,9 @@ type Lane struct {
 // and could not take over stays on the devices then, until Clear.
 func Open(cfg Config) (*Lane, error) {
 	cfg = cfg.defaults()
-	_ = rlimit.RemoveMemlock() // kernels before 5.11; others do not count
+	// Kernels before 5.11 count maps as locked memory; to find out, as the BPF library
+	// would, costs every process of the program a map.
+	_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
 	l := &Lane{cfg: cfg, ports: make(map[int]*port)}
 	if err := l.open(); err != nil {
 		if l.tap != nil && !l.adopted && l.older == nil {

