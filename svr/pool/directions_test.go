@@ -78,3 +78,27 @@ func FuzzDirections(f *testing.F) {
 		_, _ = PeekHeader(m)
 	})
 }
+
+// TestHeaderStays: what routers of other layouts read of a table, byte by byte. These
+// numbers never change.
+func TestHeaderStays(t *testing.T) {
+	mem := alignedBytes(4096)
+	for at, v := range map[int]uint64{0: 0x314c42544d590a57, 40: 44, 48: 55, 56: 66} {
+		binary.NativeEndian.PutUint64(mem[at:], v)
+	}
+	for at, v := range map[int]uint32{8: 77, 12: 88, 16: 99, 20: 111} {
+		binary.NativeEndian.PutUint32(mem[at:], v)
+	}
+	for i := range 16 {
+		mem[24+i] = byte(i)
+	}
+	want := Header{Version: 77, Slots: 88, Buckets: 99, Base: 111, Config: 44, Owner: 55, Clock: 66,
+		Seed: [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}
+	if got, err := PeekHeader(mem); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	mem[0]++
+	if _, err := PeekHeader(mem); !errors.Is(err, ErrMemory) {
+		t.Errorf("no table: %v", err)
+	}
+}

@@ -175,8 +175,9 @@ func fillIngress(t *testing.T, w *world.World, ns, dev string) {
 	}
 }
 
-// A killed router's table has another layout than the next one knows. It says
-// so, and the sessions begin anew one by one, in the middle of their transfer.
+// A killed router's table has another layout than the next one knows, which gives it
+// no time. It says so, and the sessions begin anew one by one, in the middle of their
+// transfer.
 func TestOtherLayoutBeginsAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, world.Options{})
@@ -185,7 +186,7 @@ func TestOtherLayoutBeginsAnew(t *testing.T) {
 	got, done := transferring(t, w, branch)
 	kill(t, branch)
 	changeLayout(t, w, world.Branch, "lan0")
-	branch = start(t, w, "branch1", world.Branch, world.Acme())
+	branch = start(t, w, "branch1", world.Branch, world.Acme(), "-drain", "0")
 	line := logLine(t, branch, "sessions in the kernel begin anew")
 	if !contains(line, "layout") {
 		t.Errorf("the log says %s", line)

@@ -72,7 +72,7 @@ func newFast(set *Settings, t *policy.Tables, prof Profile, cfg fast.Config) (f 
 	f.Lane, err = fast.Open(cfg)
 	if err == nil && f.Adopted() {
 		if err = f.takeOver(set, t, prof); err != nil {
-			err = errors.Join(err, fast.ErrVersion, f.Close(true))
+			err = fmt.Errorf("%w: %w", fast.ErrVersion, errors.Join(err, f.Close(true)))
 		}
 	}
 	if errors.Is(err, fast.ErrVersion) {

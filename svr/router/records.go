@@ -75,6 +75,9 @@ func openRecords(dir string, h recordsHeader) (r *records, migrated bool, err er
 	if err != nil {
 		return nil, false, fmt.Errorf("records %s: %w", file, err)
 	}
+	if old.Version != h.Version {
+		return nil, false, fmt.Errorf("records %s have version %d, want %d: %w", file, old.Version, h.Version, fs.ErrNotExist)
+	}
 	same := old
 	same.Size, same.Record = h.Size, h.Record
 	if same != h {

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"runtime/debug"
+
 	"waymark/svr/packet"
 	"waymark/svr/policy"
 	"waymark/svr/pool"
@@ -42,6 +44,7 @@ func (r *Router) reserveOlder() {
 		r.log.Warn("cannot read older sessions", "error", err)
 		s.known = false
 	}
+	debug.FreeOSMemory() // what reading took
 	r.adapter.reserved = s
 	r.fast.directions.Store(uint64(s.directions))
 }

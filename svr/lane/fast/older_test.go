@@ -33,13 +33,15 @@ type olderWorld struct {
 	xdp     bool
 	filter  bool
 	devices []int
+	// attached is on how many devices start puts programs.
+	attached int
 }
 
 func newOlderWorld(t testing.TB, hook string) *olderWorld {
 	row := fasttest.NewRow(t)
 	gen.Ethtool(t, row.Router, "a0", gen.EthtoolSGRO, 1)
 	w := &olderWorld{t: t, row: row, flows: flowsOf(row, olderFlows), xdp: hook == "xdp", filter: hook == "filter",
-		devices: []int{row.A0.Index, row.A1.Index}}
+		devices: []int{row.A0.Index, row.A1.Index}, attached: 2}
 	w.gen = fasttest.Generator(t, w.flows)
 	w.sink = fasttest.Programs(t, nil, "tc_sink", "sink")
 	if w.xdp {
@@ -65,7 +67,7 @@ func (w *olderWorld) start(cfg fast.Config) {
 			hop   uint16
 			peer  [6]byte
 		}{1: {w.row.A0.Index, w.row.A0.MAC, 2, w.row.C0.MAC}, 2: {w.row.A1.Index, w.row.A1.MAC, 1, w.row.S0.MAC}} {
-			if id == 0 {
+			if id == 0 || id > w.attached {
 				continue
 			}
 			if err := w.lane.SetNetif(uint16(id), fast.NetifConfig{Index: l.index, MAC: l.mac, MTU: 1500, XDP: w.xdp}); err != nil {
@@ -227,6 +229,28 @@ func TestOlderTwice(t *testing.T) {
 	}
 	w.in(func() error { return fast.Clear(cfg) })
 	w.programs(0)
+}
+
+// TestOlderHalf: a router that is killed when it has put its programs on one of two
+// devices leaves lanes that its successor tells apart.
+func TestOlderHalf(t *testing.T) {
+	for _, hook := range []string{"tc", "filter", "xdp"} {
+		w := newOlderWorld(t, hook)
+		w.attached = 1
+		w.another(pool.LayoutVersion+1, nobody)
+		w.send(0)
+		w.in(func() error { return w.lane.Close(true) })
+		w.attached = 2
+		w.start(fast.Config{})
+		if !w.lane.Adopted() {
+			t.Errorf("%s: the newer lane was not adopted", hook)
+		}
+		w.older(1)
+		w.programs(2)
+		w.send(0)
+		w.in(w.lane.EndOlder)
+		w.programs(1)
+	}
 }
 
 // TestOlderPunts: packets that no lane has a session for come to Go as ever, by the
