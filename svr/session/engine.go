@@ -110,10 +110,10 @@ type Engine struct {
 	paths []peerPath
 
 	recs                                 []record
-	freeRec                              uint32 // head of the free list, through record.next
-	virginRec                            uint32 // records from here on were never used
-	live                                 int
-	peak                                 int
+	freeRec                              uint32   // head of the free list, through record.next
+	virginRec                            uint32   // records from here on were never used
+	live                                 int      // sessions
+	taken, peak                          int      // records in use, and the most ever
 	swept                                uint32   // where the next sweep begins
 	offers                               []uint32 // sessions that wait for Lend
 	offered                              int64    // since when

@@ -37,3 +37,42 @@ func ageOf(t int64) age { return age((t + 1<<ageShift - 1) >> ageShift) }
 func (a age) time(now int64) int64 {
 	return (now>>ageShift - int64(int32(age(now>>ageShift)-a))) << ageShift
 }
+
+// tick is a time of the engine's clock in two bytes: units of 2^tickShift ns
+// (1 ms), rounded up, modulo 2^16; 0 stands for none. It is read against the
+// clock and is then up to a minute old or lies up to 8 s ahead. One that is older
+// looks younger than it is, now and then: a handshake waits a little longer.
+type tick uint16
+
+// beat is a tick of 2^beatShift ns (17 ms), up to a quarter of an hour old: what
+// must not happen too often is put off once more when it looks younger.
+type beat uint16
+
+const (
+	tickShift = 20
+	beatShift = 24
+	nearAhead = 1 << 13 // how far they may lie before the clock, in their units
+
+	longestBeat = int64(1<<16-nearAhead-1) << beatShift
+)
+
+func tickOf(t int64) tick { return tick(cut(t, tickShift)) }
+func beatOf(t int64) beat { return beat(cut(t, beatShift)) }
+
+// time returns when s was, in nanoseconds, read at now: never before that time,
+// up to two units behind it.
+func (s tick) time(now int64) int64 { return near(uint16(s), now, tickShift) }
+func (s beat) time(now int64) int64 { return near(uint16(s), now, beatShift) }
+
+// cut is t in units, rounded up, and never zero.
+func cut(t int64, shift uint) uint16 { return max(uint16((t+1<<shift-1)>>shift), 1) }
+
+// near returns the time closest to now, or before it, that cut makes units of.
+func near(units uint16, now int64, shift uint) int64 {
+	clock := (now + 1<<shift - 1) >> shift
+	back := int64(uint16(clock) - units)
+	if back > 1<<16-nearAhead {
+		back -= 1 << 16
+	}
+	return (clock - back) << shift
+}

@@ -44,7 +44,7 @@ func TestAge(t *testing.T) {
 
 // The record is what a session costs beside its slots.
 func TestRecordSize(t *testing.T) {
-	if got, most := unsafe.Sizeof(record{}), uintptr(224); got > most {
+	if got, most := unsafe.Sizeof(record{}), uintptr(128); got > most {
 		t.Errorf("a record has %d bytes, want %d at most", got, most)
 	}
 }
