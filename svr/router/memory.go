@@ -3,12 +3,13 @@ package router
 import (
 	"bufio"
 	"fmt"
-	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,10 +17,14 @@ import (
 )
 
 // gcPercent keeps garbage small beside pools that never change: the heap grows
-// by this much of its live size before it is collected. Nothing on a packet's
-// way allocates, so collections are rare all the same. There is no hard limit:
-// a collector that fights for one takes the time of packets.
-const gcPercent = 5
+// by this much of its live size before it is collected, and by mostGarbage bytes
+// where that is less. Nothing on a packet's way allocates, so collections are rare
+// all the same. There is no hard limit: a collector that fights for one takes the
+// time of packets.
+const (
+	gcPercent   = 5
+	mostGarbage = 1 << 20
+)
 
 // LimitHeap sets the collector up for a heap that is nearly all pools. A
 // program calls it before it reads its configuration.
@@ -34,14 +39,33 @@ func settle(p *Parts) {
 	p.Wayports.Prefault()
 	p.NAT.Prefault()
 	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetGCPercent(int(min(max(100*mostGarbage/m.HeapAlloc, 1), gcPercent)))
+}
+
+// tidyAfter is when the start of a router is over, and tidyEvery how often what
+// shows and changes needed is given back from then on.
+const (
+	tidyAfter = 2 * time.Second
+	tidyEvery = time.Minute
+)
+
+// tidy gives back the memory that nobody needs any more, now and then.
+func (r *Router) tidy() {
+	if time.Now().Before(r.tidyAt) {
+		return
+	}
+	r.tidyAt = time.Now().Add(tidyEvery)
+	debug.FreeOSMemory()
 	if err := forgetConstants(); err != nil {
-		slog.Debug("constants of the start stay in memory", "error", err)
+		r.log.Debug("constants that nobody reads stay in memory", "error", err)
 	}
 }
 
-// forgetConstants gives back the pages of the binary's constants: most were
-// needed by the start alone, and the others come back when they are read. They
-// are clean pages of a file, or nothing is given back.
+// forgetConstants gives back the pages of the binary's constants, 6 MB: most are
+// needed by the start alone, and the others come back when they are read, sixteen
+// at a time. They are clean pages of a file, or nothing is given back.
 func forgetConstants() error {
 	exe, err := os.Executable()
 	if err != nil {

@@ -94,6 +94,7 @@ func (r *Router) keep(ctx context.Context, changes <-chan struct{}) {
 			r.bfd.KeepLearned()
 			r.tellLifetimes()
 			r.probe(ctx)
+			r.tidy()
 		}
 	}
 }
