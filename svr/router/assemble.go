@@ -41,6 +41,7 @@ type Options struct {
 	// Fast and Records are the engine's (session.Config).
 	Fast    bool
 	Records []byte
+	Reserve func(size int) []byte // session.Config
 	// Memory holds the session table: zeroed, pool.MemorySize of the profile's
 	// slots long. Nil: the heap.
 	Memory []byte
@@ -73,7 +74,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
 		Paths: p.Carrier, Board: p.Board, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
 		Out: opt.Out, Later: opt.Later, Alarms: opt.Alarms, Watcher: opt.Watcher, Requests: opt.Requests, ColdStart: opt.ColdStart,
-		Local: opt.Local, Fast: opt.Fast, Records: opt.Records,
+		Local: opt.Local, Fast: opt.Fast, Records: opt.Records, Reserve: opt.Reserve,
 	}, opt.Now)
 	return p, nil
 }

@@ -27,7 +27,7 @@ func (r *Router) assemble() (err error) {
 		return err
 	}
 	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
-	opt.Now, opt.Local, opt.BFD = r.clock(), r.adapter.local, true
+	opt.Now, opt.Local, opt.BFD, opt.Reserve = r.clock(), r.adapter.local, true, reserve
 	if r.set.Workers > 0 {
 		opt.Later = r.adapter
 	}

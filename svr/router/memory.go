@@ -23,7 +23,7 @@ import (
 // time of packets.
 const (
 	gcPercent   = 5
-	mostGarbage = 1 << 20
+	mostGarbage = 1 << 19
 )
 
 // LimitHeap sets the collector up for a heap that is nearly all pools. A
@@ -48,7 +48,7 @@ func settle(p *Parts) {
 // shows and changes needed is given back from then on.
 const (
 	tidyAfter = 2 * time.Second
-	tidyEvery = time.Minute
+	tidyEvery = 10 * time.Second
 )
 
 // tidy gives back the memory that nobody needs any more, now and then.
@@ -101,6 +101,15 @@ func tableMemory(prof Profile) ([]byte, error) {
 		return nil, fmt.Errorf("map session table: %w", err)
 	}
 	return m, nil
+}
+
+// reserve maps memory that takes room when it is touched, nil where that fails.
+func reserve(size int) []byte {
+	m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil
+	}
+	return m
 }
 
 // usedMemory is the memory of this process in bytes: RssAnon and the

@@ -92,6 +92,10 @@ type Config struct {
 	// Records holds what the engine knows of sessions besides the table: at
 	// least RecordMemory(Sessions) bytes, zero or for Adopt. Nil: the heap.
 	Records []byte
+	// Reserve gives so many bytes, zero and aligned to a page, that take memory
+	// when they are touched; nil, and a nil Reserve: the heap, whose collector
+	// takes what was never touched for live and lets garbage grow by it.
+	Reserve func(size int) []byte
 }
 
 // Engine holds every session of one router.
@@ -180,7 +184,7 @@ func New(cfg Config, now int64) *Engine {
 	for i := range e.lent {
 		e.lent[i] = noHop
 	}
-	e.keys.init(cfg.Sessions, cfg.Payload)
+	e.keys.init(cfg.Sessions, cfg.Payload, cfg.Reserve)
 	e.keys.later = cfg.Later
 	e.ended.init(cfg.Sessions)
 	e.buildInterfaces()

@@ -49,10 +49,15 @@ const badKeys = 8
 
 // init bounds the store to an eighth of the sessions, but 1,024: an entry costs
 // more than a session. Without a policy that uses GCM there is none.
-func (s *keyStore) init(sessions int, payload []*secure.Policy) {
+func (s *keyStore) init(sessions int, payload []*secure.Policy, reserve func(int) []byte) {
 	s.free = none
 	if slices.ContainsFunc(payload, func(p *secure.Policy) bool { return p != nil && p.Cipher().GCM() }) {
-		s.entries = pool.Records[keyEntry](nil, min(sessions, max(sessions/8, 1024)))
+		n := min(sessions, max(sessions/8, 1024))
+		var mem []byte
+		if reserve != nil {
+			mem = reserve(n * pool.RecordSize[keyEntry]())
+		}
+		s.entries = pool.Records[keyEntry](mem, n)
 	}
 }
 
