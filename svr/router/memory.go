@@ -44,52 +44,65 @@ func settle(p *Parts) {
 	debug.SetGCPercent(int(min(max(100*mostGarbage/m.HeapAlloc, 1), gcPercent)))
 }
 
-// tidyAfter is when the start of a router is over, and tidyEvery how often what
-// shows and changes needed is given back from then on.
+// tidyAfter is when the start of a router is over, and tidyEvery how often the
+// heap gives back what shows and changes needed from then on.
 const (
 	tidyAfter = 2 * time.Second
-	tidyEvery = 10 * time.Second
+	tidyEvery = time.Minute
 )
 
-// tidy gives back the memory that nobody needs any more, now and then.
+// tidy gives back the memory that nobody needs any more: constants that were read
+// once at every call, which is each second, and the heap's now and then.
 func (r *Router) tidy() {
-	if time.Now().Before(r.tidyAt) {
+	now := time.Now()
+	if now.Sub(r.started) < tidyAfter {
 		return
 	}
-	r.tidyAt = time.Now().Add(tidyEvery)
-	debug.FreeOSMemory()
-	if err := forgetConstants(); err != nil {
-		r.log.Debug("constants that nobody reads stay in memory", "error", err)
+	if now.Sub(r.tidied) >= tidyEvery {
+		r.tidied = now
+		debug.FreeOSMemory()
+	}
+	if r.constants == nil {
+		var err error
+		if r.constants, err = findConstants(); err != nil {
+			r.log.Debug("constants stay in memory", "error", err)
+			r.constants = []region{}
+		}
+	}
+	for _, m := range r.constants {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED) // they stay, then
 	}
 }
 
-// forgetConstants gives back the pages of the binary's constants, 6 MB: most are
-// needed by the start alone, and the others come back when they are read, sixteen
-// at a time. They are clean pages of a file, or nothing is given back.
-func forgetConstants() error {
+// region is a part of the address space.
+type region struct{ from, to uintptr }
+
+// findConstants finds the pages of the binary's constants, 6 MB that come back,
+// sixteen pages at a time, when they are read: the start needs most of them, an
+// established session hardly any. They are clean pages of a file, others are left
+// out.
+func findConstants() (list []region, err error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("give constants back: %w", err)
+		return nil, fmt.Errorf("find constants: %w", err)
 	}
 	_, err = scanFile("/proc/self/smaps", func(s *bufio.Scanner) (int, error) {
-		var from, to uintptr
+		var m region
 		for s.Scan() {
 			f := strings.Fields(s.Text())
 			switch {
 			case len(f) >= 5 && strings.Contains(f[0], "-"):
-				from, to = 0, 0
+				m = region{}
 				if len(f) == 6 && f[1] == "r--p" && f[5] == exe {
-					_, _ = fmt.Sscanf(f[0], "%x-%x", &from, &to) // on failure there is nothing to give
+					_, _ = fmt.Sscanf(f[0], "%x-%x", &m.from, &m.to) // on failure there is nothing to give
 				}
-			case to > from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
-				if _, _, e := unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED); e != 0 {
-					return 0, e
-				}
+			case m.to > m.from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
+				list = append(list, m)
 			}
 		}
 		return 0, s.Err()
 	})
-	return err
+	return list, err
 }
 
 // tableMemory maps the memory of the session table, every page of it present.

@@ -64,7 +64,8 @@ type Router struct {
 	keys       *keyStatus
 	memoryPeak int // most bytes that show capacity saw
 
-	tidyAt time.Time // when memory is given back next
+	tidied    time.Time // when the heap gave memory back last
+	constants []region  // of the binary, nil: not looked for
 }
 
 // Run runs a router until ctx ends, then stops it in order. t must be of Load,
@@ -105,7 +106,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 	r := &Router{
 		set: set, log: set.Log, tables: t, soft: t, prof: prof, started: time.Now(), epoch: 1, ports: map[string]*port{},
 		probed: make(chan probed, 8), reloads: make(chan *reload), asked: make(chan func()), ended: make(chan struct{}), status: make([]host.State, len(t.Interfaces)), since: make([]time.Time, len(t.Paths)), doubts: make([]time.Time, len(t.Paths)),
-		tidyAt: time.Now().Add(tidyAfter), book: openBook(set.RunDir), leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(), ledger: ambient.NewLedger(),
+		book: openBook(set.RunDir), leaseTrack: newLeaseTrack(), daemons: daemons{runs: map[service]*daemon{}}, client: resolve.NewClient(), ledger: ambient.NewLedger(),
 	}
 	r.clockClient = newClock(set, r.client, r.log, r.clockSet)
 	var err error
