@@ -44,43 +44,38 @@ func settle(p *Parts) {
 	debug.SetGCPercent(int(min(max(100*mostGarbage/m.HeapAlloc, 1), gcPercent)))
 }
 
-// tidyAfter is when the start of a router is over, and tidyEvery how often the
-// heap gives back what shows and changes needed from then on.
+// tidyAfter is when the start of a router is over, and tidyEvery how often what
+// shows and changes needed is given back from then on.
 const (
 	tidyAfter = 2 * time.Second
 	tidyEvery = time.Minute
 )
 
-// tidy gives back the memory that nobody needs any more: constants that were read
-// once at every call, which is each second, and the heap's now and then.
+// tidy gives back the memory that nobody needs any more, now and then.
 func (r *Router) tidy() {
 	now := time.Now()
-	if now.Sub(r.started) < tidyAfter {
+	if now.Sub(r.started) < tidyAfter || now.Sub(r.tidied) < tidyEvery {
 		return
 	}
-	if now.Sub(r.tidied) >= tidyEvery {
-		r.tidied = now
-		debug.FreeOSMemory()
-	}
-	if r.constants == nil {
-		var err error
-		if r.constants, err = findConstants(); err != nil {
-			r.log.Debug("constants stay in memory", "error", err)
-			r.constants = []region{}
+	r.tidied = now
+	debug.FreeOSMemory()
+	list, err := findConstants()
+	for _, m := range list {
+		if _, _, e := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED); e != 0 {
+			err = e
 		}
 	}
-	for _, m := range r.constants {
-		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED) // they stay, then
+	if err != nil {
+		r.log.Debug("constants that nobody reads stay in memory", "error", err)
 	}
 }
 
 // region is a part of the address space.
 type region struct{ from, to uintptr }
 
-// findConstants finds the pages of the binary's constants, 6 MB that come back,
-// sixteen pages at a time, when they are read: the start needs most of them, an
-// established session hardly any. They are clean pages of a file, others are left
-// out.
+// findConstants finds the pages of the binary's constants: 6 MB that come back,
+// sixteen pages at a time, when they are read. They are clean pages of a file,
+// others are left out.
 func findConstants() (list []region, err error) {
 	exe, err := os.Executable()
 	if err != nil {

@@ -64,8 +64,7 @@ type Router struct {
 	keys       *keyStatus
 	memoryPeak int // most bytes that show capacity saw
 
-	tidied    time.Time // when the heap gave memory back last
-	constants []region  // of the binary, nil: not looked for
+	tidied time.Time // when memory was given back last
 }
 
 // Run runs a router until ctx ends, then stops it in order. t must be of Load,
