@@ -103,8 +103,7 @@ func newReassembler[K comparable](cfg ReassemblerConfig) *Reassembler[K] {
 		r.free[i] = uint16(i)
 	}
 	for i := range r.contexts {
-		r.contexts[i].index = i
-		r.order[i] = uint16(i)
+		r.order[i] = uint16(i) // a context is not touched before it is needed
 	}
 	return r
 }
@@ -244,7 +243,7 @@ func (r *Reassembler[K]) find(now int64, key K) *context[K] {
 		r.check = now + r.cfg.Lifetime + 1
 	}
 	c := r.used(r.inUse)
-	*c = context[K]{key: key, start: now, total: -1, index: c.index, place: r.inUse}
+	*c = context[K]{key: key, start: now, total: -1, index: int(r.order[r.inUse]), place: r.inUse}
 	r.inUse++
 	r.count.Highest = max(r.count.Highest, r.inUse)
 	return c

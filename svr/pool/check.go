@@ -139,17 +139,17 @@ func (w *Wayports) Check() error {
 	used := 0
 	for i := range w.arena.nodes[:w.arena.virgin] {
 		n := &w.arena.nodes[i]
-		if n.state == nodeFree {
+		if n.state() == nodeFree {
 			continue
 		}
 		used++
 		if int(n.path) >= len(w.paths) {
 			return broken("node %d of pathway %d, which is none", i, n.path)
 		}
-		if n.state != nodeGhost && w.arena.find(n.path, n.local, n.peer) != uint32(i) {
+		if n.state() != nodeGhost && w.arena.find(n.path, n.local, n.peer) != uint32(i) {
 			return broken("pair %d, %d of pathway %d has a node that is not found", n.local, n.peer, n.path)
 		}
-		switch n.state {
+		switch n.state() {
 		case nodeLive:
 			got[n.path].live++
 		case nodeRest:
@@ -170,5 +170,5 @@ func (w *Wayports) Check() error {
 // Live tells whether a pair of a pathway is live.
 func (w *Wayports) Live(id, local, peer uint16) bool {
 	i := w.arena.find(id, local, peer)
-	return i != none && w.arena.nodes[i].state == nodeLive
+	return i != none && w.arena.nodes[i].state() == nodeLive
 }

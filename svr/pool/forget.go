@@ -59,7 +59,7 @@ func (w *Wayports) later(a, b *queue) bool {
 	if a.head == 0 || b.head == 0 {
 		return a.head == 0
 	}
-	return int32(w.arena.nodes[a.head-1].when-w.arena.nodes[b.head-1].when) > 0
+	return int16(w.arena.nodes[a.head-1].when-w.arena.nodes[b.head-1].when) > 0
 }
 
 func (w *Wayports) forgetHead(p *pathway, q *queue) bool {
@@ -67,7 +67,7 @@ func (w *Wayports) forgetHead(p *pathway, q *queue) bool {
 		return false
 	}
 	n := &w.arena.nodes[q.head-1]
-	if n.state == nodeGhost {
+	if n.state() == nodeGhost {
 		w.arena.put(q.pop(&w.arena))
 		w.part(p)
 		return true
@@ -95,7 +95,7 @@ func (w *Wayports) forgetAll(p *pathway) {
 	for k := range p.queues {
 		for q := &p.queues[k]; q.head != 0; {
 			i := q.pop(&w.arena)
-			if w.arena.nodes[i].state != nodeGhost {
+			if w.arena.nodes[i].state() != nodeGhost {
 				w.arena.leave(i)
 			}
 			w.arena.put(i)

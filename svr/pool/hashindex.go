@@ -12,9 +12,10 @@ type HashIndex struct {
 	next  []uint32 // by record: record + 1
 }
 
-// NewHashIndex makes an index for records 0 to records-1, eight bytes each.
+// NewHashIndex makes an index for records 0 to records-1, six bytes each: a full
+// one has two records in a chain.
 func NewHashIndex(records int) *HashIndex {
-	return &HashIndex{heads: make([]uint32, max(records, 1)), next: make([]uint32, records)}
+	return &HashIndex{heads: make([]uint32, max(records/2, 1)), next: make([]uint32, records)}
 }
 
 func (h *HashIndex) head(hash uint64) *uint32 {

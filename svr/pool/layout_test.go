@@ -129,8 +129,8 @@ func TestMemoryBudget(t *testing.T) {
 	if got := slots * int(unsafe.Sizeof(side{})); got > 1<<20 {
 		t.Errorf("side array: got %d bytes, want at most 1 MB", got)
 	}
-	if got := unsafe.Sizeof(node{}); got != 20 {
-		t.Errorf("wayport node: got %d bytes, want 20", got)
+	if got := unsafe.Sizeof(node{}); got != 16 {
+		t.Errorf("wayport node: got %d bytes, want 16", got)
 	}
 	if got := unsafe.Sizeof(mapping{}); got != 52 {
 		t.Errorf("source-NAT mapping: got %d bytes, want 52", got)

@@ -155,6 +155,9 @@ func (n *NAT) Release(now int64, wanIf uint16, proto uint8, src [16]byte, port, 
 	return false
 }
 
+// releaseTick rounds up: no mapping is released early.
+func releaseTick(at int64) uint32 { return uint32((at + 1<<seenShift - 1) >> seenShift) }
+
 // LookupExternal finds the inner endpoint behind an external port, for a
 // hairpin. Of several that share the port it is the one that had it first.
 func (n *NAT) LookupExternal(wanIf uint16, proto uint8, ext uint16) (src [16]byte, port uint16, ok bool) {

@@ -6,11 +6,22 @@ import "encoding/binary"
 type node struct {
 	local, peer uint16
 	path        uint16
-	state       uint16
-	when        uint32 // resting: release, in ticks of 2^seenShift ns
-	next        uint32 // free list or queue
+	when        uint16 // resting: release, in units of 2^restShift ns
+	link        uint32 // state, and below it the next in the free list or queue
 	chain       uint32 // next in the same hash bucket
 }
+
+// The state of a node is in the upper bits of its link.
+const (
+	stateShift = 29
+	linkMask   = 1<<stateShift - 1
+	linkEnd    = linkMask // ends a list; there are fewer nodes
+)
+
+func (n *node) state() uint8        { return uint8(n.link >> stateShift) }
+func (n *node) setState(s uint8)    { n.link = n.link&linkMask | uint32(s)<<stateShift }
+func (n *node) next() uint32        { return n.link & linkMask }
+func (n *node) setNext(next uint32) { n.link = n.link&^linkMask | next }
 
 // States of a node.
 const (
@@ -34,19 +45,19 @@ type arena struct {
 
 func newArena(size int, key [16]byte) arena {
 	return arena{
-		nodes: make([]node, size), heads: make([]uint32, max(size, 1)), free: none,
+		nodes: make([]node, size), heads: make([]uint32, max(size, 1)), free: linkEnd,
 		key: [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:]) | 1},
 	}
 }
 
 // full tells that get would fail.
-func (a *arena) full() bool { return a.free == none && int(a.virgin) == len(a.nodes) }
+func (a *arena) full() bool { return a.free == linkEnd && int(a.virgin) == len(a.nodes) }
 
 // get takes a node; full must have been false.
 func (a *arena) get() uint32 {
 	a.used++
-	if i := a.free; i != none {
-		a.free = a.nodes[i].next
+	if i := a.free; i != linkEnd {
+		a.free = a.nodes[i].next()
 		return i
 	}
 	a.virgin++
@@ -55,7 +66,7 @@ func (a *arena) get() uint32 {
 
 // put gives a node back that is in no hash chain and no queue.
 func (a *arena) put(i uint32) {
-	a.nodes[i] = node{next: a.free}
+	a.nodes[i] = node{link: a.free}
 	a.free = i
 	a.used--
 }
@@ -82,7 +93,7 @@ func (a *arena) find(path, local, peer uint16) uint32 {
 func (a *arena) enter(path, local, peer uint16) {
 	i := a.get()
 	h := a.head(path, local, peer)
-	a.nodes[i] = node{local: local, peer: peer, path: path, state: nodeLive, next: none, chain: *h}
+	a.nodes[i] = node{local: local, peer: peer, path: path, link: nodeLive<<stateShift | linkEnd, chain: *h}
 	*h = i + 1
 }
 
@@ -101,11 +112,11 @@ func (a *arena) leave(i uint32) {
 type queue struct{ head, tail uint32 }
 
 func (q *queue) push(a *arena, i uint32) {
-	a.nodes[i].next = none
+	a.nodes[i].setNext(linkEnd)
 	if q.tail == 0 {
 		q.head = i + 1
 	} else {
-		a.nodes[q.tail-1].next = i
+		a.nodes[q.tail-1].setNext(i)
 	}
 	q.tail = i + 1
 }
@@ -113,7 +124,7 @@ func (q *queue) push(a *arena, i uint32) {
 // pop takes the head; the queue must not be empty.
 func (q *queue) pop(a *arena) uint32 {
 	i := q.head - 1
-	if next := a.nodes[i].next; next == none {
+	if next := a.nodes[i].next(); next == linkEnd {
 		*q = queue{}
 	} else {
 		q.head = next + 1

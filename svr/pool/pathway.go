@@ -86,17 +86,22 @@ func (p *pathway) mayWalk(now int64) bool {
 	return true
 }
 
-// releaseTick rounds up: no pair is released early.
-func releaseTick(at int64) uint32 { return uint32((at + 1<<seenShift - 1) >> seenShift) }
+// restShift turns nanoseconds into the ticks of a node, 67 ms: a pair that nobody
+// looks at for half an hour after its rest may rest that long again.
+const restShift = 26
 
-// released tells whether a release tick has come.
-func (w *Wayports) released(tick uint32) bool { return int32(uint32(w.now>>seenShift)-tick) >= 0 }
+// restTick rounds up: no pair is released early.
+func restTick(at int64) uint16 { return uint16((at + 1<<restShift - 1) >> restShift) }
+
+// released tells whether the tick of a node has come.
+func (w *Wayports) released(tick uint16) bool { return int16(uint16(w.now>>restShift)-tick) >= 0 }
 
 // enqueue lets a live node rest. A node behind one that is released later waits
 // for it, which only lengthens its rest, by the time its last packet was ago.
-func (w *Wayports) enqueue(p *pathway, q *queue, i, release uint32) {
+func (w *Wayports) enqueue(p *pathway, q *queue, i uint32, release uint16) {
 	n := &w.arena.nodes[i]
-	n.state, n.when = nodeRest, release
+	n.setState(nodeRest)
+	n.when = release
 	q.push(&w.arena, i)
 	p.live--
 	p.resting++
@@ -111,7 +116,7 @@ func (w *Wayports) settle(p *pathway, n int) {
 		q := &p.queues[k]
 		for j := 0; j < n && q.head != 0; j++ {
 			h := &w.arena.nodes[q.head-1]
-			if h.state == nodeGhost {
+			if h.state() == nodeGhost {
 				w.arena.put(q.pop(&w.arena))
 				continue
 			}
@@ -122,7 +127,7 @@ func (w *Wayports) settle(p *pathway, n int) {
 			if i := q.pop(&w.arena); p.sparse() {
 				w.drop(p, i)
 			} else {
-				h.state = nodeDone
+				h.setState(nodeDone)
 				p.queues[restDone].push(&w.arena, i)
 			}
 		}
@@ -135,7 +140,7 @@ func (w *Wayports) popRested(p *pathway) uint32 {
 	q := &p.queues[restDone]
 	for q.head != 0 {
 		i := q.pop(&w.arena)
-		if w.arena.nodes[i].state != nodeGhost {
+		if w.arena.nodes[i].state() != nodeGhost {
 			w.part(p)
 			return i
 		}
@@ -149,9 +154,9 @@ func (w *Wayports) popRested(p *pathway) uint32 {
 // its turn comes.
 func (w *Wayports) ghost(p *pathway, i uint32) {
 	n := &w.arena.nodes[i]
-	if n.state == nodeRest {
+	if n.state() == nodeRest {
 		p.resting--
 	}
 	w.arena.leave(i)
-	n.state = nodeGhost
+	n.setState(nodeGhost)
 }

@@ -72,7 +72,7 @@ type Wayports struct {
 }
 
 // NewWayports makes an arena of nodes pairs, live and resting, for all pathways
-// together: 24 bytes each. key must be secret.
+// together: 20 bytes each. key must be secret.
 func NewWayports(nodes int, key [16]byte) *Wayports {
 	return &Wayports{arena: newArena(nodes, key), perm: newPermuter(key), ring: -1}
 }
@@ -161,7 +161,7 @@ func (w *Wayports) alloc(p *pathway) (local, peer uint16, err error) {
 	}
 	if i := w.popRested(p); i != none {
 		n := &w.arena.nodes[i]
-		n.state = nodeLive
+		n.setState(nodeLive)
 		return n.local, n.peer, nil
 	}
 	return 0, 0, ErrResting
@@ -190,7 +190,7 @@ func (w *Wayports) Claim(id, local, peer uint16, now int64) bool {
 		return false
 	}
 	i := w.arena.find(id, local, peer)
-	if i != none && w.arena.nodes[i].state == nodeLive {
+	if i != none && w.arena.nodes[i].state() == nodeLive {
 		return false
 	}
 	if w.arena.full() && !w.forget(p) {
@@ -215,7 +215,7 @@ func (w *Wayports) Free(id, local, peer uint16, lastPacket, now int64, closedTCP
 		return false
 	}
 	i := w.arena.find(id, local, peer)
-	if i == none || w.arena.nodes[i].state != nodeLive {
+	if i == none || w.arena.nodes[i].state() != nodeLive {
 		p.unknown++
 		return false
 	}
@@ -227,7 +227,7 @@ func (w *Wayports) Free(id, local, peer uint16, lastPacket, now int64, closedTCP
 	if closedTCP {
 		q, rest = &p.queues[restShort], RestTimeClosed
 	}
-	w.enqueue(p, q, i, releaseTick(lastPacket+rest))
+	w.enqueue(p, q, i, restTick(lastPacket+rest))
 	return true
 }
 

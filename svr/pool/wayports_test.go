@@ -127,7 +127,7 @@ func TestRestTimes(t *testing.T) {
 					t.Errorf("resting: got %+v", got)
 				}
 			}
-			if _, _, err := w.Alloc(0, c.want+1<<seenShift); err != nil {
+			if _, _, err := w.Alloc(0, c.want+1<<restShift); err != nil {
 				t.Errorf("after the rest: got %v", err)
 			}
 		})
@@ -378,8 +378,8 @@ func checkArena(t *testing.T, w *Wayports, live int) {
 	states, found := [5]int{}, 0
 	for i := range w.arena.virgin {
 		n := &w.arena.nodes[i]
-		states[n.state]++
-		if n.state != nodeFree && n.state != nodeGhost && w.arena.find(n.path, n.local, n.peer) == i {
+		states[n.state()]++
+		if n.state() != nodeFree && n.state() != nodeGhost && w.arena.find(n.path, n.local, n.peer) == i {
 			found++
 		}
 	}

@@ -38,11 +38,12 @@ type Options struct {
 	Now       int64 // monotonic nanoseconds, never 0
 	// Table is the session table; nil: one made in Memory.
 	Table *pool.Table
-	// Reserved is the engine's (session.Config).
-	Reserved func(pathway, local, peer uint16) bool
+	// Kept is the engine's (session.Config).
+	Kept func(pathway, local, peer uint16) bool
 	// Fast and Records are the engine's (session.Config).
 	Fast    bool
 	Records []byte
+	Map     func(size int) []byte // session.Config
 	// Memory holds the session table: zeroed, pool.MemorySize of the profile's
 	// slots long. Nil: the heap.
 	Memory []byte
@@ -75,7 +76,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
 		Paths: p.Carrier, Board: p.Board, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
 		Out: opt.Out, Later: opt.Later, Alarms: opt.Alarms, Watcher: opt.Watcher, Requests: opt.Requests, ColdStart: opt.ColdStart,
-		Local: opt.Local, Reserved: opt.Reserved, Fast: opt.Fast, Records: opt.Records,
+		Local: opt.Local, Kept: opt.Kept, Fast: opt.Fast, Records: opt.Records, Map: opt.Map,
 	}, opt.Now)
 	return p, nil
 }

@@ -27,8 +27,8 @@ func (r *Router) assemble() (err error) {
 		return err
 	}
 	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
-	opt.Now, opt.Local, opt.BFD = r.clock(), r.adapter.local, true
-	opt.Reserved = func(pathway, local, peer uint16) bool { return r.adapter.reserved.take(pair{pathway, local, peer}) }
+	opt.Now, opt.Local, opt.BFD, opt.Map = r.clock(), r.adapter.local, true, mapPages
+	opt.Kept = func(pathway, local, peer uint16) bool { return r.adapter.reserved.take(pair{pathway, local, peer}) }
 	if r.set.Workers > 0 {
 		opt.Later = r.adapter
 	}

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,10 +17,14 @@ import (
 )
 
 // gcPercent keeps garbage small beside pools that never change: the heap grows
-// by this much of its live size before it is collected. Nothing on a packet's
-// way allocates, so collections are rare all the same. There is no hard limit:
-// a collector that fights for one takes the time of packets.
-const gcPercent = 5
+// by this much of its live size before it is collected, and by mostGarbage bytes
+// where that is less. Nothing on a packet's way allocates, so collections are rare
+// all the same. There is no hard limit: a collector that fights for one takes the
+// time of packets.
+const (
+	gcPercent   = 5
+	mostGarbage = 1 << 19
+)
 
 // startPercent is the same until the router forwards: what is made until then stays,
 // for the most part, and to look through it again for each twentieth that comes to it
@@ -42,11 +48,10 @@ func (r *Router) settle() {
 			return // the lane has ended
 		}
 	}
-	debug.SetGCPercent(gcPercent)
 	debug.FreeOSMemory()
-	if err := forgetConstants(); err != nil {
-		r.log.Debug("constants of the start stay in memory", "error", err)
-	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetGCPercent(int(min(max(100*mostGarbage/m.HeapAlloc, 1), gcPercent)))
 }
 
 // reserved is the memory of all pools; that of the session table was present when it
@@ -70,33 +75,60 @@ func populate(memory []byte) error {
 	return unix.Madvise(memory, unix.MADV_POPULATE_WRITE)
 }
 
-// forgetConstants gives back the pages of the binary's constants: most were
-// needed by the start alone, and the others come back when they are read. They
-// are clean pages of a file, or nothing is given back.
-func forgetConstants() error {
+// tidyAfter is when the start of a router is over, and tidyEvery how often what
+// shows and changes needed is given back from then on.
+const (
+	tidyAfter = 2 * time.Second
+	tidyEvery = time.Minute
+)
+
+// tidy gives back the memory that nobody needs any more, now and then.
+func (r *Router) tidy() {
+	now := time.Now()
+	if now.Sub(r.started) < tidyAfter || now.Sub(r.tidied) < tidyEvery {
+		return
+	}
+	r.tidied = now
+	debug.FreeOSMemory()
+	list, err := findConstants()
+	for _, m := range list {
+		if _, _, e := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED); e != 0 {
+			err = e
+		}
+	}
+	if err != nil {
+		r.log.Debug("constants that nobody reads stay in memory", "error", err)
+	}
+}
+
+// region is a part of the address space.
+type region struct{ from, to uintptr }
+
+// findConstants finds the pages of the binary's constants: 6 MB that come back,
+// sixteen pages at a time, when they are read. They are clean pages of a file,
+// others are left out.
+func findConstants() (list []region, err error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("give constants back: %w", err)
+		return nil, fmt.Errorf("find constants: %w", err)
 	}
 	_, err = scanFile("/proc/self/smaps", func(s *bufio.Scanner) (int, error) {
-		var from, to uintptr
+		var m region
 		for s.Scan() {
 			f := strings.Fields(s.Text())
 			switch {
 			case len(f) >= 5 && strings.Contains(f[0], "-"):
-				from, to = 0, 0
+				m = region{}
 				if len(f) == 6 && f[1] == "r--p" && f[5] == exe {
-					_, _ = fmt.Sscanf(f[0], "%x-%x", &from, &to) // on failure there is nothing to give
+					_, _ = fmt.Sscanf(f[0], "%x-%x", &m.from, &m.to) // on failure there is nothing to give
 				}
-			case to > from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
-				if _, _, e := unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED); e != 0 {
-					return 0, e
-				}
+			case m.to > m.from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
+				list = append(list, m)
 			}
 		}
 		return 0, s.Err()
 	})
-	return err
+	return list, err
 }
 
 // tableMemory maps the memory of the session table, every page of it present.
@@ -108,6 +140,15 @@ func tableMemory(prof Profile) ([]byte, error) {
 		return nil, fmt.Errorf("map session table: %w", err)
 	}
 	return m, nil
+}
+
+// mapPages maps memory that takes room when it is touched, nil where that fails.
+func mapPages(size int) []byte {
+	m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil
+	}
+	return m
 }
 
 // usedMemory is the memory of this process in bytes: RssAnon and the

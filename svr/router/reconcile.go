@@ -106,6 +106,7 @@ func (r *Router) keep(ctx context.Context, news <-chan struct{}) {
 			r.bfd.KeepLearned()
 			r.tellLifetimes()
 			r.probe(ctx)
+			r.tidy()
 		}
 	}
 }

@@ -65,6 +65,8 @@ type Router struct {
 	since      []time.Time  // by PathID: up since, zero: down
 	keys       *keyStatus
 	memoryPeak int // most bytes that show capacity saw
+
+	tidied time.Time // when memory was given back last
 }
 
 // Run runs a router until ctx ends, then stops it in order. t must be of Load,

@@ -125,7 +125,7 @@ func (e *Engine) known(m *receivedMeta, from policy.PeerID) (i uint32, l int, ok
 		l = 1
 	}
 	g := &e.recs[i].leg[l]
-	return i, l, g.kind == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from
+	return i, l, g.kind() == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from
 }
 
 // cameBack says whether m speaks of a session that a host behind us opened:
@@ -135,14 +135,14 @@ func (e *Engine) cameBack(m *receivedMeta) bool {
 		return false
 	}
 	i := e.findUUID(&m.p.UUID)
-	return i != none && e.recs[i].leg[0].kind != kindSVR && e.recs[i].inner == m.p.Context
+	return i != none && e.recs[i].leg[0].kind() != kindSVR && e.inner(&e.recs[i]) == m.p.Context
 }
 
 // facing returns the leg of session i that leads to a peer, -1 without one.
 func (e *Engine) facing(i uint32, from policy.PeerID) int {
 	for l := range e.recs[i].leg {
 		g := &e.recs[i].leg[l]
-		if g.kind == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from {
+		if g.kind() == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from {
 			return l
 		}
 	}
@@ -252,17 +252,15 @@ func (e *Engine) refuse(p *packet.Packet, v policy.Verdict) {
 // follow makes the record of an accepted session.
 func (e *Engine) follow(p *packet.Packet, id policy.PathID, m *receivedMeta, tenant policy.TenantID,
 	svc, payloadOf policy.ServiceID, c *policy.Choice) (uint32, bool) {
-	i, ok := e.allocate()
+	i, ok := e.allocate(&m.p.Context)
 	if !ok {
 		return none, false
 	}
 	r := &e.recs[i]
-	r.uuid, r.inner, r.tenant, r.service, r.route = m.p.UUID, m.p.Context, tenant, svc, uint16(c.Route)
-	r.security = payloadOf
-	e.setTimers(r)
+	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, payloadOf
 	g := &r.leg[0]
-	g.kind, g.role, g.signal, g.unanswered = kindSVR, roleResponder, true, 1
-	g.path, g.ifc, g.due = id, p.If, stampOf(e.now+200*1e6)
+	g.bits, g.count = legOf(kindSVR, roleResponder)|legSignal, 1
+	g.path, g.ifc, g.due = id, p.If, tickOf(e.now+answerWithin)
 	key := [2]pool.Key{{Tuple: p.T, If: p.If}}
 	if g.hop, ok = e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway); !ok {
 		g.hop = noHop
@@ -285,7 +283,7 @@ func (e *Engine) keysOf(r *record, m *receivedMeta) bool {
 	if r.key == none {
 		return true
 	}
-	if r.leg[1].kind != kindSVR {
+	if r.leg[1].kind() != kindSVR {
 		e.freshSalt(r, 1)
 	}
 	return e.takeSalt(r, 0, m)

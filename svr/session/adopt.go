@@ -11,7 +11,7 @@ func RecordMemory(n int) int { return n * pool.RecordSize[record]() }
 // RecordVersion counts changes of what the fields in Config.Records mean. Fields
 // that come, go or move leave it as it is: RecordFields lets a build with others
 // read the records, where zero must be the right value of a field that is new.
-const RecordVersion = 3
+const RecordVersion = 4
 
 // RecordFields are the fields of a record of Config.Records, RecordMemory(1) bytes.
 func RecordFields() []pool.Field { return pool.Fields[record]() }
@@ -24,11 +24,14 @@ func (e *Engine) Adopt(now int64, hop func(id uint16) bool) (adopted, removed in
 	e.now = now
 	for i := len(e.recs); i > 0; i-- {
 		r := &e.recs[i-1]
-		if !r.used {
+		if !r.is(recUsed | recMore) {
 			continue
 		}
 		e.virginRec = max(e.virginRec, uint32(i))
-		if !e.sound(r) {
+		if r.is(recMore) {
+			continue
+		}
+		if !e.whole(uint32(i-1)) || !e.sound(r) {
 			removed++
 			*r = record{}
 			continue
@@ -40,22 +43,22 @@ func (e *Engine) Adopt(now int64, hop func(id uint16) bool) (adopted, removed in
 		}
 	}
 	e.freeUnused()
-	e.peak = e.live
+	e.peak = e.taken
 	e.removeOwnerless()
 	return adopted, removed
 }
 
 // sound tells whether what a record says fits table and configuration.
 func (e *Engine) sound(r *record) bool {
-	if r.key != none || r.bridge || r.payload != noPayload && int(r.payload) >= len(e.cfg.Payload) ||
-		e.protected(r) || int(r.tenant) >= len(e.tables.Tenants) || int(r.service) >= len(e.tables.Services) ||
-		int(r.security) >= len(e.tables.Services) || r.active > e.now {
+	if r.key != none || r.is(recBridge) || int(r.tenant) >= len(e.tables.Tenants) ||
+		int(r.service) >= len(e.tables.Services) || int(r.security) >= len(e.tables.Services) ||
+		r.is(recProtected) && e.payload(r) == nil || e.protected(r) || r.active.time(e.now) > e.now+1e6 {
 		return false
 	}
 	for l := range r.leg {
 		g := &r.leg[l]
 		if int(g.ifc) >= len(e.ifs) || g.path != policy.NoPath && int(g.path) >= len(e.paths) ||
-			g.kind == kindSVR && g.path == policy.NoPath {
+			g.kind() == kindSVR && g.path == policy.NoPath {
 			return false
 		}
 	}
@@ -77,7 +80,7 @@ func (e *Engine) soundSlots(r *record) bool {
 		}
 	}
 	return r.slot[0] != r.slot[1] && act[0].To == key[1].Reverse() && act[1].To == key[0].Reverse() &&
-		(r.leg[0].kind == kindSVR || key[0].Tuple == r.inner)
+		(r.leg[0].kind() == kindSVR || key[0].Tuple == e.inner(r))
 }
 
 // revive makes the session of a sound record live again. What it owned is
@@ -91,8 +94,9 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 		if g.hop != noHop && !hop(g.hop) {
 			g.hop, ok = noHop, false
 		}
-		if g.owned && !e.cfg.Wayports.Claim(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort, e.now) {
-			g.owned, ok = false, false
+		if g.owned() && !e.cfg.Wayports.Claim(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort, e.now) {
+			g.put(legOwned, false)
+			ok = false
 		}
 		e.table.SetOwner(s, i<<1|uint32(d))
 		mtu := e.action(r, d, a.To).MTU
@@ -101,22 +105,22 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 		}
 		e.table.SetOut(s, r.leg[1-d].ifc, mtu)
 	}
-	if r.leg[1].kind == kindNAT && r.natPort != 0 &&
-		!e.cfg.NAT.Claim(e.now, r.natIf, r.inner.Proto, r.inner.Src, r.inner.SrcPort, r.natPort) {
+	if r.leg[1].kind() == kindNAT && r.natPort != 0 &&
+		!e.cfg.NAT.Claim(e.now, r.natIf, r.proto, e.inner(r).Src, r.port[0], r.natPort) {
 		r.natPort, ok = 0, false
 	}
 	r.next, r.prev = none, none
 	e.live++
 	e.byUUID.Add(e.hashUUID(&r.uuid), i)
-	e.byContext.Add(e.hashContext(&r.inner), i)
-	if !r.answered {
+	e.byContext.Add(e.hashContext(r), i)
+	if !r.is(recAnswered) {
 		e.pushUnanswered(i)
 	}
 	if !ok {
 		e.remove(i)
 		return false
 	}
-	r.lent = e.mayLend(r)
+	r.put(recLent, e.mayLend(r))
 	e.publishFlags(r)
 	e.arm(i)
 	return true
@@ -124,11 +128,10 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 
 // freeUnused makes the free list of records that are not used.
 func (e *Engine) freeUnused() {
-	e.freeRec = none
+	e.freeRec, e.taken = none, int(e.virginRec)
 	for i := e.virginRec; i > 0; i-- {
-		if r := &e.recs[i-1]; !r.used {
-			r.next = e.freeRec
-			e.freeRec = i - 1
+		if r := &e.recs[i-1]; !r.is(recUsed|recMore) || r.is(recMore) && e.orphan(i-1) {
+			e.pushRecord(i - 1)
 		}
 	}
 }

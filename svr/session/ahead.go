@@ -99,7 +99,7 @@ func (e *Engine) sameWay(p *packet.Packet, pol *secure.Policy) bool {
 	}
 	owner := e.table.Owner(slot)
 	r := &e.recs[owner>>1]
-	if r.leg[owner&1].kind != kindSVR || !e.protected(r) || e.payload(r) != pol {
+	if r.leg[owner&1].kind() != kindSVR || !e.protected(r) || e.payload(r) != pol {
 		return false
 	}
 	b := p.Payload()

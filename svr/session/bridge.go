@@ -10,25 +10,25 @@ import "waymark/svr/packet"
 
 // ends says whether packets that arrive on leg d are encrypted here, and those
 // that leave on it decrypted.
-func (e *Engine) ends(r *record, d int) bool { return r.leg[d].kind != kindSVR || r.bridge }
+func (e *Engine) ends(r *record, d int) bool { return r.leg[d].kind() != kindSVR || r.is(recBridge) }
 
 // readable says whether a transit router sees the TCP headers of r.
 func (e *Engine) readable(r *record) bool {
-	return r.inner.Proto == packet.ProtoTCP && (r.bridge || !e.encrypted(r))
+	return r.proto == packet.ProtoTCP && (r.is(recBridge) || !e.encrypted(r))
 }
 
 // encrypted says whether the payload of r is.
 func (e *Engine) encrypted(r *record) bool {
-	return r.payload != noPayload && e.payload(r).Encrypts()
+	return r.is(recProtected) && e.payload(r).Encrypts()
 }
 
 // setBridge decides, from the outer protocols of its legs, whether r is a
 // bridge, and gets the keys that it needs then.
 func (e *Engine) setBridge(r *record, proto0, proto1 uint8) bool {
-	was := r.bridge
-	r.bridge = r.leg[0].kind == kindSVR && r.leg[1].kind == kindSVR && proto0 != proto1 &&
-		r.inner.Proto == packet.ProtoTCP && e.encrypted(r)
-	if r.bridge == was || r.key == none {
+	was := r.is(recBridge)
+	r.put(recBridge, r.leg[0].kind() == kindSVR && r.leg[1].kind() == kindSVR && proto0 != proto1 &&
+		r.proto == packet.ProtoTCP && e.encrypted(r))
+	if r.is(recBridge) == was || r.key == none {
 		return true
 	}
 	k := e.keys.at(r.key)
@@ -40,7 +40,7 @@ func (e *Engine) setBridge(r *record, proto0, proto1 uint8) bool {
 	twin, ok := e.keys.take()
 	if !ok {
 		e.stats.Add(SessionRefusedFull, 1)
-		r.bridge = false
+		r.put(recBridge, false)
 		return false
 	}
 	k.twin = twin + 1
@@ -58,9 +58,9 @@ func (e *Engine) setBridge(r *record, proto0, proto1 uint8) bool {
 func (e *Engine) rebridge(r *record, l int, proto uint8) {
 	protos := [2]uint8{proto, proto}
 	protos[1-l] = e.table.Key(r.slot[1-l]).Proto
-	was := r.bridge
+	was := r.is(recBridge)
 	e.setBridge(r, protos[0], protos[1])
-	if was != r.bridge {
+	if was != r.is(recBridge) {
 		e.resignal(r, 0)
 		e.resignal(r, 1)
 	}
@@ -74,7 +74,7 @@ func (e *Engine) fitting(p *packet.Packet, o *outgoing) int {
 	if k.Family != p.T.Family {
 		n += (packet.IPv6Size - packet.IPv4Size) * (int(k.Family) - int(p.T.Family)) / 2
 	}
-	if o.r.leg[o.d].kind != kindSVR {
+	if o.r.leg[o.d].kind() != kindSVR {
 		return n
 	}
 	if k.Proto == packet.ProtoUDP && p.T.Proto == packet.ProtoTCP {
@@ -82,7 +82,7 @@ func (e *Engine) fitting(p *packet.Packet, o *outgoing) int {
 	}
 	if o.pol != nil {
 		n += o.pol.DigestSize()
-		if o.r.bridge {
+		if o.r.is(recBridge) {
 			n += encryptedLen(o.pol, 1) - 1 - e.slack(o)
 		}
 	}
@@ -101,7 +101,7 @@ func (e *Engine) slack(o *outgoing) int {
 // probe stands for a packet of direction d in the form that toPeer sees.
 func (e *Engine) probe(r *record, d int) packet.Packet {
 	t := e.table.Key(r.slot[d]).Tuple
-	if r.leg[d].kind == kindSVR && e.readable(r) {
+	if r.leg[d].kind() == kindSVR && e.readable(r) {
 		t.Proto = packet.ProtoTCP
 	}
 	return packet.Packet{T: t}
@@ -123,7 +123,7 @@ func (e *Engine) tellClosed(i uint32) {
 		return
 	}
 	for l := range r.leg {
-		if r.leg[l].role == roleInitiator && e.table.Key(r.slot[l]).Proto == packet.ProtoUDP {
+		if r.leg[l].role() == roleInitiator && e.table.Key(r.slot[l]).Proto == packet.ProtoUDP {
 			e.sendDelete(i, l)
 		}
 	}

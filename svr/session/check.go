@@ -19,9 +19,12 @@ func (e *Engine) Check() error {
 		return fmt.Errorf("check wayports: %w", err)
 	}
 	owned := make([]int, len(e.paths))
-	live := 0
+	live, more := 0, 0
 	for i := range e.recs[:e.virginRec] {
-		if !e.recs[i].used {
+		if e.recs[i].is(recMore) && !e.orphan(uint32(i)) {
+			more++
+		}
+		if !e.recs[i].is(recUsed) {
 			continue
 		}
 		live++
@@ -29,7 +32,7 @@ func (e *Engine) Check() error {
 			return fmt.Errorf("check session %x: %w: %w", e.recs[i].uuid, pool.ErrBroken, err)
 		}
 	}
-	return e.checkSums(live, owned)
+	return e.checkSums(live, more, owned)
 }
 
 // checkRecord looks at one session, and counts the pairs it owns by path.
@@ -43,7 +46,7 @@ func (e *Engine) checkRecord(i uint32, owned []int) error {
 		if !ok || e.table.Owner(s) != i<<1|uint32(d) {
 			return fmt.Errorf("slot %d is not its direction %d", s, d)
 		}
-		if g := &r.leg[d]; g.owned {
+		if g := &r.leg[d]; g.owned() {
 			owned[g.path]++
 			if !e.cfg.Wayports.Live(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort) {
 				return fmt.Errorf("its wayports %d, %d are not live", k.DstPort, k.SrcPort)
@@ -53,20 +56,25 @@ func (e *Engine) checkRecord(i uint32, owned []int) error {
 	if e.findUUID(&r.uuid) == none {
 		return fmt.Errorf("not found by UUID")
 	}
-	if j, _ := e.findContext(&r.inner); j == none {
-		return fmt.Errorf("not found by context %v", r.inner)
+	if !e.whole(i) {
+		return fmt.Errorf("no record of its IPv6 addresses")
+	}
+	inner := e.inner(r)
+	if j, _ := e.findContext(&inner); j == none {
+		return fmt.Errorf("not found by context %v", inner)
 	}
 	return nil
 }
 
 // checkSums compares what the sessions have with what the pools gave.
-func (e *Engine) checkSums(live int, owned []int) error {
+func (e *Engine) checkSums(live, more int, owned []int) error {
 	free := 0
 	for i := e.freeRec; i != none && free <= len(e.recs); i = e.recs[i].next {
 		free++
 	}
-	if live != e.live || live+free != int(e.virginRec) {
-		return fmt.Errorf("check sessions: %w: %d live and %d free of %d; figures say %d", pool.ErrBroken, live, free, e.virginRec, e.live)
+	if live != e.live || live+more != e.taken || live+more+free != int(e.virginRec) {
+		return fmt.Errorf("check sessions: %w: %d live, %d more records and %d free of %d; figures say %d live in %d",
+			pool.ErrBroken, live, more, free, e.virginRec, e.live, e.taken)
 	}
 	if n := e.table.Stats().Directions; n != 2*live {
 		return fmt.Errorf("check sessions: %w: %d directions of %d sessions", pool.ErrBroken, n, live)

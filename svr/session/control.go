@@ -25,8 +25,8 @@ func (e *Engine) control(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 		e.enabled(i, d)
 	case wire.ControlDisable:
 		e.stats.Add(ReceivedDisable, 1)
-		if e.bound(r, d, m) && r.leg[d].role == roleInitiator {
-			r.heard[d] = true
+		if e.bound(r, d, m) && r.leg[d].role() == roleInitiator {
+			r.put(recHeard<<d, true)
 			e.handshakeDone(i, d)
 		}
 	case wire.ControlDelete:
@@ -48,9 +48,9 @@ func (e *Engine) control(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 // bound says whether TLV 6 and the context of a control message match the flow
 // that received it (docs/wire.md 3).
 func (e *Engine) bound(r *record, d int, m *receivedMeta) bool {
-	forward := r.leg[d].role == roleResponder // the sender is the initiator
+	forward := r.leg[d].role() == roleResponder // the sender is the initiator
 	ok := m.p.Has.Has(wire.TypeUUID) && m.p.UUID == r.uuid &&
-		m.p.Context == ctx(r, d) && m.p.Forward == forward && m.p.Reverse != forward
+		m.p.Context == e.ctx(r, d) && m.p.Forward == forward && m.p.Reverse != forward
 	if !ok {
 		e.stats.Add(DropUnbound, 1)
 	}
@@ -70,17 +70,19 @@ func (e *Engine) enabled(i uint32, d int) {
 		e.cfg.Watcher.Forgotten(g.path)
 	}
 	// A handshake that nobody answered goes on and ends as it would have.
-	waiting := g.role == roleInitiator && g.signal && !r.heard[d]
-	g.asked, g.signal, g.unanswered, g.due = stampOf(e.now), true, 0, 0
+	waiting := g.role() == roleInitiator && g.signal() && !r.heard(d)
+	g.asked, g.due = beatOf(e.now), 0
+	g.put(legSignal, true)
 	e.setSimple(r, shortNone)
 	if waiting {
 		return
 	}
-	g.sent = 0
-	if g.role == roleInitiator {
-		g.since = stampOf(e.now)
+	g.count = 0
+	if g.role() == roleInitiator {
+		g.since = tickOf(e.now)
 	} else {
-		g.since, g.announce = 0, true
+		g.since = 0
+		g.put(legAnnounce, true)
 	}
 	if e.ends(r, 1-d) {
 		e.freshSalt(r, 1-d)
@@ -88,24 +90,24 @@ func (e *Engine) enabled(i uint32, d int) {
 }
 
 // Least time between enables that are believed and between disables that count
-// of packets alone brings about, in milliseconds, for each leg.
+// of packets alone brings about, for each leg.
 const (
-	enableGap  = 2000
-	disableGap = 50
+	enableGap  = 2 * second
+	disableGap = second / 20
 )
 
-// elapsed says whether gap milliseconds passed since then, or it never was.
-func (e *Engine) elapsed(then stamp, gap int64) bool {
-	return then == 0 || e.now-then.time(e.now) >= gap*1e6
+// elapsed says whether gap nanoseconds passed since then, or it never was.
+func (e *Engine) elapsed(then beat, gap int64) bool {
+	return then == 0 || e.now-then.time(e.now) >= gap
 }
 
 // sendDisable answers forward metadata when no reverse packet does.
 func (e *Engine) sendDisable(i uint32, d int) {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	g.unanswered, g.due, g.told = 0, 0, stampOf(e.now)
+	g.count, g.due, g.spoke = 0, 0, beatOf(e.now)
 	m := &e.meta
-	wire.Disable(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-d))
+	wire.Disable(&m.head, &m.body, keyIndex, r.uuid, e.ctx(r, 1-d))
 	if e.sendControl(i, d) {
 		e.stats.Add(SentDisable, 1)
 		since := g.since
@@ -120,11 +122,11 @@ func (e *Engine) sendDisable(i uint32, d int) {
 func (e *Engine) sendDelete(i uint32, l int) {
 	r := &e.recs[i]
 	g := &r.leg[l]
-	if g.kind != kindSVR {
+	if g.kind() != kindSVR {
 		return
 	}
 	m := &e.meta
-	wire.Delete(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-l), g.role == roleInitiator)
+	wire.Delete(&m.head, &m.body, keyIndex, r.uuid, e.ctx(r, 1-l), g.role() == roleInitiator)
 	if e.sendControl(i, l) {
 		e.stats.Add(SentDelete, 1)
 	}

@@ -32,12 +32,12 @@ func (e *Engine) decode(p *packet.Packet, i uint32, d int, joined bool) {
 // passesWhole says whether a super-packet needs nothing done to its segments.
 func (e *Engine) passesWhole(p *packet.Packet, i uint32, d int) bool {
 	r := &e.recs[i]
-	return !e.protected(r) && p.T.Proto == r.inner.Proto && !e.hasCookie(p)
+	return !e.protected(r) && p.T.Proto == r.proto && !e.hasCookie(p)
 }
 
 func (e *Engine) decodeSegments(p *packet.Packet, i uint32, d int) {
 	e.eachSegment(p, func(b *packet.Packet) bool {
-		used := e.recs[i].used
+		used := e.recs[i].is(recUsed)
 		if used {
 			e.decode(b, i, d, false)
 		}
@@ -123,9 +123,9 @@ func (e *Engine) believe(p *packet.Packet, i uint32, d int, m *receivedMeta) bel
 	g := &r.leg[d]
 	odd := p.T.DstPort&1 == 1
 	switch {
-	case m.p.Forward && odd != g.inside() && g.role == roleResponder:
+	case m.p.Forward && odd != g.inside() && g.role() == roleResponder:
 		return e.believeForward(p, i, d, m)
-	case m.p.Reverse && odd == g.inside() && g.role == roleInitiator:
+	case m.p.Reverse && odd == g.inside() && g.role() == roleInitiator:
 		return e.believeReverse(i, d, m)
 	case !m.p.Forward && !m.p.Reverse:
 		return beliefPass
@@ -141,7 +141,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 		e.stats.Add(DropOwnRouter, 1)
 		return beliefDrop
 	}
-	if m.p.Context != ctx(r, d) || m.p.UUID != r.uuid {
+	if m.p.Context != e.ctx(r, d) || m.p.UUID != r.uuid {
 		return e.contest(p, m)
 	}
 	if !e.takeSalt(r, d, m) {
@@ -149,15 +149,13 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 	}
 	e.paths[g.path].prove(&p.T.Src)
 	e.setSimple(r, shortNone)
-	g.signal = true
-	if g.unanswered < 255 {
-		g.unanswered++
-	}
+	g.put(legSignal, true)
+	g.countUp()
 	if g.due == 0 {
-		g.due = stampOf(e.now + 200*1e6)
+		g.due = tickOf(e.now + answerWithin)
 		e.arm(i)
 	}
-	if g.unanswered >= 4 && e.elapsed(g.told, disableGap) {
+	if g.count >= 4 && e.elapsed(g.spoke, disableGap) {
 		e.sendDisable(i, d)
 	}
 	return beliefPass
@@ -165,7 +163,7 @@ func (e *Engine) believeForward(p *packet.Packet, i uint32, d int, m *receivedMe
 
 func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
 	r := &e.recs[i]
-	if m.p.Context != ctx(r, d) {
+	if m.p.Context != e.ctx(r, d) {
 		e.stats.Add(DropUnbound, 1)
 		return beliefDrop
 	}
@@ -189,13 +187,13 @@ func (e *Engine) believeReverse(i uint32, d int, m *receivedMeta) belief {
 // handshakeDone: the peer of leg d knows the session; no more forward metadata.
 func (e *Engine) handshakeDone(i uint32, d int) {
 	g := &e.recs[i].leg[d]
-	if e.recs[i].key != none && g.sent == 0 {
+	if e.recs[i].key != none && g.count == 0 {
 		return // it does not know our key yet: its metadata crossed ours
 	}
-	if g.signal {
-		g.signal = false
-		g.sent = 0
-		if g.role == roleInitiator {
+	if g.signal() {
+		g.put(legSignal, false)
+		g.count = 0
+		if g.role() == roleInitiator {
 			g.due = 0 // a moved session signals by itself no more
 		}
 		e.moves.forget(i)
@@ -210,7 +208,7 @@ func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
 	b := p.Payload()
 	marked := wire.FalsePositive(b)
 	digested := joined
-	if prot := e.protected(r); prot || marked || p.T.Proto != r.inner.Proto {
+	if prot := e.protected(r); prot || marked || p.T.Proto != r.proto {
 		if !p.VerifyL4() {
 			e.stats.Add(DropChecksum, 1)
 			return
@@ -234,7 +232,7 @@ func (e *Engine) decodeBare(p *packet.Packet, i uint32, d int, joined bool) {
 // be believed (docs/wire.md 10).
 func (e *Engine) acknowledge(i uint32, d int, digested bool) {
 	g := &e.recs[i].leg[d]
-	if g.role != roleResponder || !g.signal || g.since == 0 {
+	if g.role() != roleResponder || !g.signal() || g.since == 0 {
 		return
 	}
 	rtt := int64(e.cfg.Paths.Status(uint16(g.path)).MinRTT)
@@ -244,8 +242,8 @@ func (e *Engine) acknowledge(i uint32, d int, digested bool) {
 	if !digested && e.now-g.since.time(e.now) < rtt {
 		return
 	}
-	g.signal, g.announce = false, false
-	g.since, g.due, g.unanswered, g.sent = 0, 0, 0, 0
+	g.put(legSignal|legAnnounce, false)
+	g.since, g.due, g.count = 0, 0, 0
 	e.settle(i)
 }
 
@@ -253,14 +251,14 @@ func (e *Engine) acknowledge(i uint32, d int, digested bool) {
 // leg. changed: data bytes were removed already.
 func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
 	r := &e.recs[i]
-	native := r.leg[1-d].kind != kindSVR
+	native := r.leg[1-d].kind() != kindSVR
 	if e.protected(r) {
 		if e.ends(r, 1-d) && !e.unseal(p, i, d) {
 			return
 		}
 		changed = true
 	}
-	if p.T.Proto != r.inner.Proto && (native || e.readable(r)) {
+	if p.T.Proto != r.proto && (native || e.readable(r)) {
 		if !e.fromUDP(p, r, d) {
 			return
 		}
@@ -283,7 +281,7 @@ func (e *Engine) restore(p *packet.Packet, i uint32, d int, changed bool) {
 func (e *Engine) fromUDP(p *packet.Packet, r *record, d int) bool {
 	to := e.table.Action(r.slot[d]).To
 	to.Proto = packet.ProtoUDP
-	if !p.Readdress(to) || !p.FromUDP(r.inner.Proto, to.SrcPort, to.DstPort) {
+	if !p.Readdress(to) || !p.FromUDP(r.proto, to.SrcPort, to.DstPort) {
 		e.stats.Add(DropMetadata, 1)
 		return false
 	}
@@ -335,7 +333,7 @@ func (e *Engine) clampFromPeer(p *packet.Packet, r *record, d int) {
 	}
 	o := outgoing{r: r, g: &r.leg[d], mtu: e.pathMTU(r.leg[d].path)}
 	o.a.To = e.table.Key(r.slot[d]).Tuple
-	o.change = o.a.To.Proto != r.inner.Proto
+	o.change = o.a.To.Proto != r.proto
 	if e.protected(r) {
 		o.pol = e.payload(r)
 		o.seal = o.pol.Encrypts()

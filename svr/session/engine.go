@@ -60,10 +60,10 @@ type Config struct {
 	Sessions int
 	Table    *pool.Table
 	Wayports *pool.Wayports
-	// Reserved tells whether a live pair was kept for a session of an earlier process,
+	// Kept tells whether a live pair was kept for a session of an earlier process,
 	// and gives it to that session; nil: none is kept.
-	Reserved func(pathway, local, peer uint16) bool
-	NAT      *pool.NAT
+	Kept func(pathway, local, peer uint16) bool
+	NAT  *pool.NAT
 	// Pathway maps a PathID to its wayport pathway.
 	Pathway []uint16
 	// Recv, Send, Payload are the security policies: by network-interface (what
@@ -95,6 +95,10 @@ type Config struct {
 	// Records holds what the engine knows of sessions besides the table: at
 	// least RecordMemory(Sessions) bytes, zero or for Adopt. Nil: the heap.
 	Records []byte
+	// Map gives so many bytes, zero and aligned to a page, that take memory
+	// when they are touched; nil, and a nil Map: the heap, whose collector
+	// takes what was never touched for live and lets garbage grow by it.
+	Map func(size int) []byte
 }
 
 // Engine holds every session of one router.
@@ -113,10 +117,10 @@ type Engine struct {
 	paths []peerPath
 
 	recs                                 []record
-	freeRec                              uint32 // head of the free list, through record.next
-	virginRec                            uint32 // records from here on were never used
-	live                                 int
-	peak                                 int
+	freeRec                              uint32   // head of the free list, through record.next
+	virginRec                            uint32   // records from here on were never used
+	live                                 int      // sessions
+	taken, peak                          int      // records in use, and the most ever
 	swept                                uint32   // where the next sweep begins
 	offers                               []uint32 // sessions that wait for Lend
 	withheld                             bool     // they wait for longer
@@ -184,7 +188,7 @@ func New(cfg Config, now int64) *Engine {
 	for i := range e.lent {
 		e.lent[i] = noHop
 	}
-	e.keys.init(cfg.Sessions, cfg.Payload)
+	e.keys.init(cfg.Sessions, cfg.Payload, cfg.Map)
 	e.keys.later = cfg.Later
 	e.ended.init(cfg.Sessions)
 	e.buildInterfaces()

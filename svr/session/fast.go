@@ -37,29 +37,30 @@ func (s short) has(d int) bool { return s == shortBoth || s == shortForward && d
 // place that does. What may not is taken back from the lane in the kernel at
 // once; what may is offered to it (Lend).
 func (e *Engine) setSimple(r *record, s short) {
-	if r.simple == s {
+	if r.short() == s {
 		return
 	}
-	if r.simple != shortNone {
+	if r.short() != shortNone {
 		e.refresh(r)
-		r.simple, r.lent = shortNone, false
+		r.setShort(shortNone)
+		r.put(recLent, false)
 		e.relend(r)
 	}
-	r.simple = s
+	r.setShort(s)
 	e.relend(r)
 }
 
 // fast says whether the lane in the kernel may forward session r.
 func (e *Engine) fast(r *record) bool {
-	return e.cfg.Fast && r.simple != shortNone && (r.inner.Proto == packet.ProtoTCP || r.inner.Proto == packet.ProtoUDP)
+	return e.cfg.Fast && r.short() != shortNone && (r.proto == packet.ProtoTCP || r.proto == packet.ProtoUDP)
 }
 
 // inKernel says whether the lane in the kernel has session r. A connection at its
 // end, or about which an error came, it has not: we must see sequence numbers.
-func (e *Engine) inKernel(r *record) bool { return r.lent && e.mayLend(r) }
+func (e *Engine) inKernel(r *record) bool { return r.is(recLent) && e.mayLend(r) }
 
 func (e *Engine) mayLend(r *record) bool {
-	return e.fast(r) && !r.tcp.closedBothWays() && r.tcp.watched == 0
+	return e.fast(r) && !r.tcp.closedBothWays() && r.tcp.watched() == 0
 }
 
 // relend takes session r from the lane in the kernel, or offers it: that lane
@@ -69,11 +70,11 @@ func (e *Engine) relend(r *record) {
 		return
 	}
 	if !e.mayLend(r) {
-		r.lent = false
+		r.put(recLent, false)
 		e.publishFlags(r)
 		return
 	}
-	if !r.lent && len(e.offers) < cap(e.offers) { // else by sweep
+	if !r.is(recLent) && len(e.offers) < cap(e.offers) { // else by sweep
 		if len(e.offers) == 0 {
 			e.offered = e.now
 		}
@@ -92,8 +93,8 @@ func (e *Engine) Lend() {
 		e.cfg.Later.Await(newest)
 	}
 	for _, i := range e.offers {
-		if r := &e.recs[i]; r.used && !r.lent && e.mayLend(r) {
-			r.lent = true
+		if r := &e.recs[i]; r.is(recUsed) && !r.is(recLent) && e.mayLend(r) {
+			r.put(recLent, true)
 			e.publishFlags(r)
 		}
 	}
@@ -120,15 +121,14 @@ func (e *Engine) publishFlags(r *record) {
 			e.table.SetFlags(s, e.fastFlags(r, d, e.table.Action(s).MTU))
 		}
 	}
-	if blind := e.inKernel(r); blind != r.tcp.blind {
-		r.tcp.blind = blind
-		r.tcp.forget()
+	if blind := e.inKernel(r); blind != r.tcp.blind() {
+		r.tcp.forget(blind)
 	}
 }
 
 // fastFlags are the flags of an action of direction d of session r with this MTU.
 func (e *Engine) fastFlags(r *record, d int, mtu uint16) uint16 {
-	if !r.simple.has(d) || !e.inKernel(r) || mtu == 0 {
+	if !r.short().has(d) || !e.inKernel(r) || mtu == 0 {
 		return 0
 	}
 	return pool.FlagFast | min(mtu, pool.FlagMTU)
@@ -146,8 +146,10 @@ func (e *Engine) refresh(r *record) {
 			continue
 		}
 		_, _, seen, flags := e.table.Counters(s)
-		r.active = max(r.active, min(seen, e.now))
-		if flags&flagFIN != 0 && r.inner.Proto == packet.ProtoTCP {
+		if seen = min(seen, e.now); seen > r.active.time(e.now) {
+			r.active = stampOf(seen)
+		}
+		if flags&flagFIN != 0 && r.proto == packet.ProtoTCP {
 			r.tcp.bits[d] |= tcpFIN
 		}
 	}
@@ -176,20 +178,20 @@ func (e *Engine) turned(i uint32, closed bool) {
 // to be believed. While the lane in the kernel has the connection we do not
 // know: it is ours for a while then, and the error that comes again counts.
 func (e *Engine) quoted(r *record, seq uint32, d int) bool {
-	if !r.tcp.blind {
+	if !r.tcp.blind() {
 		return r.tcp.quoted(seq, d)
 	}
-	r.tcp.watched = watchPasses
+	r.tcp.watch(watchPasses)
 	e.relend(r)
 	return false
 }
 
 // unwatch ends a look at the numbers of session r when its time is over.
 func (e *Engine) unwatch(r *record) {
-	if r.tcp.watched > 0 {
-		r.tcp.watched--
+	if n := r.tcp.watched(); n > 0 {
+		r.tcp.watch(n - 1)
 	}
-	if !r.lent {
+	if !r.is(recLent) {
 		e.relend(r)
 	}
 }
@@ -208,7 +210,7 @@ func (e *Engine) sweep() {
 		i := e.swept
 		e.swept++
 		r := &e.recs[i]
-		if r.used && !r.tcp.closedBothWays() && e.fast(r) {
+		if r.is(recUsed) && !r.tcp.closedBothWays() && e.fast(r) {
 			e.refresh(r)
 			e.unwatch(r)
 		}
@@ -216,8 +218,10 @@ func (e *Engine) sweep() {
 }
 
 // forget drops the numbers of a connection whose data went another way: the
-// next segment of each direction begins anew.
-func (t *tcpState) forget() {
+// next segment of each direction begins anew. blind: the lane in the kernel
+// forwards data from now on.
+func (t *tcpState) forget(blind bool) {
+	t.put(tcpBlind, blind)
 	t.bits[0] &^= tcpKnown | tcpAcked
 	t.bits[1] &^= tcpKnown | tcpAcked
 }

@@ -13,7 +13,7 @@ func (e *Engine) fromHost(p *packet.Packet, i uint32, d int) {
 		return
 	}
 	e.observe(p, i, d)
-	if e.recs[i].leg[1-d].kind == kindSVR {
+	if e.recs[i].leg[1-d].kind() == kindSVR {
 		e.toPeer(p, i, d)
 		return
 	}
@@ -23,10 +23,10 @@ func (e *Engine) fromHost(p *packet.Packet, i uint32, d int) {
 // observe notes that a packet in its inner form arrived on leg d.
 func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 	r := &e.recs[i]
-	r.active = e.now
-	r.heard[d] = true
-	if !r.answered && r.heard[1-d] {
-		r.answered = true
+	r.active = stampOf(e.now)
+	r.put(recHeard<<d, true)
+	if !r.is(recAnswered) && r.heard(1-d) {
+		r.put(recAnswered, true)
 		e.unlinkUnanswered(i)
 		e.settle(i)
 	}
@@ -41,7 +41,7 @@ func (e *Engine) observe(p *packet.Packet, i uint32, d int) {
 	}
 	closed := r.tcp.closedBothWays()
 	overhead := 0
-	if r.leg[d].kind == kindSVR && !e.ends(r, 1-d) && e.encrypted(r) {
+	if r.leg[d].kind() == kindSVR && !e.ends(r, 1-d) && e.encrypted(r) {
 		overhead = e.payload(r).Overhead()
 	}
 	r.tcp.observeSealed(p, d, overhead)
@@ -55,18 +55,18 @@ func (e *Engine) settle(i uint32) {
 	done := !e.protected(r)
 	for l := range r.leg {
 		g := &r.leg[l]
-		if g.kind != kindSVR || r.slot[l] == none {
+		if g.kind() != kindSVR || r.slot[l] == none {
 			continue
 		}
-		if g.signal || g.due != 0 || e.pads(g.path) || e.table.Key(r.slot[l]).Proto != r.inner.Proto {
+		if g.signal() || g.due != 0 || e.pads(g.path) || e.table.Key(r.slot[l]).Proto != r.proto {
 			done = false
 		}
 	}
 	s := shortNone
 	switch {
-	case done && r.answered:
+	case done && r.is(recAnswered):
 		s = shortBoth
-	case done && r.inner.Proto == packet.ProtoUDP:
+	case done && r.proto == packet.ProtoUDP:
 		s = shortForward
 	}
 	e.setSimple(r, s)
@@ -75,10 +75,10 @@ func (e *Engine) settle(i uint32) {
 // protected says whether established packets of r carry a digest or ciphertext
 // on their way between routers.
 func (e *Engine) protected(r *record) bool {
-	if r.payload == noPayload {
+	if !r.is(recProtected) {
 		return false
 	}
-	pol := e.cfg.Payload[r.payload]
+	pol := e.payload(r)
 	return pol.Encrypts() || pol.DigestSize() > 0
 }
 

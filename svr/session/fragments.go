@@ -166,7 +166,7 @@ func (e *Engine) joined(p *packet.Packet) {
 	b := p.Payload()
 	if s, ok := e.table.Lookup(&pool.Key{Tuple: p.T, If: p.If}); ok {
 		owner := e.table.Owner(s)
-		if i, d := owner>>1, int(owner&1); e.recs[i].leg[d].kind == kindSVR {
+		if i, d := owner>>1, int(owner&1); e.recs[i].leg[d].kind() == kindSVR {
 			e.decode(p, i, d, true)
 		}
 		return

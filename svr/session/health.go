@@ -91,7 +91,7 @@ func (e *Engine) answerHealth(i uint32, d int) {
 		return
 	}
 	m := &e.meta
-	wire.HealthAnswer(&m.head, &m.body, keyIndex, r.uuid, ctx(r, 1-d), r.leg[d].role == roleInitiator)
+	wire.HealthAnswer(&m.head, &m.body, keyIndex, r.uuid, e.ctx(r, 1-d), r.leg[d].role() == roleInitiator)
 	if e.sendControl(i, d) {
 		e.stats.Add(SentHealthAnswer, 1)
 	}
@@ -132,10 +132,9 @@ func (e *Engine) checkInactive(i uint32, l int) {
 	if sent-heard < limit || e.now-sent > limit {
 		return
 	}
-	tick := uint16(max(e.now/second, 1))
-	if g.checked != 0 && int64(tick-g.checked)*second < limit {
+	if !e.elapsed(g.spoke, min(limit, longestBeat)) {
 		return
 	}
-	g.checked = tick
+	g.spoke = beatOf(e.now)
 	e.askHealth(i, l, false)
 }

@@ -26,7 +26,7 @@ const (
 
 // hold keeps a copy of p, the first packet of session i, after a cold start.
 func (e *Engine) hold(p *packet.Packet, i uint32) {
-	if !e.justBorn() || p.Len() > maxHeld || p.GSO != packet.GSONone || e.recs[i].leg[1].kind != kindSVR {
+	if !e.justBorn() || p.Len() > maxHeld || p.GSO != packet.GSONone || e.recs[i].leg[1].kind() != kindSVR {
 		return
 	}
 	if e.held.slots == nil {

@@ -180,10 +180,10 @@ func (e *Engine) passError(p *packet.Packet, q *packet.Quote, i uint32, l int) {
 	if q.MTU > 0 {
 		mtu = e.learnMTU(p, q, i, l)
 	}
-	if from := &r.leg[l]; q.MTU == 0 && from.inside() && !from.signal {
+	if from := &r.leg[l]; q.MTU == 0 && from.inside() && !from.signal() {
 		e.renew(r, l) // a NAT that forgot the flow says so: the peer must open it again
 	}
-	if r.leg[l].kind == kindNative && e.carries(i, 1-l) {
+	if r.leg[l].kind() == kindNative && e.carries(i, 1-l) {
 		if q.MTU > 0 {
 			mtu = e.leastMTU(q.T.Family, q.MTU)
 		}
@@ -222,7 +222,7 @@ func (e *Engine) passQuote(p *packet.Packet, q *packet.Quote, i uint32, l, mtu i
 // knows it by: its own did not travel between the routers.
 func (e *Engine) errorSource(p *packet.Packet, q *packet.Quote, r *record, l int, quoted *packet.Tuple) ([16]byte, bool) {
 	g := &r.leg[1-l]
-	if g.kind != kindNative {
+	if g.kind() != kindNative {
 		return e.table.Key(r.slot[1-l]).Dst, true
 	}
 	if p.T.Src == q.T.Dst && farEndSays(q) {
@@ -250,7 +250,7 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 	g := &r.leg[l]
 	mtu := e.leastMTU(q.T.Family, q.MTU)
 	switch {
-	case g.kind != kindSVR || g.path == noPath:
+	case g.kind() != kindSVR || g.path == noPath:
 	case e.probed(g.path):
 		e.cfg.Watcher.TooBig(g.path, q.MTU)
 		mtu = max(mtu, mtu6)
@@ -262,7 +262,7 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 		}
 	}
 	inner := e.table.Key(r.slot[1-l]).Tuple
-	if g.kind == kindSVR {
+	if g.kind() == kindSVR {
 		probe := e.probe(r, 1-l)
 		o := e.planFor(i, 1-l, probe.T.Proto)
 		o.mtu = mtu
@@ -275,7 +275,7 @@ func (e *Engine) learnMTU(p *packet.Packet, q *packet.Quote, i uint32, l int) in
 
 // pathShrunk makes the short way of every session on a path see its new MTU.
 func (e *Engine) pathShrunk(id pathID) {
-	e.refit(func(g *leg) bool { return g.kind == kindSVR && g.path == id })
+	e.refit(func(g *leg) bool { return g.kind() == kindSVR && g.path == id })
 }
 
 // refit publishes anew what leaves on the legs of which on says so: their MTU
@@ -283,7 +283,7 @@ func (e *Engine) pathShrunk(id pathID) {
 func (e *Engine) refit(on func(g *leg) bool) {
 	for i := range e.recs[:e.virginRec] {
 		r := &e.recs[i]
-		if !r.used {
+		if !r.is(recUsed) {
 			continue
 		}
 		for l := range r.leg {

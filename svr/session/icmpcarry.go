@@ -22,7 +22,7 @@ const controlTOS = 0xc0
 func (e *Engine) carries(i uint32, l int) bool {
 	r := &e.recs[i]
 	g := &r.leg[l]
-	return g.kind == kindSVR && g.path != noPath && r.slot[l] != none && e.carriesOn(g.path, e.table.Key(r.slot[l]).Proto)
+	return g.kind() == kindSVR && g.path != noPath && r.slot[l] != none && e.carriesOn(g.path, e.table.Key(r.slot[l]).Proto)
 }
 
 // carriesOn says whether errors go in datagrams on a path, about a flow of outer
@@ -47,7 +47,7 @@ type carrier struct {
 func (e *Engine) carrierOf(i uint32, l int) carrier {
 	r := &e.recs[i]
 	g := &r.leg[l]
-	return carrier{t: e.table.Key(r.slot[l]).Reverse(), uuid: r.uuid, ctx: ctx(r, 1-l), forward: g.role == roleInitiator,
+	return carrier{t: e.table.Key(r.slot[l]).Reverse(), uuid: r.uuid, ctx: e.ctx(r, 1-l), forward: g.role() == roleInitiator,
 		path: g.path, ifc: g.ifc, hop: g.hop}
 }
 
@@ -59,7 +59,7 @@ func carrierTo(p *packet.Packet, id policy.PathID, m *receivedMeta) carrier {
 // carry sends error p, about a packet that left session i natively, to the
 // peer of leg l. mtu is what a too-big tells.
 func (e *Engine) carry(p *packet.Packet, q *packet.Quote, i uint32, l, mtu int) {
-	quoted := ctx(&e.recs[i], l)
+	quoted := e.ctx(&e.recs[i], l)
 	b := e.out.Buffer(false)
 	if b == nil || !e.errors.take(e.now) {
 		e.stats.Add(DropICMP, 1)
@@ -159,7 +159,7 @@ func (e *Engine) carriedAside(p *packet.Packet, m *receivedMeta) {
 		return
 	}
 	owner := e.table.Owner(s)
-	if i, d := owner>>1, int(owner&1); e.recs[i].leg[d].kind == kindSVR {
+	if i, d := owner>>1, int(owner&1); e.recs[i].leg[d].kind() == kindSVR {
 		e.takeError(p, i, d, m)
 	}
 }
@@ -177,7 +177,7 @@ func (e *Engine) takeError(p *packet.Packet, i uint32, d int, m *receivedMeta) {
 		return
 	}
 	q, ok := a.Quote()
-	if !ok || q.T != ctx(r, 1-d) || q.T.Proto == packet.ProtoTCP && (!q.HasSeq || !e.quoted(r, q.Seq, 1-d)) {
+	if !ok || q.T != e.ctx(r, 1-d) || q.T.Proto == packet.ProtoTCP && (!q.HasSeq || !e.quoted(r, q.Seq, 1-d)) {
 		e.stats.Add(DropICMP, 1)
 		return
 	}
@@ -199,7 +199,7 @@ func (e *Engine) unpackError(p *packet.Packet, r *record, d int, m *receivedMeta
 			return nil, false
 		}
 	}
-	inner := ctx(r, 1-d)
+	inner := e.ctx(r, 1-d)
 	t := packet.Tuple{Src: inner.Dst, Dst: inner.Src, Family: inner.Family, Proto: packet.ProtoICMP}
 	switch {
 	case inner.Family == 6 && m.h.Has.Has(wire.TypeICMPIPv6):

@@ -135,7 +135,7 @@ func (t *requestTable) keep(p *packet.Packet, q *request) bool {
 
 // inside says whether the peer of a leg opened, or has to open, its flow from
 // behind a NAT, or we did so for the peer.
-func (g *leg) inside() bool { return g.kind == kindSVR && (g.role == roleResponder) == g.owned }
+func (g *leg) inside() bool { return g.kind() == kindSVR && (g.role() == roleResponder) == g.owned() }
 
 // reaches says whether sessions may be opened over a path now, by us or, when
 // only the peer can, by the peer.
@@ -178,7 +178,7 @@ func (e *Engine) askFor(i uint32, id policy.PathID) {
 	if t.find(func(q *request) bool { return q.session == i }) != nil {
 		return
 	}
-	q := t.put(request{session: i, path: id, inner: r.inner, uuid: r.uuid, tenant: r.tenant, service: r.security,
+	q := t.put(request{session: i, path: id, inner: e.inner(r), uuid: r.uuid, tenant: r.tenant, service: r.security,
 		began: e.now, next: e.now})
 	if q == nil {
 		t.crowded = true
@@ -262,7 +262,7 @@ func (e *Engine) opened(p *packet.Packet, m *receivedMeta) {
 // place. It is asked by BFD; what it says then counts.
 func (e *Engine) elsewhere(p *packet.Packet, from policy.PeerID, m *receivedMeta) {
 	i := e.findUUID(&m.p.UUID)
-	if i == none || e.recs[i].leg[1].role != roleInitiator || !e.recs[i].leg[1].inside() ||
+	if i == none || e.recs[i].leg[1].role() != roleInitiator || !e.recs[i].leg[1].inside() ||
 		e.paths[e.recs[i].leg[1].path].peer != from || e.paths[e.recs[i].leg[1].path].ifc != p.If {
 		e.stats.Add(DropDirection, 1)
 		return
@@ -302,19 +302,19 @@ func (e *Engine) admit(q *request) {
 // leadInside makes leg 1 of session i the flow that the peer opened for it.
 func (e *Engine) leadInside(i uint32, key *pool.Key, id policy.PathID) bool {
 	r := &e.recs[i]
-	q := e.asked.find(func(q *request) bool { return q.answered && q.path == id && q.inner == r.inner })
+	q := e.asked.find(func(q *request) bool { return q.answered && q.path == id && q.inner == e.inner(r) })
 	if q == nil {
 		e.stats.Add(DropNoPath, 1)
 		return false
 	}
 	r.uuid = q.uuid
-	r.leg[1] = leg{kind: kindSVR, role: roleInitiator, signal: true, path: id, ifc: q.ifc, hop: noHop, since: stampOf(e.now)}
+	r.leg[1] = leg{bits: legOf(kindSVR, roleInitiator) | legSignal, path: id, ifc: q.ifc, hop: noHop, since: tickOf(e.now)}
 	*key = pool.Key{If: q.ifc, Tuple: q.outer}
 	e.asked.drop(q)
 	if !e.protect(r) {
 		return false
 	}
-	if r.leg[0].kind != kindSVR {
+	if r.leg[0].kind() != kindSVR {
 		e.freshSalt(r, 0)
 	}
 	hop, ok := e.nextHop(key.If, key.Src, key.Family, e.noGateway)

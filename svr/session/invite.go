@@ -54,11 +54,11 @@ func (e *Engine) requestedAgain(i uint32, l int, id policy.PathID, q *wire.Reque
 	r := &e.recs[i]
 	g := &r.leg[l]
 	switch {
-	case g.role == roleInitiator && l == 1 && r.inner.Reverse() == q.Context: // we opened it, and the peer forgot
+	case g.role() == roleInitiator && l == 1 && e.inner(r).Reverse() == q.Context: // we opened it, and the peer forgot
 		e.renew(r, l)
 		e.nudge(i)
 		return
-	case g.role != roleResponder || ctx(r, l) != q.Context:
+	case g.role() != roleResponder || e.ctx(r, l) != q.Context:
 		e.stats.Add(DropUnbound, 1)
 		return
 	}
@@ -88,14 +88,12 @@ func (e *Engine) acceptRequest(id policy.PathID, m *receivedMeta) {
 		e.stats.Add(DropNoPath, 1)
 		return
 	}
-	i, ok := e.allocate()
+	i, ok := e.allocate(&m.p.Context)
 	if !ok {
 		return
 	}
 	r := &e.recs[i]
-	r.uuid, r.inner, r.tenant, r.service, r.route = m.p.UUID, m.p.Context, tenant, svc, uint16(choice.Route)
-	r.security = payloadOf
-	e.setTimers(r)
+	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, payloadOf
 	if e.openInside(i, id, m, &choice) {
 		e.stats.Add(SessionsAccepted, 1)
 		e.announce(i, 0)
@@ -125,7 +123,7 @@ func (e *Engine) openInside(i uint32, id policy.PathID, m *receivedMeta, c *poli
 // port is even, as who opens a flow has it, but it is the peer that signals.
 func (e *Engine) seat(r *record, id policy.PathID) (key pool.Key, g leg, ok bool) {
 	pp := &e.paths[id]
-	g = leg{kind: kindSVR, role: roleResponder, signal: true, announce: true, path: id, ifc: pp.ifc, hop: noHop}
+	g = leg{bits: legOf(kindSVR, roleResponder) | legSignal | legAnnounce, path: id, ifc: pp.ifc, hop: noHop}
 	hop, ok := e.pathHop(pp, pp.remote)
 	if !ok {
 		e.stats.Add(DropHop, 1)
@@ -137,9 +135,9 @@ func (e *Engine) seat(r *record, id policy.PathID) (key pool.Key, g leg, ok bool
 		e.stats.Add(DropWayports, 1)
 		return key, g, false
 	}
-	g.owned = true
+	g.put(legOwned, true)
 	return pool.Key{If: pp.ifc, Tuple: packet.Tuple{Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
-		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform)}}, g, true
+		Family: pp.family, Proto: e.outerProto(r.proto, pp.transform)}}, g, true
 }
 
 // sit moves leg l of session i to a new pair on path id and tells the peer.
@@ -186,7 +184,7 @@ func (e *Engine) announce(i uint32, l int) {
 	r := &e.recs[i]
 	g := &r.leg[l]
 	e.setSimple(r, shortNone)
-	g.signal, g.announce = true, true
+	g.put(legSignal|legAnnounce, true)
 	o := outgoing{i: i, d: 1 - l, r: r, g: g, a: e.table.Action(r.slot[1-l])}
 	e.compose(&o)
 	if e.sendControl(i, l) {
@@ -211,11 +209,11 @@ func (e *Engine) PathSeen(id policy.PathID, remote netip.Addr) {
 func (e *Engine) Renew(id policy.PathID) {
 	for i := range e.virginRec {
 		r := &e.recs[i]
-		if !r.used {
+		if !r.is(recUsed) {
 			continue
 		}
 		for l := range r.leg {
-			if g := &r.leg[l]; g.kind == kindSVR && g.path == id && r.slot[l] != none {
+			if g := &r.leg[l]; g.kind() == kindSVR && g.path == id && r.slot[l] != none {
 				e.renew(r, l)
 			}
 		}
@@ -225,18 +223,20 @@ func (e *Engine) Renew(id policy.PathID) {
 func (e *Engine) renew(r *record, l int) {
 	g := &r.leg[l]
 	switch {
-	case g.role == roleResponder && !g.inside():
+	case g.role() == roleResponder && !g.inside():
 		return // the peer's to signal
-	case g.role == roleResponder:
-		g.announce, g.since = true, 0
-	case g.signal && !r.heard[l]:
+	case g.role() == roleResponder:
+		g.since = 0
+		g.put(legAnnounce, true)
+	case g.signal() && !r.heard(l):
 		return // a handshake that nobody answered goes on and ends as it would have
 	case g.inside():
-		g.since = stampOf(e.now - second) // ask at once
+		g.since = tickOf(e.now - second) // ask at once
 	default:
-		g.since = stampOf(e.now)
+		g.since = tickOf(e.now)
 	}
-	g.signal, g.unanswered, g.due, g.sent = true, 0, 0, 0
+	g.put(legSignal, true)
+	g.due, g.count = 0, 0
 	e.setSimple(r, shortNone)
 	if e.ends(r, 1-l) {
 		e.freshSalt(r, 1-l)

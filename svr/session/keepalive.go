@@ -14,15 +14,15 @@ import (
 // travels in UDP although it is none those of udp-transform come first.
 func (e *Engine) keepEvery(r *record, l int) int64 {
 	g := &r.leg[l]
-	if g.kind != kindSVR || g.path == noPath || r.slot[0] == none || r.slot[1] == none || !r.answered || r.tcp.closedBothWays() {
+	if g.kind() != kindSVR || g.path == noPath || r.slot[0] == none || r.slot[1] == none || !r.is(recAnswered) || r.tcp.closedBothWays() {
 		return 0
 	}
 	a := &e.tables.Paths[g.path].Adjacency
 	outer := e.table.Key(r.slot[l]).Proto
 	switch {
-	case outer != r.inner.Proto && a.UDPTransform.NATKeepAlive:
+	case outer != r.proto && a.UDPTransform.NATKeepAlive:
 		return int64(a.UDPTransform.NATKeepAliveTimeout)
-	case !a.NATKeepAlive.Auto || !e.tables.KeepAlive(r.inner.Proto, r.inner.DstPort):
+	case !a.NATKeepAlive.Auto || !e.tables.KeepAlive(r.proto, r.port[1]):
 		return 0
 	case outer == packet.ProtoTCP:
 		return int64(a.NATKeepAlive.TCPInterval)
@@ -33,7 +33,7 @@ func (e *Engine) keepEvery(r *record, l int) int64 {
 // rested returns how long leg l of session r has sent nothing.
 func (e *Engine) rested(r *record, l int) int64 {
 	_, _, seen, _ := e.table.Counters(r.slot[1-l])
-	return max(e.now-max(seen, r.created.time(e.now)), 0)
+	return max(e.now-max(seen, r.begun.time(e.now)), 0)
 }
 
 // keepAt is when leg l of session r wants its next keep-alive.

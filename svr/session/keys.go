@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"waymark/svr/packet"
+	"waymark/svr/policy"
 	"waymark/svr/pool"
 	"waymark/svr/secure"
 	"waymark/svr/wire"
@@ -48,10 +49,15 @@ const badKeys = 8
 
 // init bounds the store to an eighth of the sessions, but 1,024: an entry costs
 // more than a session. Without a policy that uses GCM there is none.
-func (s *keyStore) init(sessions int, payload []*secure.Policy) {
+func (s *keyStore) init(sessions int, payload []*secure.Policy, reserve func(int) []byte) {
 	s.free = none
 	if slices.ContainsFunc(payload, func(p *secure.Policy) bool { return p != nil && p.Cipher().GCM() }) {
-		s.entries = pool.Records[keyEntry](nil, min(sessions, max(sessions/8, 1024)))
+		n := min(sessions, max(sessions/8, 1024))
+		var mem []byte
+		if reserve != nil {
+			mem = reserve(n * pool.RecordSize[keyEntry]())
+		}
+		s.entries = pool.Records[keyEntry](mem, n)
 	}
 }
 
@@ -169,7 +175,7 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 		return false
 	}
 	pol := e.payload(r)
-	if r.leg[1-d].kind == kindSVR && !r.bridge {
+	if r.leg[1-d].kind() == kindSVR && !r.is(recBridge) {
 		pol = nil // end to end: a transit router passes it on
 	}
 	if err := e.keys.set(r.key, d, salt, pol); err != nil {
@@ -184,8 +190,8 @@ func (e *Engine) takeSalt(r *record, d int, m *receivedMeta) bool {
 
 // resignal makes a transit router pass a new key on.
 func (e *Engine) resignal(r *record, l int) {
-	if g := &r.leg[l]; g.kind == kindSVR {
-		g.signal = true
+	if g := &r.leg[l]; g.kind() == kindSVR {
+		g.put(legSignal, true)
 		e.setSimple(r, shortNone)
 	}
 }
@@ -210,8 +216,22 @@ func (e *Engine) outOfStep(p *packet.Packet, i uint32, d int) {
 	}
 }
 
-// payload is the payload policy of r; only for sessions that have one.
-func (e *Engine) payload(r *record) *secure.Policy { return e.cfg.Payload[r.payload] }
+// payload is the payload policy of r, nil without one.
+func (e *Engine) payload(r *record) *secure.Policy {
+	if !r.is(recProtected) {
+		return nil
+	}
+	return e.securityOf(r.security)
+}
+
+// securityOf is the payload policy of a service, nil without one.
+func (e *Engine) securityOf(svc policy.ServiceID) *secure.Policy {
+	id := e.tables.Services[svc].Security
+	if id == policy.NoSecurity {
+		return nil
+	}
+	return e.cfg.Payload[id]
+}
 
 func replayOrDecrypt(err error) Counter {
 	if errors.Is(err, secure.ErrReplay) {

@@ -23,7 +23,7 @@ const newest = ^uint64(0)
 // sealsLater says whether p, which has its outer form, can be left to Later:
 // all that is missing is the service's protection.
 func (e *Engine) sealsLater(p *packet.Packet, o *outgoing, fragment bool) bool {
-	return e.cfg.Later != nil && !fragment && !o.g.signal && o.pol != nil && p.End > p.Data &&
+	return e.cfg.Later != nil && !fragment && !o.g.signal() && o.pol != nil && p.End > p.Data &&
 		(o.seal || o.pol.DigestSize() > 0 && !wire.HasCookie(p.Payload()))
 }
 

@@ -28,7 +28,7 @@ func (e *Engine) compose(o *outgoing) []byte {
 	m := &e.meta
 	m.head, m.body = wire.Header{}, wire.Payload{}
 	m.head.SetSecurityID(keyIndex)
-	if o.g.role == roleInitiator {
+	if o.g.role() == roleInitiator {
 		e.composeForward(o)
 	} else {
 		e.composeReverse(o)
@@ -38,24 +38,25 @@ func (e *Engine) compose(o *outgoing) []byte {
 			m.body.SetKey(salt)
 		}
 	}
-	if c, ok := e.moves.echo(o.i); ok && o.g.role == roleInitiator {
+	if c, ok := e.moves.echo(o.i); ok && o.g.role() == roleInitiator {
 		m.body.SetChallenge(c)
 	}
 	return wire.AppendMetadata(m.buf[:0], &m.head, &m.body)
 }
 
 // ctx is the inner tuple as the sender of packets on leg l-outward sees it.
-func ctx(r *record, d int) packet.Tuple {
+func (e *Engine) ctx(r *record, d int) packet.Tuple {
+	t := e.inner(r)
 	if d == 0 {
-		return r.inner
+		return t
 	}
-	return r.inner.Reverse()
+	return t.Reverse()
 }
 
 func (e *Engine) composeForward(o *outgoing) {
 	m := &e.meta
 	pp := &e.paths[o.g.path]
-	m.body.SetForward(ctx(o.r, o.d))
+	m.body.SetForward(e.ctx(o.r, o.d))
 	m.body.SetUUID(o.r.uuid)
 	e.composeNames(o.r)
 	m.body.SetRouter(e.routerName)
@@ -63,7 +64,7 @@ func (e *Engine) composeForward(o *outgoing) {
 		m.body.SetPolicy(e.sendNames[o.g.path])
 	}
 	m.body.SetPathway(pp.name)
-	if o.r.payload != noPayload && e.cfg.Payload[o.r.payload].Encrypts() {
+	if o.r.is(recProtected) && e.payload(o.r).Encrypts() {
 		m.body.SetEncrypted()
 	}
 	if o.marks {
@@ -81,8 +82,8 @@ func (e *Engine) composeNames(r *record) {
 
 func (e *Engine) composeReverse(o *outgoing) {
 	m := &e.meta
-	m.body.SetReverse(ctx(o.r, o.d))
-	if o.g.announce {
+	m.body.SetReverse(e.ctx(o.r, o.d))
+	if o.g.announces() {
 		m.body.SetUUID(o.r.uuid)
 		e.composeNames(o.r)
 		m.body.SetRouter(e.routerName)
@@ -132,17 +133,16 @@ func (e *Engine) sealMetadata(b []byte, pol *secure.Policy) []byte {
 
 // signalled notes that metadata left on leg g of session i.
 func (e *Engine) signalled(i uint32, g *leg) {
-	if g.sent < ^uint16(0) {
-		g.sent++
-	}
-	if g.role == roleInitiator && g.inside() && e.now-g.since.time(e.now) > renewAfter {
+	if g.role() == roleInitiator && g.inside() && e.now-g.since.time(e.now) > renewAfter {
 		e.askFor(i, g.path)
 	}
-	if g.role == roleResponder {
-		g.unanswered, g.due = 0, 0
-		if g.since == 0 {
-			g.since = stampOf(e.now)
-		}
+	if g.role() != roleResponder {
+		g.countUp()
+		return
+	}
+	g.count, g.due = 0, 0
+	if g.since == 0 {
+		g.since = tickOf(e.now)
 	}
 }
 

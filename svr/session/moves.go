@@ -65,7 +65,7 @@ func (t *moveTable) forget(i uint32) {
 // changes until the sender echoes our challenge from there (docs/wire.md 3).
 func (e *Engine) moved(p *packet.Packet, i uint32, l int, id policy.PathID, m *receivedMeta) {
 	r := &e.recs[i]
-	if m.p.Context != ctx(r, l) {
+	if m.p.Context != e.ctx(r, l) {
 		e.stats.Add(DropUnbound, 1)
 		return
 	}
@@ -99,18 +99,15 @@ func (e *Engine) sameProtection(r *record, m *receivedMeta) bool {
 	if !ok {
 		return false
 	}
-	id := e.tables.Services[svc].Security
-	if id == policy.NoSecurity || e.cfg.Payload[id] == nil {
-		return r.payload == noPayload
-	}
-	return r.payload == uint16(id) && m.p.Encrypted() == e.cfg.Payload[id].Encrypts()
+	pol := e.securityOf(svc)
+	return pol == e.payload(r) && (pol == nil || m.p.Encrypted() == pol.Encrypts())
 }
 
 // keepsOwn settles glare: both routers lost the session and both opened it
 // again. The one with the lower name keeps its own.
 func (e *Engine) keepsOwn(r *record, l int) bool {
 	g := &r.leg[l]
-	if g.role != roleInitiator || !g.signal || r.heard[l] {
+	if g.role() != roleInitiator || !g.signal() || r.heard(l) {
 		return false
 	}
 	return e.tables.RouterName < e.tables.Peers[e.paths[g.path].peer].Name
@@ -219,8 +216,8 @@ func (e *Engine) retie(p *packet.Packet, i uint32, l int, id policy.PathID, m *r
 	r.slot[l] = s
 	e.setSimple(r, shortNone)
 	*g = leg{
-		kind: kindSVR, role: roleResponder, signal: true, unanswered: 1,
-		path: id, ifc: p.If, hop: hop, due: stampOf(e.now + 200*1e6),
+		bits: legOf(kindSVR, roleResponder) | legSignal, count: 1,
+		path: id, ifc: p.If, hop: hop, due: tickOf(e.now + answerWithin),
 	}
 	e.redirect(r, 1-l, p.T.Reverse())
 	e.rebridge(r, l, p.T.Proto)
@@ -268,7 +265,7 @@ func (e *Engine) rename(i uint32, uuid *[16]byte) {
 func (e *Engine) answerChallenge(i uint32, d int, nonce [8]byte) {
 	r := &e.recs[i]
 	g := &r.leg[d]
-	if !g.signal {
+	if !g.signal() {
 		e.stats.Add(DropUnbound, 1)
 		return
 	}

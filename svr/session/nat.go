@@ -27,21 +27,21 @@ func (e *Engine) translate(i uint32, out *packet.Tuple) bool {
 		_, live := e.table.Lookup(&pool.Key{Tuple: t.Reverse(), If: g.ifc})
 		return live
 	}
-	port, err := e.cfg.NAT.Acquire(e.now, g.ifc, r.inner.Proto, r.inner.Src, r.inner.SrcPort, taken)
+	port, err := e.cfg.NAT.Acquire(e.now, g.ifc, r.proto, e.inner(r).Src, r.port[0], taken)
 	if err != nil {
 		e.stats.Add(DropNAT, 1)
 		return false
 	}
 	taken(port)
 	*out = t
-	g.kind, r.natIf, r.natPort = kindNAT, g.ifc, port
+	g.bits, r.natIf, r.natPort = legOf(kindNAT, roleNone), g.ifc, port
 	return true
 }
 
 // freeNAT returns the port of a breakout session.
 func (e *Engine) freeNAT(r *record) {
-	if r.leg[1].kind == kindNAT && r.natPort != 0 {
-		e.cfg.NAT.Release(e.now, r.natIf, r.inner.Proto, r.inner.Src, r.inner.SrcPort, r.natPort)
+	if r.leg[1].kind() == kindNAT && r.natPort != 0 {
+		e.cfg.NAT.Release(e.now, r.natIf, r.proto, e.inner(r).Src, r.port[0], r.natPort)
 		r.natPort = 0
 	}
 }
@@ -81,15 +81,13 @@ func (e *Engine) openHairpin(p *packet.Packet, svc policy.ServiceID, wan uint16,
 		e.stats.Add(DropNoRoute, 1)
 		return
 	}
-	i, ok := e.allocate()
+	i, ok := e.allocate(&p.T)
 	if !ok {
 		return
 	}
 	r := &e.recs[i]
 	r.uuid = e.cfg.Random.UUID()
-	r.inner = p.T
 	r.service = svc
-	e.setTimers(r)
 	// The outer port belongs to the WAN interface, the packets to the LAN.
 	r.leg[1].ifc = wan
 	out := p.T

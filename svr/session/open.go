@@ -46,7 +46,7 @@ func (e *Engine) open(p *packet.Packet) {
 		return
 	}
 	if lost {
-		e.recs[i].recovered = true
+		e.recs[i].put(recRecovered, true)
 		e.stats.Add(SessionsRecovered, 1)
 	}
 	e.stats.Add(SessionsOpened, 1)
@@ -89,15 +89,13 @@ func (e *Engine) choose(svc policy.ServiceID, t *packet.Tuple, from policy.PathI
 
 // begin makes the record of a session whose leg 0 is native.
 func (e *Engine) begin(p *packet.Packet, tenant policy.TenantID, svc, security policy.ServiceID, c *policy.Choice) (uint32, bool) {
-	i, ok := e.allocate()
+	i, ok := e.allocate(&p.T)
 	if !ok {
 		return none, false
 	}
 	r := &e.recs[i]
 	r.uuid = e.cfg.Random.UUID()
-	r.inner, r.tenant, r.service, r.route = p.T, tenant, svc, uint16(c.Route)
-	r.security = security
-	e.setTimers(r)
+	r.tenant, r.service, r.security = tenant, svc, security
 	g := &r.leg[0]
 	g.ifc = p.If
 	if g.hop, ok = e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway); !ok {
@@ -130,12 +128,12 @@ func (e *Engine) lead(i uint32, key *pool.Key, c *policy.Choice) bool {
 func (e *Engine) leadPeer(i uint32, key *pool.Key, id policy.PathID) bool {
 	r, pp := &e.recs[i], &e.paths[id]
 	g := &r.leg[1]
-	g.kind, g.role, g.signal = kindSVR, roleInitiator, true
-	g.path, g.ifc, g.since = id, pp.ifc, stampOf(e.now)
+	g.bits = legOf(kindSVR, roleInitiator) | legSignal
+	g.path, g.ifc, g.since = id, pp.ifc, tickOf(e.now)
 	if !e.protect(r) {
 		return false
 	}
-	if r.leg[0].kind != kindSVR {
+	if r.leg[0].kind() != kindSVR {
 		e.freshSalt(r, 0)
 	}
 	var ok bool
@@ -149,10 +147,10 @@ func (e *Engine) leadPeer(i uint32, key *pool.Key, id policy.PathID) bool {
 		e.stats.Add(DropWayports, 1)
 		return false
 	}
-	g.owned = true
+	g.put(legOwned, true)
 	*key = pool.Key{If: pp.ifc, Tuple: packet.Tuple{
 		Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
-		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform),
+		Family: pp.family, Proto: e.outerProto(r.proto, pp.transform),
 	}}
 	return true
 }
@@ -172,12 +170,12 @@ func (e *Engine) pathHop(pp *peerPath, remote [16]byte) (uint16, bool) {
 
 // protect fixes the payload protection of a session at its making.
 func (e *Engine) protect(r *record) bool {
-	id := e.tables.Services[r.security].Security
-	if id == policy.NoSecurity || e.cfg.Payload[id] == nil {
+	pol := e.securityOf(r.security)
+	if pol == nil {
 		return true
 	}
-	r.payload = uint16(id)
-	if e.cfg.Payload[id].Cipher().GCM() && r.key == none {
+	r.put(recProtected, true)
+	if pol.Cipher().GCM() && r.key == none {
 		var ok bool
 		if r.key, ok = e.keys.take(); !ok {
 			e.stats.Add(SessionRefusedFull, 1)
@@ -192,8 +190,8 @@ func (e *Engine) protect(r *record) bool {
 func (e *Engine) leadNative(i uint32, key *pool.Key, c *policy.Choice) bool {
 	r := &e.recs[i]
 	g := &r.leg[1]
-	g.kind, g.ifc = kindNative, uint16(c.If)
-	out := r.inner
+	g.bits, g.ifc = legOf(kindNative, roleNone), uint16(c.If)
+	out := e.inner(r)
 	if c.Target.IsValid() {
 		out.Dst, _ = packet.FromAddr(c.Target)
 	}
@@ -210,18 +208,12 @@ func (e *Engine) leadNative(i uint32, key *pool.Key, c *policy.Choice) bool {
 	return true
 }
 
-// setTimers takes the session's timeouts from its session-type.
-func (e *Engine) setTimers(r *record) {
-	idle, initial := e.tables.Timeout(r.service, r.inner.Proto, r.inner.DstPort)
-	r.idle, r.initial = uint32(idle.Milliseconds()), uint32(initial.Milliseconds())
-}
-
 // action is what the table does with packets that arrive on leg d and leave as
 // to on the other one.
 func (e *Engine) action(r *record, d int, to packet.Tuple) pool.Action {
 	g := &r.leg[1-d]
 	mtu := e.ifs[g.ifc].mtu
-	if g.kind == kindSVR && g.path != policy.NoPath {
+	if g.kind() == kindSVR && g.path != policy.NoPath {
 		mtu = e.pathMTU(g.path)
 	}
 	a := pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}

@@ -9,7 +9,7 @@ func (e *Engine) SessionPage(from, n int, f func(*Row)) (next int) {
 	end := min(from+n, int(e.virginRec))
 	for i := max(from, 0); i < end; i++ {
 		r := &e.recs[i]
-		if !r.used || r.slot[0] == none || r.slot[1] == none {
+		if !r.is(recUsed) || r.slot[0] == none || r.slot[1] == none {
 			continue
 		}
 		for d := range r.slot {

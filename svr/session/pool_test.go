@@ -113,7 +113,7 @@ func TestFullAtOnce(t *testing.T) {
 			w.open()
 			w.speak(t)
 			n := w.s.nodes[full]
-			room := smallPools.Sessions - n.e.Live()
+			room := smallPools.Sessions - n.e.Capacity().Entries
 			before := state(n)
 			for k := range room + 100 {
 				w.branch.from("lan", stray(packet.ProtoTCP, k, netip.MustParseAddrPort("10.20.0.5:80")))

@@ -15,15 +15,15 @@ import (
 // header is known stays.
 func (e *Engine) hideInner(p *packet.Packet, q *packet.Quote, r *record, l int) {
 	switch {
-	case r.leg[l].kind == kindSVR:
-		if r.inner.Proto == packet.ProtoTCP && !q.HasSeq {
+	case r.leg[l].kind() == kindSVR:
+		if r.proto == packet.ProtoTCP && !q.HasSeq {
 			q.Seq, q.HasSeq = r.tcp.oldest(1-l), true
 		}
-		if isEcho(r.inner.Proto) {
+		if isEcho(r.proto) {
 			q.Seq = e.quotedEcho(p, q, r, l)
 		}
 		q.End = q.Data
-	case r.leg[1-l].kind == kindSVR:
+	case r.leg[1-l].kind() == kindSVR:
 		q.End = q.Data
 	}
 }
@@ -36,11 +36,11 @@ func (e *Engine) showInner(b *packet.Packet, q *packet.Quote, r *record, l int) 
 		at = b.Data + packet.IPv6Size
 	}
 	switch {
-	case r.leg[1-l].kind == kindSVR:
+	case r.leg[1-l].kind() == kindSVR:
 		if extra := b.End - at - packet.UDPSize; extra > 0 {
 			b.Trim(extra)
 		}
-	case r.leg[l].kind == kindSVR && q.T.Proto != r.inner.Proto && isEcho(r.inner.Proto) && b.End >= at+packet.ICMPSize:
+	case r.leg[l].kind() == kindSVR && q.T.Proto != r.proto && isEcho(r.proto) && b.End >= at+packet.ICMPSize:
 		binary.BigEndian.PutUint16(b.Buf[at+6:], uint16(q.Seq))
 	default:
 		return
@@ -64,7 +64,7 @@ func (e *Engine) quotedEcho(p *packet.Packet, q *packet.Quote, r *record, l int)
 		n := int(binary.BigEndian.Uint16(b[8:])&0xfff) + int(binary.BigEndian.Uint16(b[10:]))
 		b = b[min(n, len(b)):]
 	}
-	if len(b) < packet.ICMPSize || binary.BigEndian.Uint16(b[4:]) != r.inner.SrcPort {
+	if len(b) < packet.ICMPSize || binary.BigEndian.Uint16(b[4:]) != r.port[0] {
 		return last
 	}
 	return uint32(binary.BigEndian.Uint16(b[6:]))

@@ -79,10 +79,10 @@ func (e *Engine) established(p *packet.Packet, slot uint32) {
 	owner := e.table.Owner(slot)
 	i, d := owner>>1, int(owner&1)
 	r := &e.recs[i]
-	if r.simple.has(d) && e.forwardSimple(p, r, slot, d) {
+	if r.short().has(d) && e.forwardSimple(p, r, slot, d) {
 		return
 	}
-	if r.leg[d].kind == kindSVR {
+	if r.leg[d].kind() == kindSVR {
 		e.decode(p, i, d, false)
 		return
 	}
@@ -109,7 +109,7 @@ func (e *Engine) forwardSimple(p *packet.Packet, r *record, slot uint32, d int) 
 	p.DecTTL()
 	e.table.Count(slot, uint64(packets), uint64(n), e.now)
 	e.stats.Add(Forwarded, uint64(packets))
-	r.active = e.now
+	r.active = stampOf(e.now)
 	if p.Kind == packet.KindTCP {
 		closed := r.tcp.closedBothWays()
 		r.tcp.observe(p, d)

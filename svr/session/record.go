@@ -29,67 +29,49 @@ const (
 
 // leg is one side of a session.
 type leg struct {
-	kind kind
-	role role
-	// signal: packets that leave on this leg carry metadata.
-	signal bool
-	// owned: the wayport pair is from our pool.
-	owned bool
-	// announce: a lost peer asked for names, so reverse metadata carries them.
-	announce bool
-	// unanswered counts forward metadata packets since our last answer.
-	unanswered uint8
-	path       policy.PathID
-	ifc, hop   uint16
-	sent       uint16 // metadata packets of this handshake
-	checked    uint16 // second of the engine's clock of the last health check by inactivity, 0: none
+	bits legBits
+	// count is of metadata packets without answer: an initiator counts those that
+	// it sent in this handshake, a responder those that came since its last answer.
+	count    uint8
+	path     policy.PathID
+	ifc, hop uint16
 	// since is when this handshake began; for a responder when its first
 	// reverse metadata left, 0 before.
-	since stamp
+	since tick
 	// due is when an unanswered forward packet must be answered by a control
 	// packet, 0 when nothing waits.
-	due stamp
-	// asked is when an enable was last believed, told when a disable was last
-	// sent, 0 for never.
-	asked, told stamp
+	due tick
+	// asked is when an enable was last believed, spoke when a disable or a health
+	// check last left, 0 for never.
+	asked, spoke beat
 }
 
-// record is what Go alone knows of a session. It holds no pointers, so the
-// collector never looks inside, and its size is part of the memory budget.
+// record is what Go alone knows of a session: two cache lines. It holds no
+// pointers, so the collector never looks inside, and its size is the largest
+// part of the memory budget after the slots: what slots or configuration tell
+// does not stand here again.
 type record struct {
 	uuid    [16]byte
-	inner   packet.Tuple // forward direction as the hosts see it
+	addr    [2]uint32 // of the inner tuple: setInner, inner
+	port    [2]uint16
+	slot    [2]uint32 // slot[i]: packets that arrive on leg i
+	key     uint32    // keys of a GCM session, none without
+	next    uint32    // free list, or list of unanswered sessions
+	prev    uint32
+	begun   age
+	active  stamp // when a packet of either direction last passed
 	tenant  policy.TenantID
 	service policy.ServiceID
 	// security is the service whose security protects the payload: the one
 	// that metadata names.
 	security policy.ServiceID
-	route    uint16
-	natIf    uint16 // wan interface of a NAT leg
+	natIf    uint16 // interface whose address a NAT leg has
 	natPort  uint16
-	// payload is the security element of the service, noPayload without.
-	payload   uint16
-	heard     [2]bool // a packet arrived on leg i
-	used      bool
-	answered  bool
-	recovered bool
-	simple    short     // directions that are established and need nothing but new addresses
-	lent      bool      // the lane in the kernel has it while it may
-	bridge    bool      // two peers, two forms: see bridge.go
-	slot      [2]uint32 // slot[i]: packets that arrive on leg i
-	leg       [2]leg
-	tcp       tcpState
-	idle      uint32 // idle timeout, milliseconds
-	initial   uint32 // timeout until both directions were seen, milliseconds
-	key       uint32 // keys of a GCM session, none without
-	next      uint32 // free list, or list of unanswered sessions
-	prev      uint32
-	created   age
-	// active is when a packet of either direction last passed.
-	active int64
+	bits     recBits
+	proto    uint8 // of the inner tuple
+	tcp      tcpState
+	leg      [2]leg
 }
-
-const noPayload = ^uint16(0)
 
 // list is a doubly linked list through record.next and record.prev.
 type list struct{ head, tail uint32 }
@@ -127,11 +109,11 @@ const (
 	leastTurnover = 2048
 )
 
-// allocate returns a zeroed record. When the pool is full the oldest
-// unanswered session gives way if it is older than one second. Its slots rest
-// for a second, so it is a later one that finds room: who comes into a full
-// table is refused before any work is done for it.
-func (e *Engine) allocate() (uint32, bool) {
+// allocate returns a record for a session with this inner tuple. When the pool is
+// full the oldest unanswered session gives way if it is older than one second. Its
+// slots rest for a second, so it is a later one that finds room: who comes into a
+// full table is refused before any work is done for it.
+func (e *Engine) allocate(inner *packet.Tuple) (uint32, bool) {
 	if e.table.Free() < 2 {
 		e.stats.Add(SessionRefusedFull, 1)
 		if s := e.table.Stats(); s.Resting <= max(s.Capacity/turnover, leastTurnover) {
@@ -139,20 +121,19 @@ func (e *Engine) allocate() (uint32, bool) {
 		}
 		return none, false
 	}
-	if i, ok := e.takeRecord(); ok {
-		return i, true
+	for need := recordsOf(inner.Family); len(e.recs)-e.taken < need; {
+		if !e.giveWay() {
+			e.stats.Add(SessionRefusedFull, 1)
+			return none, false
+		}
 	}
-	if !e.giveWay() {
-		e.stats.Add(SessionRefusedFull, 1)
-		return none, false
-	}
-	return e.takeRecord()
+	return e.takeRecord(inner), true
 }
 
 // giveWay ends the oldest unanswered session if it is older than one second.
 func (e *Engine) giveWay() bool {
 	old := e.unanswered.head
-	if old == none || e.now-e.recs[old].created.time(e.now) < second {
+	if old == none || e.now-e.recs[old].begun.time(e.now) < second {
 		return false
 	}
 	e.stats.Add(SessionGaveWay, 1)
@@ -160,27 +141,41 @@ func (e *Engine) giveWay() bool {
 	return true
 }
 
-func (e *Engine) takeRecord() (uint32, bool) {
-	i := e.freeRec
-	switch {
-	case i != none:
-		e.freeRec = e.recs[i].next
-	case int(e.virginRec) < len(e.recs):
-		i = e.virginRec
-		e.virginRec++
-	default:
-		return none, false
+// takeRecord takes the records of a session; there must be so many.
+func (e *Engine) takeRecord(inner *packet.Tuple) uint32 {
+	i, more := e.popRecord(), none
+	if recordsOf(inner.Family) > 1 {
+		more = e.popRecord()
 	}
 	e.recs[i] = record{
-		used: true, created: ageOf(e.now), active: e.now, key: none, next: none, prev: none,
-		slot: [2]uint32{none, none}, payload: noPayload,
+		bits: recUsed, begun: ageOf(e.now), active: stampOf(e.now), key: none, next: none, prev: none,
+		slot: [2]uint32{none, none},
 	}
 	e.recs[i].leg[0].path, e.recs[i].leg[1].path = policy.NoPath, policy.NoPath
 	e.recs[i].leg[0].hop, e.recs[i].leg[1].hop = noHop, noHop
+	e.setInner(i, more, inner)
 	e.live++
-	e.peak = max(e.peak, e.live)
+	e.peak = max(e.peak, e.taken)
 	e.pushUnanswered(i)
-	return i, true
+	return i
+}
+
+func (e *Engine) popRecord() uint32 {
+	e.taken++
+	i := e.freeRec
+	if i == none {
+		e.virginRec++
+		return e.virginRec - 1
+	}
+	e.freeRec = e.recs[i].next
+	return i
+}
+
+func (e *Engine) pushRecord(i uint32) {
+	e.recs[i].bits = 0
+	e.recs[i].next = e.freeRec
+	e.freeRec = i
+	e.taken--
 }
 
 // noHop marks a leg whose next-hop is not known yet.
@@ -205,7 +200,7 @@ func (e *Engine) publish(i uint32, key *[2]pool.Key) bool {
 		r.slot[d] = s
 	}
 	e.byUUID.Add(e.hashUUID(&r.uuid), i)
-	e.byContext.Add(e.hashContext(&r.inner), i)
+	e.byContext.Add(e.hashContext(r), i)
 	e.arm(i)
 	return true
 }
@@ -229,8 +224,13 @@ func canonical(t *packet.Tuple) packet.Tuple {
 
 func (e *Engine) hashUUID(u *[16]byte) uint64 { return maphash.Comparable(e.seed, *u) }
 
-func (e *Engine) hashContext(t *packet.Tuple) uint64 {
+func (e *Engine) hashTuple(t *packet.Tuple) uint64 {
 	return maphash.Comparable(e.seed, canonical(t))
+}
+
+func (e *Engine) hashContext(r *record) uint64 {
+	t := e.inner(r)
+	return e.hashTuple(&t)
 }
 
 // findUUID returns the session with this UUID.
@@ -247,13 +247,13 @@ func (e *Engine) findUUID(u *[16]byte) uint32 {
 
 // findContext returns the session whose inner tuple is t, or its mirror.
 func (e *Engine) findContext(t *packet.Tuple) (i uint32, mirrored bool) {
-	found := none
-	e.byContext.Each(e.hashContext(t), func(i uint32) bool {
-		if e.recs[i].inner == *t {
+	found, back := none, t.Reverse()
+	e.byContext.Each(e.hashTuple(t), func(i uint32) bool {
+		switch e.inner(&e.recs[i]) {
+		case *t:
 			found, mirrored = i, false
 			return false
-		}
-		if e.recs[i].inner == t.Reverse() {
+		case back:
 			found, mirrored = i, true
 		}
 		return found == none
@@ -264,7 +264,7 @@ func (e *Engine) findContext(t *packet.Tuple) (i uint32, mirrored bool) {
 // remove ends session i and gives everything back.
 func (e *Engine) remove(i uint32) {
 	r := &e.recs[i]
-	if !r.used {
+	if !r.is(recUsed) {
 		return
 	}
 	e.refresh(r)
@@ -285,8 +285,8 @@ func (e *Engine) remove(i uint32) {
 	if r.slot[0] != none && r.slot[1] != none {
 		h := e.hashUUID(&r.uuid)
 		e.byUUID.Remove(h, i)
-		e.byContext.Remove(e.hashContext(&r.inner), i)
-		if r.leg[0].kind == kindSVR || r.leg[1].kind == kindSVR {
+		e.byContext.Remove(e.hashContext(r), i)
+		if r.leg[0].kind() == kindSVR || r.leg[1].kind() == kindSVR {
 			e.ended.put(h, e.now)
 		}
 	}
@@ -297,22 +297,23 @@ func (e *Engine) remove(i uint32) {
 	e.asked.forget(i)
 	e.unhold(i)
 	e.wheel.Cancel(i)
-	if !r.answered {
+	if !r.is(recAnswered) {
 		e.unlinkUnanswered(i)
 	}
-	r.used = false
+	if r.is(recSix) {
+		e.pushRecord(r.addr[0])
+	}
 	r.slot = [2]uint32{none, none}
-	r.next = e.freeRec
-	e.freeRec = i
+	e.pushRecord(i)
 	e.live--
 }
 
 // freeWayports returns the pair of leg l, whose packets arrive with key k.
 func (e *Engine) freeWayports(r *record, l int, k *pool.Key) {
 	g := &r.leg[l]
-	if !g.owned {
+	if !g.owned() {
 		return
 	}
-	e.cfg.Wayports.Free(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort, r.active, e.now, r.tcp.closedBothWays())
-	g.owned = false
+	e.cfg.Wayports.Free(e.cfg.Pathway[g.path], k.DstPort, k.SrcPort, r.active.time(e.now), e.now, r.tcp.closedBothWays())
+	g.put(legOwned, false)
 }

@@ -147,7 +147,7 @@ func (e *Engine) resume(p *packet.Packet, m *receivedMeta) {
 	}
 	inner := m.p.Context.Reverse()
 	i, l := e.findContext(&inner)
-	if i != none && e.recs[i].leg[1].kind == kindSVR && !l {
+	if i != none && e.recs[i].leg[1].kind() == kindSVR && !l {
 		// Already opened anew from our side; the peer will be challenged there.
 		e.stats.Add(DropUnbound, 1)
 		return
@@ -178,20 +178,19 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 		e.stats.Add(DropNoRoute, 1)
 		return none, false
 	}
-	i, ok := e.allocate()
+	i, ok := e.allocate(&inner)
 	if !ok {
 		return none, false
 	}
 	r := &e.recs[i]
-	r.uuid, r.inner, r.tenant, r.service, r.security = m.p.UUID, inner, tenant, svc, svc
-	r.recovered = true
-	e.setTimers(r)
+	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, svc
+	r.put(recRecovered, true)
 	hop0, ok0 := e.nextHop(in, inner.Src, inner.Family, e.noGateway)
 	hop1, ok1 := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
-	r.leg[0] = leg{kind: kindNative, path: policy.NoPath, ifc: in, hop: orNone(hop0, ok0)}
+	r.leg[0] = leg{bits: legOf(kindNative, roleNone), path: policy.NoPath, ifc: in, hop: orNone(hop0, ok0)}
 	r.leg[1] = leg{
-		kind: kindSVR, role: roleInitiator, signal: true, path: id,
-		ifc: p.If, hop: orNone(hop1, ok1), since: stampOf(e.now),
+		bits: legOf(kindSVR, roleInitiator) | legSignal, path: id,
+		ifc: p.If, hop: orNone(hop1, ok1), since: tickOf(e.now),
 	}
 	if !ok0 || !ok1 || !e.protect(r) || !e.claimLeg(r, 1, p, id) {
 		e.remove(i)
@@ -206,8 +205,8 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 // claimLeg takes the pair of leg l of a session that we had before.
 func (e *Engine) claimLeg(r *record, l int, p *packet.Packet, id policy.PathID) bool {
 	ok := e.cfg.Wayports.Claim(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort, e.now) ||
-		e.cfg.Reserved != nil && e.cfg.Reserved(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort)
-	r.leg[l].owned = ok
+		e.cfg.Kept != nil && e.cfg.Kept(e.cfg.Pathway[id], p.T.DstPort, p.T.SrcPort)
+	r.leg[l].put(legOwned, ok)
 	if !ok {
 		e.stats.Add(DropWayports, 1)
 	}

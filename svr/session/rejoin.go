@@ -26,18 +26,17 @@ func (e *Engine) rejoin(p *packet.Packet, id policy.PathID, m *receivedMeta) (ui
 		e.stats.Add(DropNoPath, 1)
 		return none, false
 	}
-	i, ok := e.allocate()
+	i, ok := e.allocate(&m.p.Context)
 	if !ok {
 		return none, false
 	}
 	r := &e.recs[i]
-	r.uuid, r.inner, r.tenant, r.service, r.security = m.p.UUID, m.p.Context, tenant, svc, payloadOf
-	r.route, r.recovered = uint16(choice.Route), true
-	e.setTimers(r)
+	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, payloadOf
+	r.put(recRecovered, true)
 	hop, ok := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)
 	r.leg[0] = leg{
-		kind: kindSVR, role: roleInitiator, signal: true, path: id,
-		ifc: p.If, hop: orNone(hop, ok), since: stampOf(e.now),
+		bits: legOf(kindSVR, roleInitiator) | legSignal, path: id,
+		ifc: p.If, hop: orNone(hop, ok), since: tickOf(e.now),
 	}
 	if !ok {
 		e.stats.Add(DropHop, 1)

@@ -20,7 +20,7 @@ func TestReservedPair(t *testing.T) {
 		asked := 0
 		prof := router.Profile{Name: "sim", Sessions: 64, Slots: 256, Wayports: 256, Mappings: 64, Hops: 64}
 		branch = s.bootWith(parseConfig(t, "testdata/acme.json"), "branch1", prof, router.Options{ColdStart: true,
-			Reserved: func(_, local, peer uint16) bool {
+			Kept: func(_, local, peer uint16) bool {
 				asked++
 				return given && local == was.DstPort && peer == was.SrcPort
 			}})

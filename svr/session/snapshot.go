@@ -33,7 +33,7 @@ func (e *Engine) Sessions(f func(*Row) bool) {
 	var row Row
 	for i := range e.recs[:e.virginRec] {
 		r := &e.recs[i]
-		if !r.used || r.slot[0] == none || r.slot[1] == none {
+		if !r.is(recUsed) || r.slot[0] == none || r.slot[1] == none {
 			continue
 		}
 		for d := range r.slot {
@@ -53,20 +53,21 @@ func (e *Engine) fillRow(row *Row, r *record, d int) {
 	*row = Row{
 		UUID: r.uuid, Reverse: d == 1, Key: e.table.Key(r.slot[d]), To: a.To, Egress: a.Egress,
 		Tenant: r.tenant, Service: r.service, Path: g.path,
-		Encrypted: r.payload != noPayload && e.cfg.Payload[r.payload].Encrypts(),
-		Recovered: r.recovered, Answered: r.answered, Closed: r.tcp.closedBothWays(),
-		Signal: g.kind == kindSVR && g.signal, Timeout: r.deadline() - e.now, Uptime: max(e.now-r.created.time(e.now), 0),
+		Encrypted: r.is(recProtected) && e.payload(r).Encrypts(),
+		Recovered: r.is(recRecovered), Answered: r.is(recAnswered), Closed: r.tcp.closedBothWays(),
+		Signal: g.kind() == kindSVR && g.signal(), Timeout: e.deadline(r) - e.now, Uptime: max(e.now-r.begun.time(e.now), 0),
 		Packets: packets, Bytes: bytes,
 	}
 }
 
-// Capacity is the use of the session pool.
+// Capacity is the use of the session pool in records: an IPv4 session takes one,
+// an IPv6 one two.
 type Capacity struct{ Entries, Capacity, Highest, Refused int }
 
 // Capacity returns the use of the session pool.
 func (e *Engine) Capacity() Capacity {
 	return Capacity{
-		Entries: e.live, Capacity: len(e.recs), Highest: e.peak,
+		Entries: e.taken, Capacity: len(e.recs), Highest: e.peak,
 		Refused: int(e.stats[SessionRefusedFull] + e.stats[SessionGaveWay]),
 	}
 }

@@ -83,7 +83,7 @@ func (e *Engine) forgetLate(i uint32) {
 func (e *Engine) Reroute(from uint32, n int) (next uint32) {
 	end := min(uint64(from)+uint64(n), uint64(e.virginRec))
 	for i := uint64(from); i < end; i++ {
-		if r := &e.recs[i]; r.used && !e.readdressed(uint32(i), r) && r.leg[1].kind == kindSVR && r.leg[1].role == roleInitiator {
+		if r := &e.recs[i]; r.is(recUsed) && !e.readdressed(uint32(i), r) && r.leg[1].kind() == kindSVR && r.leg[1].role() == roleInitiator {
 			e.reroute(uint32(i), r)
 		}
 	}
@@ -98,14 +98,14 @@ func (e *Engine) Reroute(from uint32, n int) (next uint32) {
 func (e *Engine) readdressed(i uint32, r *record) bool {
 	for l := range r.leg {
 		g := &r.leg[l]
-		if g.kind != kindSVR || !g.owned || r.slot[l] == none || !e.cfg.Paths.Status(uint16(g.path)).Up {
+		if g.kind() != kindSVR || !g.owned() || r.slot[l] == none || !e.cfg.Paths.Status(uint16(g.path)).Up {
 			continue
 		}
 		pp, k := &e.paths[g.path], e.table.Key(r.slot[l])
 		if pp.family == 0 || k.Family == pp.family && k.Dst == pp.local && k.Src == pp.remote {
 			continue
 		}
-		if g.role == roleResponder {
+		if g.role() == roleResponder {
 			e.sit(i, l, g.path)
 		} else if l == 1 {
 			e.shift(i, g.path, false)
@@ -179,7 +179,7 @@ func (e *Engine) shift(i uint32, id policy.PathID, late bool) bool {
 		return false
 	}
 	key := pool.Key{If: pp.ifc, Tuple: packet.Tuple{Src: pp.remote, Dst: pp.local, SrcPort: remote, DstPort: local,
-		Family: pp.family, Proto: e.outerProto(r.inner.Proto, pp.transform)}}
+		Family: pp.family, Proto: e.outerProto(r.proto, pp.transform)}}
 	if !e.place(i, id, key, hop, true, late) {
 		e.cfg.Wayports.Free(e.cfg.Pathway[id], local, remote, e.now, e.now, true)
 		return false
@@ -203,7 +203,8 @@ func (e *Engine) place(i uint32, id policy.PathID, key pool.Key, hop uint16, own
 	}
 	e.leave(i, late)
 	r.slot[1] = s
-	r.leg[1] = leg{kind: kindSVR, role: roleInitiator, signal: true, owned: owned, path: id, ifc: key.If, hop: hop, since: stampOf(e.now)}
+	r.leg[1] = leg{bits: legOf(kindSVR, roleInitiator) | legSignal, path: id, ifc: key.If, hop: hop, since: tickOf(e.now)}
+	r.leg[1].put(legOwned, owned)
 	e.redirect(r, 0, key.Tuple.Reverse())
 	e.rebridge(r, 1, key.Proto)
 	if e.ends(r, 0) {
@@ -221,7 +222,7 @@ func (e *Engine) leave(i uint32, late bool) {
 	if g.hop != noHop {
 		e.out.Release(g.hop)
 	}
-	if late && g.owned && !e.late.full() {
+	if late && g.owned() && !e.late.full() {
 		e.late.put(latePair{session: i, slot: r.slot[1], path: g.path, until: e.now + lateTime})
 		return
 	}
@@ -243,7 +244,7 @@ func (e *Engine) nudge(i uint32) {
 	}
 	g.due = 0
 	if e.now-g.since.time(e.now) < nudges*nudgeEvery {
-		g.due = stampOf(e.now + nudgeEvery)
+		g.due = tickOf(e.now + nudgeEvery)
 	}
 	e.arm(i)
 }
@@ -255,7 +256,7 @@ func (e *Engine) rehop(ifc uint16) {
 		r := &e.recs[i]
 		for l := range r.leg {
 			g := &r.leg[l]
-			if !r.used || g.kind != kindSVR || g.ifc != ifc || r.slot[l] == none || r.slot[1-l] == none {
+			if !r.is(recUsed) || g.kind() != kindSVR || g.ifc != ifc || r.slot[l] == none || r.slot[1-l] == none {
 				continue
 			}
 			k := e.table.Key(r.slot[l])

@@ -20,16 +20,34 @@ const (
 type tcpState struct {
 	end   [2]uint32 // highest sequence number sent, plus length
 	ack   [2]uint32 // highest acknowledgement sent, valid with tcpAcked
-	win   [2]uint32 // last window offered, in bytes
-	fin   [2]uint32 // sequence number behind the FIN
-	scale [2]uint8
+	win   [2]uint16 // last window offered, as the header has it
 	bits  [2]uint8
-	reset bool
-	blind bool // the lane in the kernel forwards data too: end, ack and win are of long ago
-	// watched: numbers are followed for so many looks more, though the lane in
-	// the kernel could have the connection.
-	watched uint8
+	scale uint8 // shift counts, four bits each: direction 0 in the lower ones
+	whole tcpBits
 }
+
+// tcpBits are what holds for both directions. Above them stands for how many
+// looks more numbers are followed though the lane in the kernel could have the
+// connection (watched).
+type tcpBits uint8
+
+const (
+	tcpReset tcpBits = 1 << iota // a RST counted
+	tcpBlind                     // the lane in the kernel forwards data too: end, ack and win are of long ago
+	tcpWatch                     // one look
+)
+
+func (t *tcpState) reset() bool { return t.whole&tcpReset != 0 }
+func (t *tcpState) blind() bool { return t.whole&tcpBlind != 0 }
+
+func (t *tcpState) put(b tcpBits, on bool) {
+	if t.whole &^= b; on {
+		t.whole |= b
+	}
+}
+
+func (t *tcpState) watched() int { return int(t.whole / tcpWatch) }
+func (t *tcpState) watch(n int)  { t.whole = t.whole&(tcpWatch-1) | tcpBits(n)*tcpWatch }
 
 const (
 	tcpKnown  = 1 << iota // end, ack and win are valid
@@ -37,6 +55,7 @@ const (
 	tcpFIN                // a FIN inside the window was seen
 	tcpScaled             // the SYN offered window scaling
 	tcpAcked              // ack is valid: a SYN acknowledges nothing
+	tcpPlain              // win is of a SYN, which is never scaled
 )
 
 // tcpHeader is what tracking reads of a segment.
@@ -93,8 +112,8 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 	h := readTCP(p)
 	h.length -= uint32(min(overhead, p.End-p.Data))
 	if h.flags&flagRST != 0 {
-		if t.blind || t.inWindow(h.seq, d) {
-			t.reset = true
+		if t.blind() || t.inWindow(h.seq, d) {
+			t.put(tcpReset, true)
 		}
 		return
 	}
@@ -110,29 +129,29 @@ func (t *tcpState) observeSealed(p *packet.Packet, d, overhead int) {
 		t.open(p, d)
 		first = true
 	}
-	first = first || t.blind
+	first = first || t.blind()
 	if !first && !t.plausible(h.seq, d) {
 		return
 	}
-	if first || int32(end-t.end[d]) > 0 {
+	further := first || int32(end-t.end[d]) > 0
+	if further {
 		t.end[d] = end
 	}
 	if h.flags&flagACK != 0 && (first || t.bits[d]&tcpAcked == 0 || int32(h.ack-t.ack[d]) > 0) {
 		t.ack[d] = h.ack
 		t.bits[d] |= tcpAcked
 	}
-	t.win[d] = t.window(h.win, h.flags, d)
-	t.bits[d] |= tcpKnown
+	t.win[d] = h.win
+	if t.bits[d] = t.bits[d]&^tcpPlain | tcpKnown; h.flags&flagSYN != 0 {
+		t.bits[d] |= tcpPlain
+	}
 	if h.flags&flagFIN != 0 {
 		t.bits[d] |= tcpFIN
-		t.fin[d] = end
-	} else if first && h.length == 0 {
-		t.fin[d] = end // behind a FIN that passed elsewhere
-	} else if h.length > 0 && t.bits[d]&tcpFIN != 0 && (first || int32(end-t.fin[d]) > 0) {
+	} else if h.length > 0 && further {
 		t.bits[d] &^= tcpFIN // new data behind a FIN: the FIN was a lie
 	}
 	if h.length > 0 {
-		t.reset = false
+		t.put(tcpReset, false)
 	}
 }
 
@@ -144,23 +163,24 @@ func (t *tcpState) established() bool {
 // open starts direction d at a SYN.
 func (t *tcpState) open(p *packet.Packet, d int) {
 	t.bits[d] = tcpSYN
-	t.reset = false
+	t.put(tcpReset, false)
 	if s, ok := windowScale(p); ok {
-		t.scale[d] = s
+		t.scale = t.scale&^(15<<(4*d)) | s<<(4*d)
 		t.bits[d] |= tcpScaled
 	}
 }
 
-// window is the offered window in bytes; the one in a SYN is never scaled. A
+// window is what direction d offers, in bytes; in a SYN it is never scaled. A
 // connection whose SYNs were not seen counts with the largest scale in use.
-func (t *tcpState) window(w uint16, flags uint8, d int) uint32 {
+func (t *tcpState) window(d int) uint32 {
+	w := t.win[d]
 	switch {
-	case flags&flagSYN != 0:
+	case t.bits[d]&tcpPlain != 0:
 		return uint32(w)
 	case t.bits[0]&tcpSYN == 0 || t.bits[1]&tcpSYN == 0:
 		return uint32(w) << 8
 	case t.bits[0]&tcpScaled != 0 && t.bits[1]&tcpScaled != 0:
-		return uint32(w) << t.scale[d]
+		return uint32(w) << (t.scale >> (4 * d) & 15)
 	}
 	return uint32(w)
 }
@@ -172,7 +192,7 @@ func (t *tcpState) plausible(seq uint32, d int) bool {
 	if t.bits[o]&tcpKnown == 0 {
 		return true
 	}
-	room := max(t.win[o], 65535)
+	room := max(t.window(o), 65535)
 	low := t.end[d] - room - 65535
 	return int32(seq-low) >= 0 && int32(seq-(t.acked(d)+room+65535)) <= 0
 }
@@ -197,7 +217,7 @@ func (t *tcpState) inWindow(seq uint32, d int) bool {
 		return true // RST in answer to a SYN
 	}
 	low := t.acked(d)
-	return int32(seq-low) >= 0 && int32(seq-(low+max(t.win[o], 1))) <= 0
+	return int32(seq-low) >= 0 && int32(seq-(low+max(t.window(o), 1))) <= 0
 }
 
 // quoted says whether a sequence number that an ICMP error quotes was sent in
@@ -224,5 +244,5 @@ func (t *tcpState) oldest(d int) uint32 {
 
 // closedBothWays: two FINs, or a RST that counted.
 func (t *tcpState) closedBothWays() bool {
-	return t.reset || t.bits[0]&tcpFIN != 0 && t.bits[1]&tcpFIN != 0
+	return t.reset() || t.bits[0]&tcpFIN != 0 && t.bits[1]&tcpFIN != 0
 }

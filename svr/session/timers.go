@@ -6,31 +6,37 @@ const (
 	handshakePackets = 64
 )
 
+// answerWithin is how long forward metadata may wait for a packet that carries
+// our answer.
+const answerWithin = second / 5
+
 // closedRest is how long a session stays after TCP closed both ways, for late
 // segments.
 const closedRest = 10 * second
 
 // deadline is when session r ends if nothing happens before.
-func (r *record) deadline() int64 {
-	switch {
-	case r.tcp.closedBothWays():
-		return r.active + closedRest
-	case !r.answered:
-		return r.active + int64(r.initial)*1e6
+func (e *Engine) deadline(r *record) int64 {
+	active := r.active.time(e.now)
+	if r.tcp.closedBothWays() {
+		return active + closedRest
 	}
-	return r.active + int64(r.idle)*1e6
+	idle, initial := e.tables.Timeout(r.service, r.proto, r.port[1])
+	if !r.is(recAnswered) {
+		return active + int64(initial)
+	}
+	return active + int64(idle)
 }
 
 // arm schedules the next look at session i.
 func (e *Engine) arm(i uint32) {
 	r := &e.recs[i]
-	next := r.deadline()
+	next := e.deadline(r)
 	for l := range r.leg {
 		g := &r.leg[l]
 		if g.due != 0 {
 			next = min(next, g.due.time(e.now))
 		}
-		if g.signal && g.role == roleInitiator && !r.heard[l] {
+		if g.signal() && g.role() == roleInitiator && !r.heard(l) {
 			next = min(next, g.since.time(e.now)+handshakeTime)
 		}
 		next = min(next, e.keepAt(r, l))
@@ -41,13 +47,13 @@ func (e *Engine) arm(i uint32) {
 // onTimer looks at session i: late answers first, then its end.
 func (e *Engine) onTimer(i uint32) {
 	r := &e.recs[i]
-	if !r.used {
+	if !r.is(recUsed) {
 		return
 	}
 	e.refresh(r)
 	for l := range r.leg {
 		if g := &r.leg[l]; g.due != 0 && g.due.time(e.now) <= e.now {
-			if g.role == roleInitiator {
+			if g.role() == roleInitiator {
 				e.nudge(i)
 			} else {
 				e.sendDisable(i, l)
@@ -58,7 +64,7 @@ func (e *Engine) onTimer(i uint32) {
 			return
 		}
 	}
-	if r.deadline() <= e.now {
+	if e.deadline(r) <= e.now {
 		e.stats.Add(SessionTimeout, 1)
 		e.tellClosed(i)
 		e.remove(i)
@@ -71,8 +77,8 @@ func (e *Engine) onTimer(i uint32) {
 // unheard says whether the peer of leg l never answered and had its chance.
 func (e *Engine) unheard(r *record, l int) bool {
 	g := &r.leg[l]
-	return g.signal && g.role == roleInitiator && !r.heard[l] &&
-		(e.now-g.since.time(e.now) >= handshakeTime || g.sent >= handshakePackets)
+	return g.signal() && g.role() == roleInitiator && !r.heard(l) &&
+		(e.now-g.since.time(e.now) >= handshakeTime || g.count >= handshakePackets)
 }
 
 // giveUp refuses a session whose peer does not answer.

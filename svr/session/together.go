@@ -15,7 +15,7 @@ type seals struct {
 
 // sealsTogether says whether packets of a plan are better sealed several at once.
 func (e *Engine) sealsTogether(o *outgoing) bool {
-	return e.cfg.Later == nil && o.seal && !o.g.signal && o.pol.Gathers() && !o.pol.Cipher().GCM()
+	return e.cfg.Later == nil && o.seal && !o.g.signal() && o.pol.Gathers() && !o.pol.Cipher().GCM()
 }
 
 // sealSegments sends all that cut makes, in groups.

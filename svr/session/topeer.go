@@ -29,7 +29,7 @@ func (e *Engine) toPeer(p *packet.Packet, i uint32, d int) {
 	e.padTTL(p, o.g.path)
 	o.syn = p.Kind == packet.KindTCP && p.TCPFlags&flagSYN != 0
 	o.marks = o.change && o.syn || e.marked && o.a.To.Proto == packet.ProtoUDP
-	bare := !o.g.signal && o.pol == nil && !o.change
+	bare := !o.g.signal() && o.pol == nil && !o.change
 	switch {
 	case o.syn:
 		e.clampSYN(p, &o)
@@ -52,10 +52,10 @@ func (e *Engine) planFor(i uint32, d int, proto uint8) outgoing {
 	r := &e.recs[i]
 	o := outgoing{i: i, d: d, r: r, g: &r.leg[1-d], a: e.table.Action(r.slot[d])}
 	if e.protected(r) {
-		o.pol = e.cfg.Payload[r.payload]
+		o.pol = e.payload(r)
 		o.seal = e.ends(r, d) && o.pol.Encrypts()
 	}
-	if o.g.kind == kindSVR {
+	if o.g.kind() == kindSVR {
 		o.mtu = e.pathMTU(o.g.path)
 	}
 	o.a.MTU = uint16(min(o.mtu, 65535))
@@ -115,7 +115,7 @@ func (e *Engine) clampSYN(p *packet.Packet, o *outgoing) {
 // bytes of metadata and its digest are added.
 func (e *Engine) segmentRoom(p *packet.Packet, o *outgoing, meta int) int {
 	room := o.mtu - (p.Data - p.Off) - e.lasting(p, o) - meta
-	if o.g.signal && meta == 0 {
+	if o.g.signal() && meta == 0 {
 		room -= e.metadataSize(o) + e.paths[o.g.path].send.DigestSize()
 	}
 	if p.GSO != packet.GSONone {
@@ -170,7 +170,7 @@ func (e *Engine) sendToPeer(p *packet.Packet, o *outgoing) {
 		e.build(p, o, true)
 		return
 	}
-	if !o.g.signal {
+	if !o.g.signal() {
 		e.build(p, o, false)
 		return
 	}
@@ -243,7 +243,7 @@ func (e *Engine) finishBuild(p *packet.Packet, o *outgoing, fragment bool) {
 		e.sealLater(p, o)
 		return
 	}
-	signed := o.seal && !o.g.signal && !fragment
+	signed := o.seal && !o.g.signal() && !fragment
 	if o.seal && !e.seal(p, o, signed) {
 		return
 	}
@@ -262,9 +262,9 @@ func (e *Engine) transform(p *packet.Packet, o *outgoing) bool {
 // dress puts what belongs in front of the data and behind it, and sends p.
 // signed: the service's digest is there already.
 func (e *Engine) dress(p *packet.Packet, o *outgoing, fragment, signed bool) {
-	touched := o.g.signal || o.pol != nil || o.change || fragment
+	touched := o.g.signal() || o.pol != nil || o.change || fragment
 	switch {
-	case o.g.signal:
+	case o.g.signal():
 		if !e.addMetadata(p, o) {
 			return
 		}
@@ -332,7 +332,7 @@ func (e *Engine) seal(p *packet.Packet, o *outgoing, sign bool) bool {
 // service's without.
 func (e *Engine) sign(p *packet.Packet, o *outgoing) bool {
 	pol := o.pol
-	if o.g.signal {
+	if o.g.signal() {
 		pol = e.paths[o.g.path].send
 	}
 	if pol == nil || p.End == p.Data {

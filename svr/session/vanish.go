@@ -95,7 +95,7 @@ func (e *Engine) enlist() {
 		i := e.watch.next
 		e.watch.next++
 		r := &e.recs[i]
-		if !r.used || !r.answered || r.tcp.closedBothWays() {
+		if !r.is(recUsed) || !r.is(recAnswered) || r.tcp.closedBothWays() {
 			continue
 		}
 		for l := range r.leg {
@@ -111,7 +111,7 @@ func (e *Engine) enlist() {
 // probed, and its handshake is over.
 func (e *Engine) watchable(r *record, l int) bool {
 	g := &r.leg[l]
-	return g.kind == kindSVR && g.path != noPath && !g.signal && r.slot[0] != none && r.slot[1] != none && e.probed(g.path)
+	return g.kind() == kindSVR && g.path != noPath && !g.signal() && r.slot[0] != none && r.slot[1] != none && e.probed(g.path)
 }
 
 // admitOne gives leg l of session i the place that its number says, if that is
@@ -136,7 +136,7 @@ func (e *Engine) admitOne(i uint32, l int) {
 func (e *Engine) lookAt(w *watched) bool {
 	i, l := (w.who-1)>>1, int((w.who-1)&1)
 	r := &e.recs[i]
-	if !r.used || r.tcp.closedBothWays() || !e.watchable(r, l) {
+	if !r.is(recUsed) || r.tcp.closedBothWays() || !e.watchable(r, l) {
 		return false
 	}
 	id := r.leg[l].path
