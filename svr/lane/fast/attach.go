@@ -80,8 +80,8 @@ func (l *Lane) prepare(p *port) error {
 // Close lets programs go that nobody Put.
 func (p *Prepared) Close() { p.port.close() }
 
-// Put puts prepared programs on their interface as Attach does. They are the
-// lane's then, or, with an error, closed.
+// Put puts prepared programs on their interface as Attach does, and takes them over.
+// When the interface refuses XDP the new TC program is there alone, with an error.
 func (l *Lane) Put(prepared *Prepared) error {
 	if err := l.put(prepared.port); err != nil {
 		return fmt.Errorf("attach to interface %d: %w", prepared.port.cfg.Index, err)
@@ -91,28 +91,28 @@ func (l *Lane) Put(prepared *Prepared) error {
 
 func (l *Lane) put(p *port) error {
 	old := l.ports[p.cfg.Index]
-	if err := p.replace(old); err != nil {
-		p.close()
-		return err
-	}
-	if old != nil {
-		old.close()
-	}
-	l.ports[p.cfg.Index] = p
-	return nil
-}
-
-// replace attaches the programs of p. The TC program comes first, because it
-// does not need the other one; the notes of an old XDP program say nothing to it.
-func (p *port) replace(old *port) error {
 	if old == nil {
 		old = &port{}
 	}
+	// The TC program comes first, because it does not need the other one; the notes
+	// of an old XDP program say nothing to it.
 	tcx, err := attachTC(p.cfg, p.tc, old.tc, old.tcx)
 	if err != nil {
+		p.close()
 		return err
 	}
 	p.tcx = tcx
+	if err = p.replaceXDP(old); err != nil { // what is on the interface is what we keep
+		p.xdp, old.xdp = old.xdp, p.xdp
+		p.cfg.XDP, p.cfg.Generic = old.cfg.XDP, old.cfg.Generic
+	}
+	old.close()
+	l.ports[p.cfg.Index] = p
+	return err
+}
+
+// replaceXDP exchanges the XDP programs of an interface, of which there may be none.
+func (p *port) replaceXDP(old *port) error {
 	if p.xdp != nil {
 		return attachXDP(p.cfg.Index, p.xdp, old.xdp, p.cfg.Generic)
 	}

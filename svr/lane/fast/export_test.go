@@ -79,3 +79,9 @@ func (l *Lane) PutBack(index int) error {
 	_, err := attachTC(p.cfg, p.tc, nil, false)
 	return err
 }
+
+// AtIngress are the programs at an interface's ingress, of whoever.
+func AtIngress(index int) []ebpf.ProgramID {
+	tcx, filters := tcPrograms(index)
+	return append(tcx, filters...)
+}
