@@ -28,8 +28,8 @@ const (
 
 // startPercent is the same until the router forwards: what is made until then stays,
 // for the most part, and to look through it again for each twentieth that comes to it
-// was a fifth of the time. Below 12 MB, three times the runtime's own least heap, nobody looks.
-const startPercent = 300
+// was a fifth of the time. More would be felt where memory is small.
+const startPercent = 100
 
 // LimitHeap sets the collector up for a start. A program calls it before it reads its
 // configuration.

@@ -90,8 +90,8 @@ func (l *Lane) loadPort(p *port) error {
 // Close lets programs go that nobody Put.
 func (p *Prepared) Close() { p.port.closeOwn() }
 
-// Put puts prepared programs on their interface as Attach does. They are the
-// lane's then, or, with an error, closed.
+// Put puts prepared programs on their interface as Attach does, and takes them over.
+// When the interface refuses XDP the new TC program is there alone, with an error.
 func (l *Lane) Put(prepared *Prepared) error {
 	if err := l.put(prepared.port); err != nil {
 		return fmt.Errorf("attach to interface %d: %w", prepared.port.cfg.Index, err)
@@ -101,30 +101,31 @@ func (l *Lane) Put(prepared *Prepared) error {
 
 func (l *Lane) put(p *port) error {
 	old := l.ports[p.cfg.Index]
-	if old != nil && len(old.older) != len(p.older) {
-		p.closeOwn()
-		return fmt.Errorf("programs that pass nothing on, before those of older lanes: %w", ErrConfig)
-	}
-	if err := p.replace(old); err != nil {
-		p.closeOwn()
-		return err
-	}
-	if old != nil {
-		old.closeOwn()
-	}
-	l.ports[p.cfg.Index] = p
-	return nil
-}
-
-// replace attaches the programs of p. The TC program comes first, because it
-// does not need the other one; the notes of an old XDP program say nothing to it.
-func (p *port) replace(old *port) error {
 	if old == nil {
 		old = &port{}
 	}
+	if len(old.older) != len(p.older) {
+		p.closeOwn()
+		return fmt.Errorf("programs that pass nothing on, before those of older lanes: %w", ErrConfig)
+	}
+	// The TC program comes first, because it does not need the other one; the notes
+	// of an old XDP program say nothing to it.
 	if err := p.replaceTC(old); err != nil {
+		p.closeOwn()
 		return err
 	}
+	err := p.replaceXDP(old)
+	if err != nil { // what is on the interface is what we keep
+		p.xdp, old.xdp = old.xdp, p.xdp
+		p.cfg.XDP, p.cfg.Generic = old.cfg.XDP, old.cfg.Generic
+	}
+	old.closeOwn()
+	l.ports[p.cfg.Index] = p
+	return err
+}
+
+// replaceXDP exchanges the XDP programs of an interface, of which there may be none.
+func (p *port) replaceXDP(old *port) error {
 	if p.xdp != nil {
 		return attachXDP(p.cfg.Index, p.xdp, old.xdp, p.cfg.Generic)
 	}

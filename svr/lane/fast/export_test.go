@@ -123,3 +123,11 @@ func (l *Lane) LoadInFront(c PortConfig) (*ebpf.Program, error) {
 	}
 	return l.load(progTC, consts)
 }
+
+// AtIngress are the programs at an interface's ingress, of whoever.
+func AtIngress(index int) (ids []ebpf.ProgramID) {
+	for _, p := range tcPrograms(index) {
+		ids = append(ids, p.id)
+	}
+	return ids
+}
