@@ -23,7 +23,7 @@ import (
 // time of packets.
 const (
 	gcPercent   = 5
-	mostGarbage = 1 << 19
+	mostGarbage = 2 << 20
 )
 
 // LimitHeap sets the collector up for a heap that is nearly all pools. A
