@@ -23,7 +23,7 @@ import (
 // time of packets.
 const (
 	gcPercent   = 5
-	mostGarbage = 1 << 19
+	mostGarbage = 2 << 20
 )
 
 // startPercent is the same until the router forwards: what is made until then stays,
