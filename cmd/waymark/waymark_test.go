@@ -65,6 +65,8 @@ func TestExitCodes(t *testing.T) {
 		{"router -config " + acme + " -router branch1 -run " + none + " -lanes warp", 2, "auto, go, bpf"},
 		{"agent -run " + none + " -state " + none + " -confirm -5s", 2, "-confirm -5s: want up to 24h"},
 		{"router -config " + acme + " -router branch1 -run " + none + " -profile big", 2, "cpe, hub, tiny"},
+		{"router -config " + acme + " -router branch1 -run " + none + " -drain -5m", 2, "0 to 168h"},
+		{"router -config " + acme + " -router branch1 -run " + none + " -workers 99", 2, "0 to 16"},
 		{"router -bogus", 2, "bogus"},
 		{"agent -h", 0, "-salt-master"},
 		{"agent -run " + none, 2, "state directory are needed"},

@@ -46,6 +46,10 @@ type Settings struct {
 // the configuration ships with.
 const DefaultDrain = time.Hour
 
+// mostDrain bounds it: until then two tables are in memory, and nobody moves the sessions
+// of the older one.
+const mostDrain = 7 * 24 * time.Hour
+
 // Values of Settings.Lanes.
 const (
 	LanesAuto = "auto"
@@ -99,6 +103,9 @@ func (s *Settings) profile() (Profile, error) {
 	}
 	if s.Workers < 0 || s.Workers > lane.MaxWorkers {
 		return Profile{}, fmt.Errorf("%w: %d workers: allowed are 0 to %d", ErrSettings, s.Workers, lane.MaxWorkers)
+	}
+	if s.Drain < 0 || s.Drain > mostDrain {
+		return Profile{}, fmt.Errorf("%w: drain for %v: allowed are 0 to %v", ErrSettings, s.Drain, mostDrain)
 	}
 	name := s.Profile
 	if name == "" {
