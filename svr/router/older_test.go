@@ -132,7 +132,8 @@ func going(t *testing.T, w *world.World, r *world.Router, before map[string]floa
 		t.Errorf("the new session is not listed: %v", rows)
 	}
 	now := stats(t, r)
-	if more := now["fast/forwarded-tc"] - first["fast/forwarded-tc"]; more < size/65536 {
+	// Super-packets have up to 64 KiB, and the first ones go by the service lane.
+	if more := now["fast/forwarded-tc"] - first["fast/forwarded-tc"]; more < size/65536/2 {
 		t.Errorf("the new lane forwarded %v packets more", more)
 	}
 	if now["fast/older-lanes"] != lanes || now["fast/older-forwarded"] == 0 || now["fast/older-passed-on"] <= first["fast/older-passed-on"] {
