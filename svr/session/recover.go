@@ -110,6 +110,17 @@ func (e *Engine) mirroredService(svc policy.ServiceID, t *packet.Tuple) policy.S
 	return svc
 }
 
+// protectorOf is the service that protects a session that reverse metadata m speaks
+// of: the one that the peer names, whose packets are sealed as that says. We may have
+// opened the session for the answers of one that the other side opened before, and
+// then the service that our host calls says nothing about it.
+func (e *Engine) protectorOf(svc policy.ServiceID, inner *packet.Tuple, m *receivedMeta) policy.ServiceID {
+	if named, ok := e.tables.ServiceByName(m.p.Service); ok {
+		return named
+	}
+	return e.mirroredService(svc, inner)
+}
+
 // waited says whether the flow of p was first seen a second ago, time enough
 // for a peer that still holds it to speak up.
 func (e *Engine) waited(p *packet.Packet) bool {
@@ -183,7 +194,7 @@ func (e *Engine) reopen(p *packet.Packet, id policy.PathID, inner packet.Tuple, 
 		return none, false
 	}
 	r := &e.recs[i]
-	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, svc
+	r.uuid, r.tenant, r.service, r.security = m.p.UUID, tenant, svc, e.protectorOf(svc, &inner, m)
 	r.put(recRecovered, true)
 	hop0, ok0 := e.nextHop(in, inner.Src, inner.Family, e.noGateway)
 	hop1, ok1 := e.nextHop(p.If, p.T.Src, p.T.Family, e.noGateway)

@@ -166,3 +166,34 @@ func TestOneTryIsEnough(t *testing.T) {
 		}
 	}
 }
+
+// TestColdRestartTwice: a router that opened a session for the answers of another one
+// forgets that as well. What the peer still sends is as the first one was: encrypted,
+// though the service that the answers call is clear. No host hears anything else.
+func TestColdRestartTwice(t *testing.T) {
+	s, branch, hub := acme(t)
+	a := parseConfig(t, "testdata/acme.json")
+	c := newTalk(s, branch, hub, "lan", "dc", "192.168.1.77:40000", "10.20.0.80:8443")
+	if !c.upload("before") || !c.download("before too") {
+		t.Fatal("no connection to begin with")
+	}
+	explain := func() string { return s.nodes["branch1"].explain() + "\n" + s.nodes["hub1"].explain() }
+	for _, step := range []struct {
+		what string
+		say  func(string) bool
+	}{{"the server speaks first", c.download}, {"the client speaks first", c.upload}} {
+		s.boot(a, "hub1", true)
+		had := len(c.called.got)
+		if !step.say(step.what) || !c.upload("up") || !c.download("down") {
+			t.Fatalf("%s: did not go on\n%s", step.what, explain())
+		}
+		for _, g := range c.called.got[had:] {
+			if text := string(g.Payload()); text != "" && text != "up" && text != step.what {
+				t.Errorf("%s: the server heard %q", step.what, text)
+			}
+		}
+	}
+	if n := s.nodes["hub1"].count(session.SessionsRecovered); n == 0 {
+		t.Error("the hub was not told of its session: nothing was tested")
+	}
+}
