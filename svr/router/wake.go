@@ -53,9 +53,10 @@ func (r *Router) wake(ctx context.Context, list []fast.PortConfig) {
 		}
 		ready[c] = p
 	}
+	devices, took := len(ready), time.Since(start) // the reconciler's from here on
 	select {
 	case r.woken <- ready:
-		r.log.Info("lane in the kernel sees sessions", "devices", len(ready), "took", time.Since(start))
+		r.log.Info("lane in the kernel sees sessions", "devices", devices, "took", took)
 	case <-ctx.Done():
 		ready.close()
 	}
