@@ -17,14 +17,14 @@ var whole = os.Getenv("SOAK") != ""
 
 // quick is BFD at 100 ms x 3 with a short hold-down. Without SOAK it is 300 ms x 3: a
 // machine with other work stands still for longer than 300 ms now and then.
-var quick = quickBFD(whole)
+var quick = tree{"bfd": tree{"desired-tx-interval": quickEvery(whole), "required-min-rx-interval": quickEvery(whole), "hold-down-time": 1}}
 
-func quickBFD(soak bool) tree {
-	every := 300
+// quickEvery is the interval of quick in ms.
+func quickEvery(soak bool) int {
 	if soak {
-		every = 100
+		return 100
 	}
-	return tree{"bfd": tree{"desired-tx-interval": every, "required-min-rx-interval": every, "hold-down-time": 1}}
+	return 300
 }
 
 // holed is the example's network with a fault on the fiber line of the branch,

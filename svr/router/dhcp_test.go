@@ -151,8 +151,11 @@ func resolvers(t *testing.T, r *world.Router, names ...string) {
 	var f *resolve.File
 	err := world.Until(patience, "resolvers", func() (bool, error) {
 		var err error
-		f, err = resolve.Read(filepath.Join(r.Run, router.ResolvFile))
-		return err == nil && len(f.WANs) == len(names), err
+		if f, err = resolve.Read(filepath.Join(r.Run, router.ResolvFile)); err != nil {
+			return false, err
+		}
+		conf, err := os.ReadFile(filepath.Join(r.Run, router.ResolvConf)) // written behind the other one
+		return len(f.WANs) == len(names) && string(conf) == f.Conf(), err
 	})
 	if err != nil {
 		t.Fatal(err, f)

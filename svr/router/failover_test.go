@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -15,9 +16,12 @@ import (
 )
 
 // quickAcme is the example with BFD at 100 ms × 3 and a short hold-down.
-func quickAcme(t *testing.T) []byte {
+func quickAcme(t *testing.T) []byte { t.Helper(); return acmeEvery(t, 100) }
+
+// acmeEvery is the example with BFD every so many ms × 3 and a short hold-down.
+func acmeEvery(t *testing.T, ms int) []byte {
 	t.Helper()
-	const leaves = `"bfd": {"desired-tx-interval": 100, "required-min-rx-interval": 100, "hold-down-time": 1}, `
+	leaves := fmt.Sprintf(`"bfd": {"desired-tx-interval": %[1]d, "required-min-rx-interval": %[1]d, "hold-down-time": 1}, `, ms)
 	text := world.Acme()
 	for _, v := range []string{`"vector": ["fiber"]`, `"vector": ["lte"]`} {
 		if bytes.Count(text, []byte(v)) != 2 {

@@ -37,7 +37,7 @@ func TestXDPWhereItArrives(t *testing.T) {
 	for _, ns := range []string{world.Client, world.Server} {
 		countUDP(t, w, ns, 5000)
 	}
-	drops := backlogDrops(t)
+	drops := kernelDrops(t, w)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	if s, err := traffic.Stream(ctx, w, world.Client, "10.20.0.5:5000", 40, 3, 1200); err != nil {

@@ -78,7 +78,7 @@ func TestOtherLayout(t *testing.T) {
 			for _, r := range routers {
 				peersUp(t, r)
 			}
-			drops, subject := backlogDrops(t), routers[c.victim]
+			drops, subject := kernelDrops(t, w), routers[c.victim]
 			load := putLoad(t, w, loadSeconds*len(c.builds))
 			loaded(t, subject)
 			counted := stats(t, subject)

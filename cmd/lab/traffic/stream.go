@@ -2,8 +2,10 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -20,8 +22,9 @@ type Streamed struct {
 const streamTick = 2 * time.Millisecond
 
 // stream ADDRESS MBIT SECONDS BYTES: datagrams of so many bytes to a
-// UDP responder, from one socket at an even rate. The first ones are single and
-// answered, so that the session is established before the rest follows.
+// UDP responder, from one socket at an even rate. The first ones are single, and
+// repeated until they are answered, so that the session is established before the
+// rest follows.
 func stream(args []string) (any, error) {
 	n, err := numbers(args)
 	if err != nil {
@@ -35,19 +38,33 @@ func stream(args []string) (any, error) {
 	s := Streamed{}
 	b := make([]byte, n[2])
 	for range 10 {
-		if err := c.SetDeadline(time.Now().Add(clientLimit)); err != nil {
+		if err := s.greet(c, b); err != nil {
 			return nil, err
 		}
-		if _, err := c.Write(b); err != nil {
-			return nil, err
-		}
-		s.Sent++
-		if _, err := c.Read(make([]byte, 1<<16)); err != nil {
-			return nil, err
-		}
-		s.Answered++
 	}
 	return s.pour(c, b, float64(n[0])*1e6/8/float64(n[2]), time.Duration(n[1])*time.Second)
+}
+
+// greet sends a datagram, and again every second, until an answer comes.
+func (s *Streamed) greet(c net.Conn, b []byte) error {
+	answer := make([]byte, 1<<16)
+	for end := time.Now().Add(clientLimit); ; {
+		if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		if _, err := c.Write(b); err != nil {
+			return err
+		}
+		s.Sent++
+		_, err := c.Read(answer)
+		if err == nil {
+			s.Answered++
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // pour sends rate datagrams a second for a while, and counts answers until a second
