@@ -65,6 +65,14 @@ func guardRouter(t testing.TB, n *lanetest.Net) {
 // eventually polls a condition on the loop's goroutine.
 func eventually(t testing.TB, l *lane.Lane, what string, cond func() bool) {
 	t.Helper()
+	if !soon(t, l, cond) {
+		t.Fatalf("timeout: %s", what)
+	}
+}
+
+// soon tells whether a condition holds sooner or later.
+func soon(t testing.TB, l *lane.Lane, cond func() bool) bool {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
@@ -72,11 +80,8 @@ func eventually(t testing.TB, l *lane.Lane, what string, cond func() bool) {
 		if err := l.Do(func() { ok = cond() }); err != nil {
 			t.Fatal(err)
 		}
-		if ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout: %s", what)
+		if ok || time.Now().After(deadline) {
+			return ok
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"waymark/net/netns"
 	"waymark/net/netns/nstest"
+	"waymark/scripts/soak"
 	"waymark/svr/lane/fast"
 	"waymark/svr/lane/fast/fasttest"
 	"waymark/svr/lane/lanetest/gen"
@@ -91,6 +92,7 @@ func TestKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it may have ended: no error
 	if line, _ := bufio.NewReader(pipe).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("owner said %q", line)
 	}
@@ -113,12 +115,18 @@ func TestKill(t *testing.T) {
 	}
 
 	w := &world{t: t, ns: row.Router}
-	start := time.Now()
-	w.open(fast.Config{Devices: devices})
-	took := time.Since(start)
-	if !w.lane.Adopted() || took > time.Second {
-		t.Errorf("adopted %v in %v", w.lane.Adopted(), took)
-	}
+	soak.Within(t, "adopted in", time.Second, func() time.Duration {
+		if w.lane != nil { // another round
+			w.in(func() error { return w.lane.Close(true) })
+		}
+		start := time.Now()
+		w.open(fast.Config{Devices: devices})
+		if took := time.Since(start); w.lane.Adopted() {
+			return took
+		}
+		t.Fatal("not adopted")
+		return 0
+	})
 	if n := w.table.Stats().Directions; n != 64 {
 		t.Errorf("%d directions adopted, want 64", n)
 	}
