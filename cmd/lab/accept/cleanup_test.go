@@ -60,21 +60,21 @@ func (s *site) settle() {
 	}
 }
 
-// compare reports what two snapshots do not have in common.
-func compare(t *testing.T, before, after map[string][]string) {
-	t.Helper()
+// compare tells what two snapshots do not have in common.
+func compare(before, after map[string][]string) (differ []string) {
 	for name, was := range before {
 		for _, line := range was {
 			if !slices.Contains(after[name], line) {
-				t.Errorf("%s: gone: %s", name, line)
+				differ = append(differ, name+": gone: "+line)
 			}
 		}
 		for _, line := range after[name] {
 			if !slices.Contains(was, line) {
-				t.Errorf("%s: left: %s", name, line)
+				differ = append(differ, name+": left: "+line)
 			}
 		}
 	}
+	return differ
 }
 
 // Traffic, then SIGTERM: the namespaces are as they were before. So they are
@@ -103,7 +103,14 @@ func TestRow01StopLeavesNothing(t *testing.T) {
 			}
 			s.stopped(s.branch)
 			s.stopped(s.hub)
-			compare(t, before, s.snapshot())
+			var differ []string
+			err := world.Until(patience, "everything as before", func() (bool, error) { // the kernel does some of it a moment later
+				differ = compare(before, s.snapshot())
+				return len(differ) == 0, nil
+			})
+			if err != nil {
+				t.Errorf("%v:\n%s", err, strings.Join(differ, "\n"))
+			}
 		})
 	}
 }

@@ -37,45 +37,75 @@ func roomy(a tree) {
 const floodRounds = 8
 
 // TestSoakRow08Flood: a million distinct SYNs at 20,000 a second beside an
-// established clear transfer. Without SOAK it is shorter.
+// established clear transfer. Without SOAK it is shorter, and a machine that cannot
+// make such a flood beside the transfer, or take it, has an eighth of everything.
 func TestSoakRow08Flood(t *testing.T) {
-	before, count := shortBefore, shortFlood
 	if os.Getenv("SOAK") != "" {
-		before, count = time.Minute, wholeFlood
+		flooding{"cpe", floodRate, wholeFlood, time.Minute}.holds(t, floodRounds)
+		return
 	}
-	s := newSite(t, acmeWith(t, roomy), "-profile", "cpe")
+	whole := false
+	t.Run("cpe", func(t *testing.T) { whole = flooding{"cpe", floodRate, shortFlood, shortBefore}.holds(t, floodTries) })
+	if !whole && !t.Failed() {
+		t.Run("tiny", func(t *testing.T) { flooding{"tiny", floodRate / 8, shortFlood / 8, shortBefore}.holds(t, floodRounds) })
+	}
+}
+
+// floodTries is how many floods may not be whole ones before a machine is too slow, or
+// too busy, to be flooded at this rate. A table of an eighth is filled by an eighth of
+// the flood as fast.
+const floodTries = 3
+
+// flooding is what a router of a profile is flooded with, and how long its transfer is
+// looked at before.
+type flooding struct {
+	profile     string
+	rate, count int
+	before      time.Duration
+}
+
+// holds makes floods until established TCP kept its rate in one and one was a whole
+// one. It gives up after so many tries without a whole one, without a word against
+// whoever has another way to try.
+func (fl flooding) holds(t *testing.T, tries int) (whole bool) {
+	s := newSite(t, acmeWith(t, roomy), "-profile", fl.profile)
 	f := s.openFlood()
 	tr := s.endless("10.20.0.5:5001")
 	tr.rate(2 * time.Second) // slow start
-	share, whole := 0.0, false
+	share := 0.0
 	for round := 0; round < floodRounds && (share < leastShare || !whole) && !t.Failed(); round++ {
-		kept, flooded := s.flood(t, f, tr, before, count)
+		if round == tries && !whole {
+			t.Logf("no whole flood in %d rounds", tries)
+			return false
+		}
+		kept, flooded := s.flood(t, f, tr, fl)
 		share, whole = max(share, kept), whole || flooded
 	}
 	if share < leastShare || !whole {
 		t.Errorf("established TCP keeps %.2f of its rate, want %.2f; a whole flood seen: %v", share, leastShare, whole)
 	}
+	return whole
 }
 
-// flood compares the rate of tr before and during one flood of count SYNs, and
+// flood compares the rate of tr before and during one flood of SYNs, and
 // the routers' memory before and after. whole tells whether so many SYNs came in
 // time and filled the table: a busy machine may be late with them, or lose some
 // before the router sees them.
-func (s *site) flood(t *testing.T, f *synFlood, tr *endless, window time.Duration, count int) (share float64, whole bool) {
+func (s *site) flood(t *testing.T, f *synFlood, tr *endless, fl flooding) (share float64, whole bool) {
 	st := s.stats(s.branch)
-	rateBefore := tr.rate(window)
+	rateBefore := tr.rate(fl.before)
 	rss := [2]int{rssAnon(t, s.branch), rssAnon(t, s.hub)}
 	took := make(chan time.Duration, 1)
 	go func() {
-		d, err := f.run(count, floodRate)
+		d, err := f.run(fl.count, fl.rate)
 		if err != nil {
 			t.Error(err)
 		}
 		took <- d
 	}()
-	rateDuring := tr.rate(time.Duration(count) * time.Second / floodRate)
+	rateDuring := tr.rate(time.Duration(fl.count) * time.Second / time.Duration(fl.rate))
 	d := <-took
-	whole = s.afterFlood(t, tr, st, d, count)
+	whole = s.afterFlood(t, tr, st, d, fl)
 	share = rateDuring / rateBefore
 	t.Logf("established clear TCP: %.2f Gbit/s before, %.2f during the flood: %.0f %%", rateBefore, rateDuring, 100*share)
 	for i, r := range []*world.Router{s.branch, s.hub} {
@@ -93,9 +123,9 @@ func mb(n int) float64 { return float64(n) / (1 << 20) }
 // afterFlood looks at the pool that the flood filled: refusals are counted, the
 // alarm is up, and goes when the sessions do; the transfer lives all along. It tells
 // whether the flood was a whole one.
-func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took time.Duration, count int) (whole bool) {
-	rate := float64(count) / took.Seconds()
-	t.Logf("%d SYNs in %.1f s: %.0f a second", count, took.Seconds(), rate)
+func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took time.Duration, fl flooding) (whole bool) {
+	rate := float64(fl.count) / took.Seconds()
+	t.Logf("%d SYNs in %.1f s: %.0f a second", fl.count, took.Seconds(), rate)
 	table, st := s.capacity(s.branch, "session-table"), s.stats(s.branch)
 	since := func(name string) int { return st[name] - before[name] }
 	refused := since("sessions/refused-full") + since("drop/no-wayport")
@@ -103,8 +133,8 @@ func (s *site) afterFlood(t *testing.T, tr *endless, before map[string]int, took
 		table.Highest, table.Capacity, since("sessions/opened"), refused, since("sessions/gave-way"))
 	// Frames may be lost before the router sees them; nothing it saw is.
 	got := refused + since("sessions/opened")
-	whole = rate >= 0.9*floodRate && table.Highest >= table.Capacity*95/100 && got >= count*9/10 && since("sessions/gave-way") > 0
-	t.Logf("%d of %d SYNs opened a session or were counted as refused; a whole flood: %v", got, count, whole)
+	whole = rate >= 0.9*float64(fl.rate) && table.Highest >= table.Capacity*95/100 && got >= fl.count*9/10 && since("sessions/gave-way") > 0
+	t.Logf("%d of %d SYNs opened a session or were counted as refused; a whole flood: %v", got, fl.count, whole)
 	if whole {
 		s.floodAlarm(t)
 	}

@@ -17,7 +17,7 @@ import (
 // has to go on. Of some kills, one holds that: other work comes and goes.
 const (
 	backWithin = 3 * time.Second
-	backRounds = 3
+	backRounds = 6
 )
 
 // transfers of row 5: both services, opened from both sides, data up and down.
@@ -173,6 +173,11 @@ func (s *site) begin(i int) *flowing {
 // machine too busy to start the process within a second gets the time that the
 // hosts take.
 func (s *site) restart(t *testing.T, name string, config []byte, flows []*flowing) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tellSessions(t)
+		}
+	})
 	for round := 1; !t.Failed(); round++ {
 		gap, limit := s.restartOnce(t, name, config, flows)
 		if gap <= limit {
@@ -181,6 +186,14 @@ func (s *site) restart(t *testing.T, name string, config []byte, flows []*flowin
 		if round == backRounds {
 			t.Errorf("goes on after %.2f s, want %v", gap.Seconds(), limit)
 		}
+	}
+}
+
+// tellSessions logs what both routers know of their sessions.
+func (s *site) tellSessions(t *testing.T) {
+	for _, r := range []*world.Router{s.branch, s.hub} {
+		out, err := r.Show("sessions", "detail")
+		t.Logf("%s: %v, %v\n%s", r.Run, s.stats(r), err, out)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestSwitchTags(t *testing.T) {
 	_, _ = w.Exec("plain", "ping", "-c", "1", "-W", "1", "192.0.2.9")
 	_, _ = w.Exec("tagged", "ping", "-c", "1", "-W", "1", "198.51.100.9")
 	seen := func(f []world.Frame) bool { return tags(f)[0] && tags(f)[20] }
-	if err := c.WaitFrames(5*time.Second, seen); err != nil {
+	if err := c.WaitFrames(time.Minute, seen); err != nil {
 		t.Error(err)
 	}
 }

@@ -88,6 +88,13 @@ func TestIdle(t *testing.T) {
 	}
 	to := time.Now()
 	after := s.ledger()
+	counted := func(wire map[string]tally, c string) bool {
+		return wire[c].events >= events(after, c)-events(before, c)
+	}
+	_ = capture.WaitFrames(patience, func(frames []world.Frame) bool { // it may be behind; what is missing is told below
+		wire := seen(frames, from, to)
+		return counted(wire, ambient.BFD) && counted(wire, ambient.KeepAlive)
+	})
 	frames, err := capture.Frames()
 	s.must(err)
 	wire := seen(frames, from, to)
