@@ -62,7 +62,7 @@ part_layouts() {
 }
 part_unit() {
 	section 'unit and architecture tests'
-	gotest -p 4 -parallel 8 -timeout 8m $(packages plain) # many wait for the timers of daemons
+	gotest -p 4 -parallel 8 -timeout 15m $(packages plain) # many wait for the timers of daemons
 }
 # The bench is a module of its own: its tests measure nothing.
 part_bench() {

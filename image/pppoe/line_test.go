@@ -260,6 +260,7 @@ func connected(d object) bool { return d["connection-status"] == "connected" }
 // limit of what takes a second or two.
 const soon = 40 * time.Second
 
+// connect waits for a session and for what follows it, and returns the device then.
 func (l *line) connect() object {
 	l.Helper()
 	d := l.until("session", soon, connected)
@@ -267,7 +268,7 @@ func (l *line) connect() object {
 		for _, r := range l.show("network-interface detail") {
 			if r["name"] == "fiber" && r["oper-status"] == "up" {
 				l.expect(r, object{"device-type": "pppoe", "dhcp": "disabled", "mtu": d["session-mtu"], "reason": nil})
-				return d
+				return l.until("session", soon, connected)
 			}
 		}
 		if time.Now().After(deadline) {

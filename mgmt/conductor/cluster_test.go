@@ -123,25 +123,32 @@ func runBox(t *testing.T, b *simulated, s *conductor.Settings) (end func()) {
 	return func() { cancel(); <-done }
 }
 
-// agree asks both conductors for everything.
+// agree asks both conductors for everything, until both know it: what one wrote the
+// other has heard of a moment later.
 func agree(t *testing.T, s1, s2 *conductor.Settings, n int) {
 	t.Helper()
 	for _, path := range []string{"/v1/events?asset=cpe-0&limit=100000", "/v1/assets", "/v1/config", "/v1/alarms", "/v1/peers/addresses", "/v1/entitlement"} {
-		var one, two any
-		api(t, s1, "GET", path, nil, &one)
-		api(t, s2, "GET", path, nil, &two)
-		if !reflect.DeepEqual(one, two) {
-			t.Errorf("%s differs:\n%.300v\n%.300v", path, one, two)
-		}
+		until(t, path+" the same at both", time.Minute, func() (differ int) {
+			var one, two any
+			api(t, s1, "GET", path, nil, &one)
+			api(t, s2, "GET", path, nil, &two)
+			if !reflect.DeepEqual(one, two) {
+				differ++
+			}
+			return differ
+		})
 	}
 	for path, want := range map[string]string{
 		"/v1/alarms": fmt.Sprint("event ", n), "/v1/peers/addresses": "100.64.0.40", "/v1/entitlement": `"entitlement-utilized-mbps":1`, "/v1/assets": `"conductor":"c1"`, "/v1/assets#": `"conductor":"c2"`,
 	} {
-		var raw json.RawMessage
-		api(t, s1, "GET", strings.TrimSuffix(path, "#"), nil, &raw)
-		if !strings.Contains(string(raw), want) {
-			t.Errorf("%s lacks %s: %.600s", path, want, raw)
-		}
+		until(t, path+" with "+want, time.Minute, func() (lacks int) {
+			var raw json.RawMessage
+			api(t, s1, "GET", strings.TrimSuffix(path, "#"), nil, &raw)
+			if !strings.Contains(string(raw), want) {
+				lacks++
+			}
+			return lacks
+		})
 	}
 	var rows []eventRow
 	api(t, s1, "GET", "/v1/events?asset=cpe-0&limit=100000", nil, &rows)
