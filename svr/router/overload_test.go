@@ -2,8 +2,13 @@ package router_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,10 +78,22 @@ func datagram(to, from net.HardwareAddr, port uint16) []byte {
 	return p.Buf[:p.End]
 }
 
-// Two service lanes that get more than they can do, all of it datagrams that nobody
-// answers, shed it and call no path dead. One on which BFD passes and nothing else is
-// found all the same, while it goes on.
+// A service lane that gets more than it can do, from a host or from the network, sheds it, and
+// neither router calls the path dead, on which nothing but datagrams that nobody answers
+// leaves; even where the lane has hardly any processor, and BFD has. A path on which BFD passes
+// and nothing else is found all the same, while a host goes on.
 func TestOverloadTakesNoPathDown(t *testing.T) {
+	t.Run("by a host, of a path that dies", func(t *testing.T) { testOverload(t, pourDatagrams, "") })
+	t.Run("by a host, without processor", func(t *testing.T) { testOverload(t, pourDatagrams, world.Branch) })
+	t.Run("of the peer, without processor", func(t *testing.T) { testOverload(t, pourAtHub, world.Hub) })
+}
+
+// flooder sends until ctx ends and returns how many packets.
+type flooder func(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) int
+
+// testOverload has the path watched during a flood, with a starved lane in a namespace; without
+// one the path dies in the end.
+func testOverload(t *testing.T, flood flooder, starved string) {
 	w := worldOf(t, router.LanesGo, world.Options{})
 	serve(t, w, world.Server, "-udp", "10.20.0.5:9")
 	hub := start(t, w, "hub1", world.Hub, world.Acme())
@@ -91,9 +108,15 @@ func TestOverloadTakesNoPathDown(t *testing.T) {
 	defer done.Wait()
 	defer cancel()
 	for range 2 {
-		done.Go(func() { t.Logf("%d datagrams sent", pourDatagrams(ctx, t, w, gateway)) })
+		done.Go(func() { t.Logf("%d packets sent", flood(ctx, t, w, gateway)) })
 	}
+	if r := map[string]*world.Router{world.Branch: branch, world.Hub: hub}[starved]; r != nil {
+		starveLane(t, r)
+	}
+	once, end := context.WithCancel(context.Background())
+	end()
 	for end := time.Now().Add(overloadFor); time.Now().Before(end); {
+		pourDatagrams(once, t, w, gateway)
 		for _, r := range []*world.Router{branch, hub} {
 			for _, p := range show(t, r, "peers", "detail") {
 				if p["reason"] == "no-data" || p["reason"] == "peer-no-data" {
@@ -102,7 +125,16 @@ func TestOverloadTakesNoPathDown(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("health checks and answers: %v", healthCounts(stats(t, branch)))
+	n := stats(t, branch)
+	t.Logf("%v health checks, %v answers", n["metadata/added-session-health-check"], n["metadata/received-session-health-check-acknowledgement"])
+	if starved == "" {
+		foundDead(t, w, branch)
+	}
+}
+
+// foundDead lets nothing but BFD pass, and waits until that is known.
+func foundDead(t *testing.T, w *world.World, branch *world.Router) {
+	t.Helper()
 	nft(t, w, world.ISPFiber, "table inet cut { chain f { type filter hook forward priority 0; policy accept; meta l4proto { tcp, udp } th dport != 1280 drop; }; }")
 	began := time.Now()
 	until(t, branch, "the dead path", func(rows []row) bool {
@@ -110,6 +142,25 @@ func TestOverloadTakesNoPathDown(t *testing.T) {
 		return len(p) == 1 && p[0]["status"] == "down" && (p[0]["reason"] == "no-data" || p[0]["reason"] == "peer-no-data")
 	}, "peers", "detail")
 	t.Logf("found after %v", time.Since(began).Round(time.Millisecond))
+}
+
+// pourAtHub sends small datagrams to wayports of the hub from the network, until ctx ends.
+func pourAtHub(ctx context.Context, t *testing.T, w *world.World, _ net.HardwareAddr) (sent int) {
+	err := netns.Do(w.NS(world.ISPFiber), func() error {
+		c, err := net.Dial("udp", "198.51.100.2:20001")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for b := make([]byte, 18); ctx.Err() == nil; sent++ {
+			_, _ = c.Write(b) // what does not fit any more is lost, as it should
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return sent
 }
 
 // muteAnswered sends of every flow until the server has answered each.
@@ -131,7 +182,24 @@ func muteAnswered(t *testing.T, w *world.World, branch *world.Router) {
 	}, "sessions")
 }
 
-// healthCounts are the counters of health checks.
-func healthCounts(s map[string]float64) [2]float64 {
-	return [2]float64{s["metadata/added-session-health-check"], s["metadata/received-session-health-check-acknowledgement"]}
+// starveLane leaves the thread of a router's service lane what no other thread wants: it has
+// had more processor than any other.
+func starveLane(t *testing.T, r *world.Router) {
+	t.Helper()
+	until(t, r, "a busy lane", func(rows []row) bool {
+		return len(only(rows, "metric", "lane/rounds")) == 1 && only(rows, "metric", "lane/rounds")[0]["value"].(float64) > 3000
+	}, "stats")
+	dir := fmt.Sprintf("/proc/%d/task", r.PID())
+	list, err := os.ReadDir(dir)
+	must(t, err)
+	lane, most := 0, int64(-1)
+	for _, e := range list {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name(), "schedstat")) // ns that it ran
+		tid, _ := strconv.Atoi(e.Name())
+		ran, _, _ := strings.Cut(string(b), " ")
+		if ns, bad := strconv.ParseInt(ran, 10, 64); err == nil && bad == nil && ns > most {
+			lane, most = tid, ns
+		}
+	}
+	must(t, unix.SchedSetAttr(lane, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0))
 }
