@@ -41,17 +41,22 @@ type health struct {
 	healed   int64 // when that ended last
 	doubt    doubt
 	// excused: health checks that left before then may lack an answer for a good reason.
-	// clear is the newest counter of ours that a frame echoed which named none.
 	excused int64
-	clear   uint64
 }
 
 // doubt is what NoData was told and asks BFD about.
 type doubt struct {
 	asked   int64  // as NoData was told; 0: none
-	counter uint64 // of the poll that left then
-	proved  int64  // when its echo had been seen, 0: not yet
+	counter uint64 // of the first poll that left then
+	polls   int    // that left
+	last    int64  // when the last one did
+	finals  int    // answers without an excuse
+	proved  int64  // when there were enough, 0: not yet
 }
+
+// pollsEach is how many polls must be answered in a row: a line that loses much answers
+// one now and then.
+const pollsEach = 2
 
 // Sick returns why a path counts as down though BFD is up.
 func (p *Path) Sick() Sickness { return p.health.sick }
@@ -88,6 +93,20 @@ func (s *Set) NoData(id uint16, asked, seen, now int64) {
 	p.work(s, now)
 }
 
+// answered takes the answer to a poll that may be one of the doubt's.
+func (d *doubt) answered(is bool, now int64) {
+	if is && d.finals < d.polls {
+		d.finals++
+	}
+	if d.finals == pollsEach && d.proved == 0 {
+		d.proved = now
+	}
+}
+
+// leastFinal is how long the answer to a poll may take at least: the processor may be
+// with somebody else.
+const leastFinal = second / 2
+
 // doubted asks BFD about a doubt, and says whether it is confirmed: the answers of
 // sessions that came before that of the poll would have been seen.
 func (p *Path) doubted(s *Set, asked, seen, now int64) bool {
@@ -97,10 +116,13 @@ func (p *Path) doubted(s *Set, asked, seen, now int64) bool {
 		*d = doubt{asked: asked, counter: p.out.counter + 1}
 	case d.proved != 0:
 		return seen > d.proved
-	case p.health.clear >= d.counter:
-		d.proved = now
+	case d.finals < d.polls:
+		if now-d.last > max(p.Patience(), leastFinal) {
+			p.health.excused = now // the line loses packets, whatever they are
+		}
 		return false
 	}
+	d.polls, d.last = d.polls+1, now
 	if to, ok := p.ends.Best(); ok && p.usable(to) {
 		pkt := p.m.Packet()
 		pkt.Poll, pkt.Final = true, false
@@ -154,7 +176,7 @@ func (p *Path) flagged(s *Set, st *wire.Steady, now int64) {
 	h := &p.health
 	h.peerSays = st.Flags&wire.FlagNoData != 0
 	if st.Flags&wire.FlagShedding == 0 {
-		h.clear = uint64(st.Echo)
+		h.doubt.answered(s.frame.BFD.Final && uint64(st.Echo) >= h.doubt.counter, now)
 		return
 	}
 	h.excused = now
