@@ -66,32 +66,13 @@ func Start(l *field.Line, o Options, how func(func() error) error) (*Routers, er
 	if err != nil {
 		return nil, fmt.Errorf("start routers: %w", err)
 	}
-	return &r, r.pathUp(pathLimit)
+	return &r, r.PathUp()
 }
 
-// How long a path takes to come up, of routers that have just started, and of those
-// that only had no processor for a while.
-const (
-	pathLimit   = 30 * time.Second
-	starvedPath = 5 * time.Second
-)
-
-// PathUp sees to it that the path between the routers is up. One whose health checks
-// had no answer in time, on a processor that an overloaded router had for itself, is
-// left alone by its router for longer than we can wait: then both start again.
+// PathUp waits until the path between the routers is up. If it stays down, the error
+// has what both say of it.
 func (r *Routers) PathUp() error {
-	if r.pathUp(starvedPath) == nil {
-		return nil
-	}
-	if err := r.Kill(); err != nil {
-		return err
-	}
-	return r.pathUp(pathLimit)
-}
-
-// pathUp waits until the path is up. If it stays down, the error has what both say.
-func (r *Routers) pathUp(limit time.Duration) error {
-	err := r.West.PeersUp(limit, func(map[string]any) bool { return true })
+	err := r.West.PeersUp(30*time.Second, func(map[string]any) bool { return true })
 	if err == nil {
 		return nil
 	}

@@ -24,9 +24,12 @@ const feedTurns = 4
 // anything.
 func (l *Lane) feed() (busy bool) {
 	turns := feedTurns
-	for _, f := range l.cfg.Feeds {
+	for i, f := range l.cfg.Feeds {
 		for n := 0; n < turns; n++ {
 			got := f.Feed(l.accept)
+			if i == 0 {
+				l.fed.takes(got, l.now)
+			}
 			if got == 0 {
 				break
 			}

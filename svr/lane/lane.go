@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,6 +74,10 @@ type Lane struct {
 	ticked   int64 // when the handler was last called
 	next     int64 // when it wants to be called, 0: no wish
 	upkeep   int64 // next look at next-hops and stations
+	weighed  int64 // last look at what was lost
+	fed      intake
+	awake    atomic.Int64             // since when the loop has something to do, 0: it sleeps
+	shared   atomic.Pointer[[]*iface] // byID, for other goroutines
 	counters Counters
 	accept   func(p *packet.Packet, etherType uint16, src [6]byte) // of feeds
 }
@@ -210,6 +215,7 @@ func (l *Lane) indexInterfaces() error {
 		}
 	}
 	l.byID = byID
+	l.shared.Store(&byID)
 	l.rebind()
 	return nil
 }

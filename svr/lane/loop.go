@@ -43,6 +43,9 @@ func (l *Lane) run(ctx context.Context) error {
 // Every port gets at most a batch, so that none starves the others.
 func (l *Lane) round() (busy bool) {
 	l.now = l.cfg.Clock()
+	if l.awake.Load() == 0 {
+		l.awake.Store(l.now)
+	}
 	busy = l.feed()
 	for _, p := range l.ports {
 		if p.receive(l, l.cfg.Batch) > 0 {
@@ -63,6 +66,7 @@ func (l *Lane) round() (busy bool) {
 func (l *Lane) ticks(busy bool) {
 	if l.next != 0 && l.now >= l.next || busy && l.now-l.ticked >= int64(l.cfg.Tick) {
 		l.ticked = l.now
+		l.weigh()
 		l.next = l.handler.Tick(l.now)
 		l.flush(nil, busy)
 	}
@@ -75,7 +79,9 @@ func (l *Lane) ticks(busy bool) {
 // sleep waits for packets, mail or the next deadline.
 func (l *Lane) sleep() error {
 	var events [8]unix.EpollEvent
-	n, err := unix.EpollWait(l.epoll, events[:], l.timeout())
+	timeout := l.timeout()
+	l.awake.Store(0)
+	n, err := unix.EpollWait(l.epoll, events[:], timeout)
 	if err == unix.EINTR {
 		return nil
 	}

@@ -78,6 +78,8 @@ type Port struct {
 	byVLAN  [4096]uint8 // tag → position in ifs + 1
 	lane    *Lane
 	cfg     PortConfig // with defaults
+	own     intake
+	losing  bool // the kernel says that it lost frames
 }
 
 // iface is a network-interface with what the lane keeps about it.

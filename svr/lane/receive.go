@@ -16,8 +16,12 @@ func (p *Port) receive(l *Lane, n int) int {
 	for ; got < n && p.ring != nil; got++ {
 		f, st := p.ring.next()
 		if f == nil {
+			if p.ring.taken < p.ring.size {
+				p.own.empty(l.now)
+			}
 			break
 		}
+		p.losing = p.losing || st&unix.TP_STATUS_LOSING != 0
 		i := info(f, st)
 		if st&unix.TP_STATUS_COPY != 0 {
 			k := l.longBuffer()

@@ -13,6 +13,9 @@ import (
 // super-packet is cut in software; an offload that is refused again and again
 // is dropped for good.
 func (q *txQueue) refused(i int, e unix.Errno) {
+	if e == unix.ENOBUFS || e == unix.EAGAIN {
+		q.crowded.Add(1)
+	}
 	h := &q.heads[i]
 	offload := e == unix.EINVAL || e == unix.EOPNOTSUPP || e == unix.EIO
 	if !offload || h.gso == packet.GSONone {

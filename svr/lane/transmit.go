@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +41,8 @@ type txQueue struct {
 	offloads Offload
 	strikes  [packet.GSOUDP + 1]uint8
 	counters *PortCounters
-	one      mmsghdr // for segments cut in software
+	crowded  atomic.Uint64 // messages that the kernel had no room for
+	one      mmsghdr       // for segments cut in software
 	oneIov   [2]unix.Iovec
 	oneHead  txHead
 	scratch  packet.Packet

@@ -138,6 +138,16 @@ func (c *Carrier) SetHops(id uint16, hops int) {
 	}
 }
 
+// SetShedding notes that the peer of a path says that it loses data that arrives, or is
+// late with it. It is no change of state.
+func (c *Carrier) SetShedding(id uint16, now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.paths[id]; p != nil {
+		p.status.Shedding = now
+	}
+}
+
 // SetRTT notes the smoothed and the smallest round trip as BFD measured them,
 // 0 for none. It is no change of state.
 func (c *Carrier) SetRTT(id uint16, smooth, least time.Duration) {
@@ -198,7 +208,7 @@ func (p *carried) evaluate(d device) Status {
 		s.MTU = min(d.mtu, p.fits)
 	}
 	if s.Local == p.status.Local && s.Remote == p.status.Remote {
-		s.RTT, s.MinRTT = p.status.RTT, p.status.MinRTT
+		s.RTT, s.MinRTT, s.Shedding = p.status.RTT, p.status.MinRTT, p.status.Shedding
 	}
 	switch {
 	case p.Disabled:

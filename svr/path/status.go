@@ -18,6 +18,9 @@ type Status struct {
 	RTT     time.Duration // newest round trip, 0 = not measured
 	MinRTT  time.Duration // smallest round trip, 0 = not measured
 	Hops    int           // routers between the two ends, as BFD's packets met them
+	// Shedding is when the peer last said that it loses data that arrives, or is late
+	// with it, on the router's clock; 0: never.
+	Shedding int64
 
 	Local  netip.Addr // own waypoint in use, zero while unknown
 	Remote netip.Addr // peer's waypoint in use, zero while unknown

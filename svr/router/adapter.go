@@ -76,6 +76,9 @@ func (a *adapter) Batch(list []*packet.Packet, now int64) {
 	a.engine.ReceiveBatch(list)
 }
 
+// seen is session.Config's.
+func (a *adapter) seen(ifc uint16) int64 { return a.lane.Seen(laneID(ifc)) }
+
 // Tick implements lane.Handler.
 func (a *adapter) Tick(now int64) int64 {
 	a.begin(now)

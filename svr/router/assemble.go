@@ -33,6 +33,7 @@ type Options struct {
 	Watcher   session.Watcher
 	Requests  session.Requests
 	Local     func(p *packet.Packet) // session.Config
+	Seen      func(ifc uint16) int64 // session.Config
 	ColdStart bool
 	BFD       bool  // paths are not up before BFD says so
 	Now       int64 // monotonic nanoseconds, never 0
@@ -76,7 +77,7 @@ func Assemble(t *policy.Tables, prof Profile, opt Options) (*Parts, error) {
 		Pathway: p.Pathway, Recv: keys.recv, Send: keys.send, Payload: keys.payload,
 		Paths: p.Carrier, Board: p.Board, Random: secure.NewRandom(seed32()), IV: secure.NewIVSource(seed32()),
 		Out: opt.Out, Later: opt.Later, Alarms: opt.Alarms, Watcher: opt.Watcher, Requests: opt.Requests, ColdStart: opt.ColdStart,
-		Local: opt.Local, Kept: opt.Kept, Fast: opt.Fast, Records: opt.Records, Map: opt.Map,
+		Local: opt.Local, Seen: opt.Seen, Kept: opt.Kept, Fast: opt.Fast, Records: opt.Records, Map: opt.Map,
 	}, opt.Now)
 	return p, nil
 }

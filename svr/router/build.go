@@ -27,7 +27,7 @@ func (r *Router) assemble() (err error) {
 		return err
 	}
 	r.adapter.hops = newWarmHops(hops(r.prof.Hops))
-	opt.Now, opt.Local, opt.BFD, opt.Map = r.clock(), r.adapter.local, true, mapPages
+	opt.Now, opt.Local, opt.Seen, opt.BFD, opt.Map = r.clock(), r.adapter.local, r.adapter.seen, true, mapPages
 	opt.Kept = func(pathway, local, peer uint16) bool { return r.adapter.reserved.take(pair{pathway, local, peer}) }
 	if r.set.Workers > 0 {
 		opt.Later = r.adapter
@@ -46,8 +46,13 @@ func (r *Router) assemble() (err error) {
 // watchConfig is that of BFD.
 func (r *Router) watchConfig() watch.Config {
 	return watch.Config{Tables: r.tables, Carrier: r.parts.Carrier, Table: r.parts.Table, Board: r.parts.Board,
-		Neighbors: bfdNeighbors(r.tables), Ledger: r.ledger, Clock: r.clock, Log: r.log, Version: version(),
+		Neighbors: bfdNeighbors(r.tables), Ledger: r.ledger, Clock: r.clock, Log: r.log, Version: version(), Behind: r.behind,
 		Lifetimes: filepath.Join(r.set.stateDir(), LifetimesFile), Endpoints: filepath.Join(r.set.RunDir, EndpointsFile)}
+}
+
+// behind is watch.Config's.
+func (r *Router) behind(ifc uint16, now int64) bool {
+	return r.lane != nil && r.lane.Behind(laneID(ifc), now)
 }
 
 // laneConfig is the service lane's, with the kernel's behind it.

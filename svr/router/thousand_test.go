@@ -185,6 +185,8 @@ func (b *branches) Requested(*peer.Path, []byte) {}
 
 // Talking implements peer.Output.
 func (b *branches) Talking(*peer.Path, int64) bool { return false }
+func (b *branches) Behind(*peer.Path, int64) bool  { return false }
+func (b *branches) Shedding(*peer.Path, int64)     {}
 
 // A hub with 1,000 peer paths at the defaults, link tests of both sides
 // included, costs a quarter of a core at most, and takes none of them down while

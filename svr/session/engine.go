@@ -44,8 +44,9 @@ type Watcher interface {
 	// back. It must not wait.
 	Vanishing(id policy.PathID)
 	// NoData: sessions on this path send, hear nothing, and their health checks
-	// have no answer. It must not wait.
-	NoData(id policy.PathID, asked int64) // asked: when the last of them left
+	// have no answer, though what had arrived before seen was looked at. It must not
+	// wait.
+	NoData(id policy.PathID, asked, seen int64) // asked: when the last of them left
 	// Forgotten: the peer does not know a session where it meets it on this path.
 	// It must not wait.
 	Forgotten(id policy.PathID)
@@ -89,6 +90,10 @@ type Config struct {
 	// Fast says that a lane in the kernel forwards directions with
 	// pool.FlagFast by itself, and counts in the table.
 	Fast bool
+	// Seen returns the time up to which all that had arrived on a network-interface
+	// has been given to the engine, 0 while a good part of it is lost. Nil: it always
+	// has.
+	Seen func(ifc uint16) int64
 	// Local takes packets for an own address on a VLAN, which the kernel does not
 	// hear; it must not keep them. Nil: nobody.
 	Local func(p *packet.Packet)

@@ -15,16 +15,26 @@ const (
 	// sender that says something once more has missed an answer, too.
 	unansweredLeast = 2
 	// healthTries is how often it asks before the path is doubted: at every look,
-	// for the answers of all of them have the time that one may take.
+	// for the answers of all of them have the time that one may take. While it waits
+	// it goes on asking: where much is lost, one answer of many comes.
 	healthTries = 3
-	// healthGap is how long a good answer is good for.
+	// asksEach is how many of a path's sessions may ask at a look: whoever loses
+	// packets because there are too many is not helped by more.
+	asksEach = 16
+	// doubtFor is when a doubt that came to nothing gives way to a new one.
+	doubtFor = 2 * second
+	// lateness: who looks so long after a packet arrived cannot tell what is missing.
+	lateness = second / 10
+	// shedFor is how long it counts that the peer said it sheds load.
+	shedFor = second
+	// healthGap is how long a good answer, or one to another session, is good for.
 	healthGap = 5 * second
 )
 
 // healthCheck is the check of one watched direction.
 type healthCheck struct {
 	tries uint8
-	asked int64 // when the last one left
+	asked int64 // when the last one of the first healthTries left
 	good  int64 // last answer
 }
 
@@ -38,19 +48,52 @@ func (h *healthCheck) pending() bool { return h.tries > 0 }
 // nothing, if no other session on the path hears anything either.
 func (e *Engine) checkHealth(w *watched, i uint32, l int, unanswered uint32) {
 	id, h := e.recs[i].leg[l].path, &w.health
+	d := &e.watch.path[id]
 	switch {
-	case e.watch.path[id].heard >= w.since, h.good != 0 && e.now-h.good < healthGap:
+	case d.heard >= max(w.since, e.now-healthGap), h.good != 0 && e.now-h.good < healthGap:
 		h.answered() // the path works
 	case unanswered < unansweredLeast:
-	case h.tries < healthTries:
+	case e.excused(id):
+		h.answered()
+	default:
+		if waited := e.now - h.asked; h.tries == healthTries && waited >= e.answerTime(id) {
+			if d.unwell == 0 || h.asked < d.unwell {
+				d.unwell = h.asked // the doubt that is oldest stays the same one
+			}
+			if waited >= e.answerTime(id)+doubtFor {
+				h.answered()
+			}
+		}
+		e.askMore(h, d, i, l)
+	}
+}
+
+// askMore sends one more health check, if enough of the path's did not yet.
+func (e *Engine) askMore(h *healthCheck, d *pathDoubts, i uint32, l int) {
+	if d.asks == asksEach || !e.askHealth(i, l, h.tries > 0) {
+		return
+	}
+	d.asks++
+	if h.tries < healthTries {
 		h.tries++
 		h.asked = e.now
-		e.askHealth(i, l, h.tries > 1)
-	case e.now-h.asked >= e.answerTime(id):
-		if d := &e.watch.path[id]; d.unwell == 0 || h.asked < d.unwell {
-			d.unwell = h.asked // the doubt that is oldest stays the same one
-		}
 	}
+}
+
+// excused says that answers may be missing on a path because one of the two routers
+// has more to do than it can: we lose what arrives or have not looked at it yet, or
+// the peer says that of itself. Then it is not asked.
+func (e *Engine) excused(id policy.PathID) bool {
+	shed := e.cfg.Paths.Status(uint16(id)).Shedding
+	return e.now-e.seen(id) > lateness || shed != 0 && e.now-shed < shedFor
+}
+
+// seen is the time up to which what arrived on a path's interface is known.
+func (e *Engine) seen(id policy.PathID) int64 {
+	if e.cfg.Seen == nil {
+		return e.now
+	}
+	return e.cfg.Seen(uint16(e.tables.Paths[id].If))
 }
 
 // consider tells of paths where big packets vanish, and of those whose health
@@ -61,26 +104,27 @@ func (e *Engine) consider() {
 			e.doubt(policy.PathID(id))
 		}
 		if asked := e.watch.path[id].unwell; asked > 0 {
-			e.cfg.Watcher.NoData(policy.PathID(id), asked)
+			e.cfg.Watcher.NoData(policy.PathID(id), asked, e.seen(policy.PathID(id)))
 		}
 	}
 }
 
-// askHealth sends a request on leg l of session i.
-func (e *Engine) askHealth(i uint32, l int, again bool) {
+// askHealth sends a request on leg l of session i; false: it could not.
+func (e *Engine) askHealth(i uint32, l int, again bool) bool {
 	m := &e.meta
 	m.head, m.body = wire.Header{}, wire.Payload{}
 	m.head.SetSecurityID(keyIndex)
 	m.head.SetControl(wire.ControlKeepAlive)
+	m.head.SetHealthCheck(wire.HealthRequest)
 	if again {
 		m.head.SetHealthCheck(wire.HealthTimeout)
 		e.stats.Add(HealthTimeout, 1)
-	} else {
-		m.head.SetHealthCheck(wire.HealthRequest)
 	}
-	if e.sendControl(i, l) {
-		e.stats.Add(SentHealth, 1)
+	if !e.sendControl(i, l) {
+		return false
 	}
+	e.stats.Add(SentHealth, 1)
+	return true
 }
 
 // answerHealth tells the peer of leg d that session i lives.

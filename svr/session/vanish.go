@@ -58,6 +58,7 @@ type pathDoubts struct {
 	carried int64 // last time that Carried was told
 	heard   int64 // when the last packet came back
 	bigs    int   // big packets without answer, in this look
+	asks    int   // health checks that left in this look
 	unwell  int64 // when the health checks left that have had no answer for longest, 0: none in this look
 }
 
@@ -73,7 +74,8 @@ func (e *Engine) look() {
 	e.watch.last = e.now
 	e.enlist()
 	for i := range e.watch.path {
-		e.watch.path[i].bigs, e.watch.path[i].unwell = 0, 0
+		d := &e.watch.path[i]
+		d.bigs, d.asks, d.unwell = 0, 0, 0
 	}
 	for k := range e.watch.list {
 		if w := &e.watch.list[k]; w.who != 0 && !e.lookAt(w) {

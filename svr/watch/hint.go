@@ -30,8 +30,8 @@ func (w *Watcher) Vanishing(id policy.PathID) {
 }
 
 // NoData implements session.Watcher.
-func (w *Watcher) NoData(id policy.PathID, asked int64) {
-	w.tell(func(s *peer.Set, now int64) { s.NoData(uint16(id), asked, now) })
+func (w *Watcher) NoData(id policy.PathID, asked, seen int64) {
+	w.tell(func(s *peer.Set, now int64) { s.NoData(uint16(id), asked, seen, now) })
 }
 
 // Forgotten implements session.Watcher.

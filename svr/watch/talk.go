@@ -11,6 +11,7 @@ import (
 // session table serves all paths that ask at about the same time.
 type talk struct {
 	at   int64
+	from int64 // who came before that was not noted
 	seen map[talker]int64
 }
 
@@ -29,7 +30,7 @@ func (w *Watcher) Talking(p *peer.Path, since int64) bool {
 	if !ok {
 		return false
 	}
-	if now := w.clock(); w.talk.seen == nil || now-w.talk.at > talkFor {
+	if now := w.clock(); w.talk.seen == nil || now-w.talk.at > talkFor || since < w.talk.from {
 		w.look(now, since)
 	}
 	ifc := uint16(w.tables.Paths[p.ID()].If)
@@ -38,7 +39,7 @@ func (w *Watcher) Talking(p *peer.Path, since int64) bool {
 
 // look notes who sent session packets since a time.
 func (w *Watcher) look(now, since int64) {
-	w.talk.at, w.talk.seen = now, map[talker]int64{}
+	w.talk.at, w.talk.from, w.talk.seen = now, since, map[talker]int64{}
 	w.table.ForEach(func(slot uint32) bool {
 		_, _, last, _ := w.table.Counters(slot)
 		if last < since {
@@ -51,3 +52,11 @@ func (w *Watcher) look(now, since int64) {
 		return true
 	})
 }
+
+// Behind implements peer.Output.
+func (w *Watcher) Behind(p *peer.Path, now int64) bool {
+	return w.behind != nil && w.behind(uint16(w.tables.Paths[p.ID()].If), now)
+}
+
+// Shedding implements peer.Output.
+func (w *Watcher) Shedding(p *peer.Path, now int64) { w.carrier.SetShedding(p.ID(), now) }

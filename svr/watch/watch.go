@@ -50,6 +50,7 @@ type Watcher struct {
 	devices map[uint16]uint32 // IfID to the kernel's interface index, on VLANs of the device below
 	scratch scratches
 	learned *learned
+	behind  func(ifc uint16, now int64) bool
 	late    atomic.Int64 // longest that the timer came late, ns
 }
 
@@ -66,6 +67,9 @@ type Config struct {
 	Version   string // of the software, for peers
 	Lifetimes string // file of what was learned of NATs' bindings, by interface and network
 	Endpoints string // file of where peers behind NATs were reached last
+	// Behind says whether data that arrives on a network-interface is lost in this
+	// router, or worked off late. Any goroutine; nil: never.
+	Behind func(ifc uint16, now int64) bool
 }
 
 // New makes the paths of the tables. Nothing is sent before Run.
@@ -76,7 +80,7 @@ func New(c Config) (*Watcher, error) {
 		changed: make(chan struct{}, 1), wakeup: make(chan struct{}, 1),
 		queues: newTaggedQueues(), hints: make(chan hint, 64), asks: make(chan asking, askQueue), found: newFindings(),
 		places: map[uint16]place{}, indexes: map[uint32]uint16{}, devices: map[uint16]uint32{}, waiting: bfd.Never,
-		scratch: newScratches(), learned: openLearned(&c),
+		scratch: newScratches(), learned: openLearned(&c), behind: c.Behind,
 	}
 	keys, err := makeKeys(t)
 	if err != nil {

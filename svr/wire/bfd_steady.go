@@ -14,10 +14,12 @@ type Steady struct {
 // question about the lifetime of a NAT's binding, sent by a source port of its
 // own, or the answer to it, and WaitMask covers the wait before the answer in
 // tenths of a second. FlagNoData: the data that its sender sends does not arrive.
+// FlagShedding: its sender loses data that arrives, or is late with it, itself.
 const (
 	FlagLifetime = 0x8000
 	FlagAnswer   = 0x4000
 	FlagNoData   = 0x2000
+	FlagShedding = 0x1000
 	WaitMask     = 0x0fff
 )
 

@@ -24,6 +24,8 @@ func (s *street) Transmit(o *peer.Sending) {
 func (s *street) Changed(*peer.Path)             {}
 func (s *street) Requested(*peer.Path, []byte)   {}
 func (s *street) Talking(*peer.Path, int64) bool { return false }
+func (s *street) Behind(*peer.Path, int64) bool  { return false }
+func (s *street) Shedding(*peer.Path, int64)     {}
 
 var (
 	boxAddr  = netip.MustParseAddr("10.91.0.1")

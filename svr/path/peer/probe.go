@@ -113,7 +113,7 @@ func (p *Path) probeMTU(s *Set, now int64) {
 func (p *Path) sendProbe(s *Set, bytes int, to netip.AddrPort, now int64) {
 	pkt := p.m.Packet()
 	pkt.Poll, pkt.Final = true, false
-	b := p.steady(s, &pkt, p.flags(), now)
+	b := p.steady(s, &pkt, p.flags(s, now), now)
 	if n := bytes - int(ipBytes(to)) - wire.BFDDigest - len(b); n > 0 && len(b)+n+wire.BFDDigest <= cap(s.out) {
 		b = b[:len(b)+n]
 		clear(b[len(b)-n:])

@@ -142,7 +142,7 @@ func TestRestartKeepsMTU(t *testing.T) {
 // noData tells a side that health checks have no answers, until BFD is heard.
 func (n *network) noData(s *side) {
 	for asked, last := n.now, n.now+2*sec; n.now < last; n.run(100 * ms) {
-		s.set.NoData(0, asked, n.now)
+		s.set.NoData(0, asked, n.now, n.now)
 	}
 }
 
@@ -153,14 +153,14 @@ func TestNoDataIsAskedBack(t *testing.T) {
 	n.run(10 * sec)
 	n.branch.forgetVerdicts()
 	for range 50 { // told once each: at the next look the answer was there
-		n.branch.set.NoData(0, n.now, n.now)
+		n.branch.set.NoData(0, n.now, n.now, n.now)
 		n.run(200 * ms)
 	}
 	if len(n.branch.verdicts) > 0 {
 		t.Errorf("told %v", n.branch.verdicts)
 	}
 	for asked, i := n.now, 0; i < 3; i++ {
-		n.branch.set.NoData(0, asked, n.now)
+		n.branch.set.NoData(0, asked, n.now, n.now)
 		n.run(100 * ms)
 	}
 	n.branch.is(peer.Down)
@@ -177,13 +177,13 @@ func TestNoDataOfASilentPeer(t *testing.T) {
 	asked := n.now
 	for range 20 {
 		n.run(100 * ms)
-		n.branch.set.NoData(0, asked, n.now)
+		n.branch.set.NoData(0, asked, n.now, n.now)
 	}
 	n.hub.mute = false
 	n.start(n.hub)
 	for range 40 {
 		n.run(100 * ms)
-		n.branch.set.NoData(0, asked, n.now)
+		n.branch.set.NoData(0, asked, n.now, n.now)
 	}
 	for _, v := range n.branch.verdicts {
 		if v == peer.Down {
@@ -191,4 +191,71 @@ func TestNoDataOfASilentPeer(t *testing.T) {
 		}
 	}
 	n.branch.is(peer.Up)
+}
+
+// A router that loses what arrives, or the peer that does, is no path that carries no
+// data; the path is found out as soon as that is over.
+func TestNoDataOfTheOverloaded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		is   func(n *network, over bool)
+		seen func(n *network, asked int64) int64
+	}{
+		{"the peer sheds load", func(n *network, over bool) { n.hub.behind = over }, nil},
+		{"sessions hear something", func(n *network, over bool) { n.branch.talking = over }, nil},
+		{"what arrived was not looked at yet", nil, func(_ *network, asked int64) int64 { return asked + 50*ms }},
+		{"told late of old looks", nil, func(n *network, asked int64) int64 { return min(n.now, asked+100*ms) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newNetwork(t).up()
+			n.run(10 * sec)
+			if c.is != nil {
+				c.is(n, true)
+			}
+			for range 10 {
+				for asked, i := n.now, 0; i < 20; i++ {
+					seen := n.now
+					if c.seen != nil {
+						seen = c.seen(n, asked)
+					}
+					n.branch.set.NoData(0, asked, seen, n.now)
+					n.run(100 * ms)
+					n.branch.is(peer.Up)
+				}
+			}
+			if c.is != nil {
+				c.is(n, false)
+			}
+			asked := n.now + 1
+			for range 4 {
+				n.run(100 * ms)
+				n.branch.set.NoData(0, asked, n.now, n.now)
+			}
+			n.branch.is(peer.Down)
+		})
+	}
+}
+
+// Who is overloaded says so in all that it says, and the word gets to the sessions.
+func TestSheddingIsTold(t *testing.T) {
+	n := newNetwork(t).up()
+	n.run(10 * sec)
+	if n.branch.shed > 0 {
+		t.Fatal("told without reason")
+	}
+	n.hub.behind = true
+	n.run(2 * sec)
+	told := n.branch.shed
+	if told == 0 {
+		t.Error("not told")
+	}
+	n.hub.behind = false
+	n.run(100 * ms)
+	told = n.branch.shed
+	if n.run(10 * sec); n.branch.shed > told+1 {
+		t.Errorf("told %d times more", n.branch.shed-told)
+	}
+	if n.hub.shed > 0 {
+		t.Error("told of the other one")
+	}
 }

@@ -92,7 +92,7 @@ func (s *Set) steady(d *Datagram, now int64) Drop {
 	}
 	if newest {
 		p.in.counter, p.in.sent, p.in.at = uint64(st.Counter), 0, now
-		p.health.peerSays = st.Flags&wire.FlagNoData != 0
+		p.flagged(s, st, now)
 	}
 	held := int64(-1)
 	if st.Held != wire.HeldLong {

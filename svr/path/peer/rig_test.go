@@ -34,6 +34,8 @@ type side struct {
 	addr     netip.Addr
 	verdicts []peer.Verdict // as told
 	talking  bool
+	behind   bool
+	shed     int // times that it was told of
 	requests [][]byte
 	mute     bool  // sends nothing, keeps nothing
 	skew     int64 // of its wall clock, ms
@@ -177,6 +179,12 @@ func (s *side) Requested(_ *peer.Path, request []byte) {
 
 // Talking implements peer.Output.
 func (s *side) Talking(*peer.Path, int64) bool { return s.talking }
+
+// Behind implements peer.Output.
+func (s *side) Behind(*peer.Path, int64) bool { return s.behind }
+
+// Shedding implements peer.Output.
+func (s *side) Shedding(*peer.Path, int64) { s.shed++ }
 
 // run lets time pass: packets arrive, sides wake when they asked to.
 func (n *network) run(d int64) {

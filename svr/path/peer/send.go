@@ -59,7 +59,7 @@ func (p *Path) transmit(s *Set, pkt *wire.BFD, now int64) {
 }
 
 func (p *Path) sendSteady(s *Set, pkt *wire.BFD, to netip.AddrPort, now int64) {
-	p.leave(s, p.signSteady(s, pkt, p.flags(), now), to, 0, now)
+	p.leave(s, p.signSteady(s, pkt, p.flags(s, now), now), to, 0, now)
 }
 
 // signSteady makes a frame of the steady form.

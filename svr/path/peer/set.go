@@ -26,6 +26,11 @@ type Output interface {
 	// Talking says whether packets of the peer's sessions came over the path
 	// since a time of the clock.
 	Talking(p *Path, since int64) bool
+	// Behind says whether data that arrives on a path's interface is, or was a
+	// moment ago, lost here, or is worked off late.
+	Behind(p *Path, now int64) bool
+	// Shedding tells that the peer says so of what arrives from here.
+	Shedding(p *Path, now int64)
 }
 
 // Sending is a datagram on its way out.
