@@ -44,3 +44,11 @@ func UseLanesForTest(t interface{ Cleanup(func()) }, n int) {
 	shaLanes = n
 	t.Cleanup(func() { shaLanes = was })
 }
+
+// OneByOneForTest makes all policies take one packet at a time where they would take
+// two side by side, until the test ends.
+func OneByOneForTest(t interface{ Cleanup(func()) }) {
+	was := havePairs
+	havePairs = false
+	t.Cleanup(func() { havePairs = was })
+}

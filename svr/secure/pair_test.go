@@ -41,16 +41,22 @@ func random(r *rand.ChaCha8, n int) []byte {
 	return b
 }
 
-// forPairs runs a test for every policy, by the CPU's instructions and without.
+// forPairs runs a test for every policy, by the CPU's instructions, by those of a CPU
+// that takes packets one by one, and without.
 func forPairs(t *testing.T, test func(t *testing.T, r *rand.ChaCha8, p, plain *secure.Policy)) {
 	r := rand.NewChaCha8([32]byte{2})
 	for _, cfg := range pairConfigs(r) {
-		for _, own := range []bool{true, false} {
+		for _, way := range []string{"pairs", "one by one", "plain"} {
 			p, plain := mustPolicy(t, cfg), mustPolicy(t, cfg).PlainForTest()
-			if !own {
+			if way == "plain" {
 				p.PlainForTest()
 			}
-			t.Run(fmt.Sprint(p.Cipher(), p.Digest(), p.Mode(), own), func(t *testing.T) { test(t, r, p, plain) })
+			t.Run(fmt.Sprint(p.Cipher(), p.Digest(), p.Mode(), " ", way), func(t *testing.T) {
+				if way == "one by one" {
+					secure.OneByOneForTest(t)
+				}
+				test(t, r, p, plain)
+			})
 		}
 	}
 }

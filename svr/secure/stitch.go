@@ -34,7 +34,10 @@ func (s *stitch) runBoth(a, b []byte, na, nb int, end []byte) {
 	t := s.mac
 	t.state = [2][8]uint32{t.inner, t.inner}
 	s.chain = [2][aes.BlockSize]byte{[aes.BlockSize]byte(a[na:]), [aes.BlockSize]byte(b[nb:])}
-	both := min(na, nb) / macBlock
+	both := 1 // the one whose hash waits
+	if havePairs {
+		both = min(na, nb) / macBlock
+	}
 	s.keys.encrypt(a[:macBlock], &s.chain[0])
 	s.keys.encrypt(b[:macBlock], &s.chain[1])
 	s.wholeBoth(a, b, both-1)

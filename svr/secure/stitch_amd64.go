@@ -1,9 +1,9 @@
 package secure
 
-// The functions below are in stitch_amd64.s and, those that end in 2, in
-// pair_amd64.s, those that end in a larger number in many_amd64.s and eight_amd64.s. They need SSE4.1,
-// SSSE3 and AVX, those for AES AES-NI (haveAES), those for SHA-256 SHA-NI too
-// (haveStitch). Lengths are not checked.
+// The functions below are in stitch_amd64.s and need SSE4.1, SSSE3 and AES-NI
+// (haveAES), those for SHA-256 SHA-NI too (haveStitch). Those that end in 2 are in
+// pair_amd64.s and need AVX, too (havePairs), those that end in a larger number are in
+// many_amd64.s and eight_amd64.s (shaLanes). Lengths are not checked.
 
 // cbcEncrypt encrypts whole 16-byte blocks in place. chain is the IV and, on
 // return, the last block of ciphertext.
@@ -67,9 +67,10 @@ func inverseKey(key *byte)
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 func xgetbv() uint32
 
-// haveAES tells whether the CPU has what cbcEncrypt, cbcDecrypt and cbcEncrypt8
-// need, haveStitch whether it has SHA-NI too.
-var haveAES, haveStitch = detect()
+// haveAES tells whether the CPU has what cbcEncrypt and cbcDecrypt need, haveStitch
+// whether it has SHA-NI too, havePairs whether it has AVX besides: the small boxes of
+// the Atom line have SHA-NI without it.
+var haveAES, haveStitch, havePairs = detect()
 
 // shaLanes is how many messages are hashed at once: sixteen with AVX-512, which is
 // faster than pairs with SHA-NI; eight with AVX2, which is not, but three times as
@@ -80,30 +81,42 @@ func detectMany() int {
 	const (
 		avx2  = 1 << 5
 		wide  = 1<<16 | 1<<30 // AVX-512 F and BW
-		saved = 0xe6          // the kernel saves mask and all ZMM registers
+		saved = 0xe6          // mask and all ZMM registers
 	)
 	_, b, _, _ := cpuid(7, 0)
 	switch {
-	case haveAES && b&wide == wide && xgetbv()&saved == saved:
+	case !haveAES || !haveAVX():
+		return 0
+	case b&wide == wide && xgetbv()&saved == saved:
 		return 16
-	case haveAES && b&avx2 != 0 && !haveStitch:
+	case b&avx2 != 0 && !haveStitch:
 		return 8
 	}
 	return 0
 }
 
-func detect() (aes, stitch bool) {
+func detect() (aes, stitch, pairs bool) {
 	const (
-		ssse3, sse41, aesni, osxsave, avx = 1 << 9, 1 << 19, 1 << 25, 1 << 27, 1 << 28
-		first                             = ssse3 | sse41 | aesni | osxsave | avx
-		sha                               = 1 << 29
-		saved                             = 6 // the kernel saves XMM and YMM registers
+		ssse3, sse41, aesni = 1 << 9, 1 << 19, 1 << 25
+		first               = ssse3 | sse41 | aesni
+		sha                 = 1 << 29
 	)
 	if top, _, _, _ := cpuid(0, 0); top < 7 {
-		return false, false
+		return false, false, false
 	}
 	_, _, c, _ := cpuid(1, 0)
 	_, b, _, _ := cpuid(7, 0)
-	aes = c&first == first && xgetbv()&saved == saved
-	return aes, aes && b&sha != 0
+	aes = c&first == first
+	stitch = aes && b&sha != 0
+	return aes, stitch, stitch && haveAVX()
+}
+
+// haveAVX tells whether the CPU has AVX and the kernel saves XMM and YMM registers.
+func haveAVX() bool {
+	const (
+		osxsave, avx = 1 << 27, 1 << 28
+		saved        = 6
+	)
+	_, _, c, _ := cpuid(1, 0)
+	return c&(osxsave|avx) == osxsave|avx && xgetbv()&saved == saved
 }

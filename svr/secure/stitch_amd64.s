@@ -3,8 +3,11 @@
 // Register use of the SHA part: X0 message and constants (implicit operand of
 // SHA256RNDS2), X1 state ABEF, X2 state CDGH, X3-X6 message words, X7 scratch,
 // X8 byte order. AES part: X9 chain, X13 last round key, X14 first round key,
-// AX round keys, CX rounds. The two parts share nothing, so that the CPU runs
-// the latency of the one in the shadow of the other.
+// AX round keys, CX rounds, X12 scratch. The two parts share nothing, so that the
+// CPU runs the latency of the one in the shadow of the other.
+//
+// No AVX here: small boxes of the Atom line have SHA-NI without it. Operands in
+// memory are loaded first, for SSE wants them aligned.
 
 DATA order<>+0(SB)/8, $0x0405060700010203
 DATA order<>+8(SB)/8, $0x0c0d0e0f08090a0b
@@ -37,7 +40,8 @@ GLOBL order<>(SB), RODATA|NOPTR, $16
 
 // ROUNDS4 does four rounds with the words in M; R8 points to the constants.
 #define FIRST2(k, M) \
-	VPADDD k(R8), M, X0; \
+	MOVOU k(R8), X0; \
+	PADDD M, X0;     \
 	SHA256RNDS2 X0, X1, X2
 #define LAST2 \
 	PSHUFD $0x0e, X0, X0; \
@@ -70,17 +74,19 @@ GLOBL order<>(SB), RODATA|NOPTR, $16
 
 // AESIN mixes a block of plain text into the chain, AESOUT stores the result.
 #define AESIN(off) \
-	VPXOR off(DI), X9, X9; \
-	VPXOR X14, X9, X9
+	MOVOU off(DI), X12; \
+	PXOR X12, X9;       \
+	PXOR X14, X9
+#define AES1(off) \
+	MOVOU off(AX), X12; \
+	AESENC X12, X9
 #define AES9 \
-	VAESENC 16(AX), X9, X9;  VAESENC 32(AX), X9, X9;  VAESENC 48(AX), X9, X9; \
-	VAESENC 64(AX), X9, X9;  VAESENC 80(AX), X9, X9;  VAESENC 96(AX), X9, X9; \
-	VAESENC 112(AX), X9, X9; VAESENC 128(AX), X9, X9; VAESENC 144(AX), X9, X9
+	AES1(16); AES1(32);  AES1(48);  AES1(64); AES1(80); \
+	AES1(96); AES1(112); AES1(128); AES1(144)
 #define AES4 \
-	VAESENC 160(AX), X9, X9; VAESENC 176(AX), X9, X9; \
-	VAESENC 192(AX), X9, X9; VAESENC 208(AX), X9, X9
+	AES1(160); AES1(176); AES1(192); AES1(208)
 #define AESOUT(off) \
-	VAESENCLAST X13, X9, X9; \
+	AESENCLAST X13, X9; \
 	MOVOU X9, off(DI)
 
 // AESSETUP loads what the AES part needs: keys in AX, rounds in CX, chain in BX.
@@ -206,8 +212,17 @@ done:
 
 // DEC8 runs one round key over eight blocks.
 #define DEC8(op, K) \
-	op K, X0, X0; op K, X1, X1; op K, X2, X2; op K, X3, X3; \
-	op K, X4, X4; op K, X5, X5; op K, X6, X6; op K, X7, X7
+	op K, X0; op K, X1; op K, X2; op K, X3; \
+	op K, X4; op K, X5; op K, X6; op K, X7
+
+// FIRST and CHAIN mix a block with the first round key, and with the cipher text
+// before it.
+#define FIRST(off, M) \
+	MOVOU off(DI), M; \
+	PXOR X14, M
+#define CHAIN(off, M) \
+	MOVOU off(DI), X12; \
+	PXOR X12, M
 
 // func cbcDecrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int)
 // keys are those of the equivalent inverse cipher, in the order of use.
@@ -226,30 +241,30 @@ TEXT ·cbcDecrypt(SB), NOSPLIT, $0-40
 eight:
 	CMPQ SI, $8
 	JLT one
-	VPXOR 0(DI), X14, X0
-	VPXOR 16(DI), X14, X1
-	VPXOR 32(DI), X14, X2
-	VPXOR 48(DI), X14, X3
-	VPXOR 64(DI), X14, X4
-	VPXOR 80(DI), X14, X5
-	VPXOR 96(DI), X14, X6
-	VPXOR 112(DI), X14, X7
+	FIRST(0, X0)
+	FIRST(16, X1)
+	FIRST(32, X2)
+	FIRST(48, X3)
+	FIRST(64, X4)
+	FIRST(80, X5)
+	FIRST(96, X6)
+	FIRST(112, X7)
 	LEAQ 16(AX), DX
 round8:
 	MOVOU (DX), X10
-	DEC8(VAESDEC, X10)
+	DEC8(AESDEC, X10)
 	ADDQ $16, DX
 	CMPQ DX, R9
 	JNE round8
-	DEC8(VAESDECLAST, X13)
-	VPXOR X9, X0, X0
-	VPXOR 0(DI), X1, X1
-	VPXOR 16(DI), X2, X2
-	VPXOR 32(DI), X3, X3
-	VPXOR 48(DI), X4, X4
-	VPXOR 64(DI), X5, X5
-	VPXOR 80(DI), X6, X6
-	VPXOR 96(DI), X7, X7
+	DEC8(AESDECLAST, X13)
+	PXOR X9, X0
+	CHAIN(0, X1)
+	CHAIN(16, X2)
+	CHAIN(32, X3)
+	CHAIN(48, X4)
+	CHAIN(64, X5)
+	CHAIN(80, X6)
+	CHAIN(96, X7)
 	MOVOU 112(DI), X9
 	MOVOU X0, 0(DI)
 	MOVOU X1, 16(DI)
@@ -266,15 +281,17 @@ one:
 	TESTQ SI, SI
 	JZ done
 	MOVOU 0(DI), X10
-	VPXOR X14, X10, X0
+	MOVO X10, X0
+	PXOR X14, X0
 	LEAQ 16(AX), DX
 round1:
-	VAESDEC (DX), X0, X0
+	MOVOU (DX), X12
+	AESDEC X12, X0
 	ADDQ $16, DX
 	CMPQ DX, R9
 	JNE round1
-	VAESDECLAST X13, X0, X0
-	VPXOR X9, X0, X0
+	AESDECLAST X13, X0
+	PXOR X9, X0
 	MOVOU X0, 0(DI)
 	MOVO X10, X9
 	ADDQ $16, DI

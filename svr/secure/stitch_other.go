@@ -8,7 +8,10 @@ const (
 	haveStitch = false
 )
 
-var shaLanes = 0
+var (
+	havePairs = false
+	shaLanes  = 0
+)
 
 func cbcEncrypt(keys *byte, rounds int, chain *[16]byte, data *byte, blocks int) {
 	panic("secure: amd64")

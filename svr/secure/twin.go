@@ -91,9 +91,12 @@ func (t *twin) beginBoth(a, b []byte) {
 }
 
 // blocks adds na blocks of a and nb of b to the states: as many as both have
-// side by side.
+// side by side, where the CPU has what that takes.
 func (t *twin) blocks(a, b []byte, na, nb int) {
-	both := min(na, nb)
+	both := 0
+	if havePairs {
+		both = min(na, nb)
+	}
 	if both > 0 {
 		shaBlocks2(&t.state, &sha256K, &a[0], &b[0], both)
 	}
@@ -132,7 +135,7 @@ func (t *twin) digests(end []byte) {
 	putState(a.last[:], &t.state[0])
 	putState(b.last[:], &t.state[1])
 	t.state = [2][8]uint32{t.outer, t.outer}
-	shaBlocks2(&t.state, &sha256K, &a.last[0], &b.last[0], 1)
+	t.blocks(a.last[:], b.last[:], 1, 1)
 	putState(a.sum[:], &t.state[0])
 	putState(b.sum[:], &t.state[1])
 }
