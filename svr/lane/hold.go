@@ -25,6 +25,13 @@ type heldPacket struct {
 
 func (h *holder) init() { h.slots = make([]heldPacket, holdAll) }
 
+// tidy gives the memory up while nothing waits.
+func (h *holder) tidy() {
+	if h.n == 0 {
+		h.slab = nil
+	}
+}
+
 func (h *holder) memory() int { return len(h.slab) }
 
 // put copies p; false when there is no room for it. The memory is made when the

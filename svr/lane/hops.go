@@ -1,5 +1,11 @@
 package lane
 
+import (
+	"hash/maphash"
+
+	shared "waymark/svr/pool"
+)
+
 // HopState is what is known of a next-hop's link address.
 type HopState uint8
 
@@ -16,9 +22,11 @@ const (
 // lane's goroutine; before Lane.Run starts, to whoever builds the lane.
 type Hops struct {
 	slots []hopEntry
+	names []hopKey // by id, in memory that may outlive the process
+	kept  bool     // it does
 	free  []uint16
-	index map[hopKey]uint16
-	names []hopKey // by id, in memory that outlives the process, or nil
+	index *shared.HashIndex
+	seed  maphash.Seed
 	// published is Config.Published.
 	published func(hop, ifc uint16, mac [6]byte, ok bool)
 	// resolve starts and stops resolution; set by the lane that owns the table.
@@ -32,7 +40,6 @@ type hopKey struct {
 }
 
 type hopEntry struct {
-	key   hopKey
 	refs  uint32
 	mac   [6]byte
 	state HopState
@@ -40,9 +47,12 @@ type hopEntry struct {
 }
 
 // NewHops makes a table of n next-hops (profile cpe: 4,096), at most 65,535.
-func NewHops(n int) *Hops {
+func NewHops(n int) *Hops { return newHops(n, nil) }
+
+func newHops(n int, names []byte) *Hops {
 	n = min(max(n, 1), 65535)
-	h := &Hops{slots: make([]hopEntry, n+1), free: make([]uint16, 0, n), index: make(map[hopKey]uint16, n)}
+	h := &Hops{slots: make([]hopEntry, n+1), names: shared.Records[hopKey](names, n+1), kept: names != nil,
+		free: make([]uint16, 0, n), index: shared.NewHashIndex(n + 1), seed: maphash.MakeSeed()}
 	for id := n; id > 0; id-- {
 		h.free = append(h.free, uint16(id))
 	}
@@ -54,7 +64,7 @@ func NewHops(n int) *Hops {
 // The first reference starts resolution. ok is false when the table is full.
 func (h *Hops) Get(ifc uint16, addr [16]byte, family uint8) (id uint16, ok bool) {
 	k := hopKey{addr: addr, ifc: ifc, family: family}
-	if id, ok = h.index[k]; ok {
+	if id, ok = h.find(&k); ok {
 		h.slots[id].refs++
 		return id, true
 	}
@@ -70,6 +80,18 @@ func (h *Hops) Get(ifc uint16, addr [16]byte, family uint8) (id uint16, ok bool)
 	return id, true
 }
 
+func (h *Hops) hash(k *hopKey) uint64 { return maphash.Comparable(h.seed, *k) }
+
+// find returns the id of a next-hop in use.
+func (h *Hops) find(k *hopKey) (id uint16, ok bool) {
+	for i, ok := h.index.First(h.hash(k)); ok; i, ok = h.index.Next(i) {
+		if h.names[i] == *k {
+			return uint16(i), true
+		}
+	}
+	return 0, false
+}
+
 // Release gives a reference back; the last one ends resolution and frees the id.
 func (h *Hops) Release(id uint16) {
 	if int(id) >= len(h.slots) || h.slots[id].refs == 0 {
@@ -83,11 +105,8 @@ func (h *Hops) Release(id uint16) {
 	if h.resolve != nil {
 		h.resolve(id, false)
 	}
-	delete(h.index, s.key)
-	*s = hopEntry{}
-	if h.names != nil {
-		h.names[id] = hopKey{}
-	}
+	h.index.Remove(h.hash(&h.names[id]), uint32(id))
+	*s, h.names[id] = hopEntry{}, hopKey{}
 	h.free = append(h.free, id)
 }
 
@@ -100,4 +119,4 @@ func (h *Hops) State(id uint16) (HopState, [6]byte) {
 }
 
 // Len returns how many next-hops are in use and how many fit.
-func (h *Hops) Len() (used, size int) { return len(h.index), len(h.slots) - 1 }
+func (h *Hops) Len() (used, size int) { return cap(h.free) - len(h.free), len(h.slots) - 1 }

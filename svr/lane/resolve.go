@@ -13,11 +13,11 @@ import (
 // untagged interfaces, the interface's own station for tagged ones, nothing for
 // devices without link addresses.
 func (l *Lane) resolve(id uint16, start bool) {
-	h := &l.hops.slots[id]
+	k := &l.hops.names[id]
 	if !start {
 		l.letGo(id) // state is HopFree: dropped
 	}
-	it := l.iface(h.key.ifc)
+	it := l.iface(k.ifc)
 	switch {
 	case it == nil: // later, by rebind
 	case it.port.l3:
@@ -25,12 +25,12 @@ func (l *Lane) resolve(id uint16, start bool) {
 			l.hops.set(id, [6]byte{}, HopResolved)
 		}
 	case it.station != nil && start:
-		it.station.Resolve(l.now, id, h.key.addr, h.key.family)
+		it.station.Resolve(l.now, id, k.addr, k.family)
 		l.upkeep = 0 // its timers are to be looked at
 	case it.station != nil:
-		it.station.Forget(h.key.addr, h.key.family)
+		it.station.Forget(k.addr, k.family)
 	default:
-		a := packet.ToAddr(h.key.addr, h.key.family)
+		a := packet.ToAddr(k.addr, k.family)
 		l.neigh.want(neighKey{it.port.link.Index, a}, id, start)
 	}
 }
@@ -43,7 +43,7 @@ func (l *Lane) rebind() {
 		if h.refs == 0 {
 			continue
 		}
-		if l.iface(h.key.ifc) == nil {
+		if l.iface(l.hops.names[id].ifc) == nil {
 			l.hops.set(uint16(id), [6]byte{}, HopUnresolved)
 		} else if h.state != HopResolved {
 			l.resolve(uint16(id), true)
@@ -64,10 +64,10 @@ func (l *Lane) resolved(id uint16, mac [6]byte, st HopState) {
 
 // neighbour is called on the loop's goroutine with news of a kernel neighbour.
 func (l *Lane) neighbour(id uint16, n neigh.Neighbour) {
-	h := &l.hops.slots[id]
-	it := l.iface(h.key.ifc)
-	if h.refs == 0 || it == nil || it.port.link.Index != n.Index ||
-		packet.ToAddr(h.key.addr, h.key.family) != n.Addr {
+	k := &l.hops.names[id]
+	it := l.iface(k.ifc)
+	if l.hops.slots[id].refs == 0 || it == nil || it.port.link.Index != n.Index ||
+		packet.ToAddr(k.addr, k.family) != n.Addr {
 		return // released and reused meanwhile
 	}
 	switch n.State {

@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"fmt"
-	"sync/atomic"
-)
+import "fmt"
 
 // NoOwner is the owner of a direction that Open found.
 const NoOwner = ^uint32(0)
@@ -13,9 +10,8 @@ const NoOwner = ^uint32(0)
 // the header, cfg gives the Barrier only. Every direction that was published
 // and can be found by its key stays; the rest is cleared and rests a second
 // from now on, as does what was removed within the last second, so that the
-// lanes may keep reading all the time. Owners (NoOwner), egress interfaces and
-// MTUs are not in the shared memory: the caller sets them by SetOwner and
-// Update, or Removes the direction.
+// lanes may keep reading all the time. Owners (NoOwner) are not in the shared
+// memory: the caller sets them by SetOwner, or Removes the direction.
 func Open(mem []byte, cfg TableConfig, now int64) (*Table, error) {
 	h, err := ReadHeader(mem)
 	if err != nil {
@@ -153,11 +149,12 @@ func (a *adoption) takeOver() {
 	for s := range t.slots {
 		switch a.kind[s] {
 		case kindFirst, kindIndexed:
-			atomic.StoreUint32(&t.side[s].owner, NoOwner)
+			t.SetOwner(s, NoOwner)
 			t.countUp(t.secondOf(s) != none)
 		case kindSecond:
 		default:
 			if gone := t.mem.load32(t.off(s) + offGone); gone != 0 && int32(t.seenTick(t.now)-gone) < restTicks {
+				t.mem.store32(t.off(s)+offGone, t.seenTick(t.now))
 				t.rest(s)
 			} else {
 				t.free.add(s)

@@ -108,7 +108,7 @@ func (c *tableCheck) direction(s uint32) error {
 
 // unused looks at the resting and the free slots.
 func (c *tableCheck) unused() error {
-	for s := c.Table.resting.head; s != endOfList && c.resting <= int(c.slots); s = c.side[s].out {
+	for s := c.Table.resting.head; s != endOfList && c.resting <= int(c.slots); s = c.owner[s] {
 		c.resting++
 		if c.use[s] != 0 {
 			return broken("slot %d rests and is in use", s)

@@ -1,8 +1,8 @@
 package pool
 
 // Bits of Action.Flags. The lane in the kernel forwards a direction only with
-// FlagFast; the bits of FlagMTU are then the path MTU in bytes of IP packet as
-// it leaves.
+// FlagFast; the bits of FlagMTU are the path MTU in bytes of IP packet as it
+// leaves, 0 unknown, all of them for whatever is at least that long.
 const (
 	FlagFast = 1 << 15
 	FlagMTU  = 1<<14 - 1
@@ -15,11 +15,4 @@ func (t *Table) SetFlags(slot uint32, flags uint16) {
 	at := t.off(slot) + offHop
 	hop, _ := unpack16(t.mem.load32(at))
 	t.mem.store32(at, pack16(hop, flags))
-}
-
-// SetOut sets what only Go knows of a direction's action: egress interface and
-// MTU. For directions that Open found. Writer only, before anyone reads.
-func (t *Table) SetOut(slot uint32, egress, mtu uint16) {
-	t.check(slot)
-	t.side[slot].out = pack16(egress, mtu)
 }

@@ -28,7 +28,7 @@ func key6(n uint32) Key {
 
 // action makes an action for k; v6 chooses the family of the new tuple.
 func action(k Key, n uint32, v6 bool) Action {
-	a := Action{Hop: uint16(n), Egress: uint16(n >> 3), Flags: uint16(n >> 5), MTU: 1500}
+	a := Action{Hop: uint16(n), Flags: uint16(n >> 5)}
 	a.To = packet.Tuple{SrcPort: 16386, DstPort: uint16(n) | 1, Proto: k.Proto, Family: 4}
 	if v6 {
 		a.To.Family = 6
@@ -133,7 +133,7 @@ func checkLists(t testing.TB, tab *Table, where []int) (resting int) {
 	if free != tab.free.n {
 		t.Fatalf("free slots: counted %d, want %d", tab.free.n, free)
 	}
-	for s := tab.resting.head; s != endOfList; s = tab.side[s].out {
+	for s := tab.resting.head; s != endOfList; s = tab.owner[s] {
 		where[s]++
 		resting++
 	}

@@ -126,8 +126,8 @@ func TestMemoryBudget(t *testing.T) {
 	if shared > 9_000_000 {
 		t.Errorf("shared memory: got %d bytes, want at most 9,000,000", shared)
 	}
-	if got := slots * int(unsafe.Sizeof(side{})); got > 1<<20 {
-		t.Errorf("side array: got %d bytes, want at most 1 MB", got)
+	if got := slots * int(unsafe.Sizeof(Table{}.owner[0])); got > 1<<19 {
+		t.Errorf("owners: got %d bytes, want at most 0.5 MB", got)
 	}
 	if got := unsafe.Sizeof(node{}); got != 16 {
 		t.Errorf("wayport node: got %d bytes, want 16", got)

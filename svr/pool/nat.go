@@ -24,7 +24,7 @@ const (
 
 // NATConfig sizes a NAT.
 type NATConfig struct {
-	Mappings int      // inner endpoints at once, live and resting: 60 bytes each
+	Mappings int      // inner endpoints at once, live and resting: 44 bytes each
 	Pools    int      // combinations of WAN interface and protocol, about 1 KB each; 0: 64
 	Seed     [32]byte // of the port choice, secret
 }
@@ -78,7 +78,12 @@ func NewNAT(cfg NATConfig) *NAT {
 // It fails with ErrNATFull or ErrNATPorts, both counted.
 func (n *NAT) Acquire(now int64, wanIf uint16, proto uint8, src [16]byte, port uint16, conflict func(port uint16) bool) (ext uint16, err error) {
 	n.Advance(now)
-	k := endpoint{src: src, port: port, wan: wanIf, proto: proto}
+	p := n.pool(wanIf, proto)
+	if p < 0 {
+		n.stats.Refused++
+		return 0, ErrNATFull
+	}
+	k := endpoint{src: src, port: port, pool: uint16(p)}
 	if i := n.reuse(&k, conflict); i != 0 {
 		return n.arena.maps[i-1].ext, nil
 	}
@@ -95,7 +100,7 @@ func (n *NAT) reuse(k *endpoint, conflict func(uint16) bool) uint32 {
 		if conflict != nil && conflict(m.ext) {
 			continue
 		}
-		if m.refs == 0 {
+		if m.rests() {
 			n.pools[m.pool].unlink(&n.arena, i)
 			n.stats.Resting--
 			n.up()
@@ -108,8 +113,8 @@ func (n *NAT) reuse(k *endpoint, conflict func(uint16) bool) uint32 {
 
 // create makes a mapping with one reference.
 func (n *NAT) create(k *endpoint, conflict func(uint16) bool) (uint16, error) {
-	p := n.pool(k.wan, k.proto)
-	if p < 0 || n.arena.full() && !n.forget(p) {
+	p := int(k.pool)
+	if n.arena.full() && !n.forget(p) {
 		return 0, ErrNATFull
 	}
 	ext := n.pick(p, conflict)
@@ -122,7 +127,7 @@ func (n *NAT) create(k *endpoint, conflict func(uint16) bool) (uint16, error) {
 		}
 		n.stats.Shared++
 	}
-	n.arena.enter(k, ext, uint16(p))
+	n.arena.enter(k, ext)
 	n.pools[p].mark(ext)
 	n.up()
 	return ext, nil
@@ -137,15 +142,14 @@ func (n *NAT) up() {
 // and counted, when there is none.
 func (n *NAT) Release(now int64, wanIf uint16, proto uint8, src [16]byte, port, ext uint16) bool {
 	n.Advance(now)
-	k := endpoint{src: src, port: port, wan: wanIf, proto: proto}
+	k := endpoint{src: src, port: port, pool: n.find(wanIf, proto)}
 	for i := n.arena.firstInner(&k); i != 0; i = n.arena.nextInner(i, &k) {
 		m := &n.arena.maps[i-1]
-		if m.ext != ext || m.refs == 0 {
+		if m.ext != ext || m.rests() {
 			continue
 		}
 		if m.refs--; m.refs == 0 {
-			m.when = releaseTick(n.now + RestTime)
-			n.pools[m.pool].push(&n.arena, i)
+			n.pools[m.pool].push(&n.arena, i, releaseTick(n.now+RestTime))
 			n.stats.InUse--
 			n.stats.Resting++
 		}
@@ -155,14 +159,12 @@ func (n *NAT) Release(now int64, wanIf uint16, proto uint8, src [16]byte, port, 
 	return false
 }
 
-// releaseTick rounds up: no mapping is released early.
-func releaseTick(at int64) uint32 { return uint32((at + 1<<seenShift - 1) >> seenShift) }
-
 // LookupExternal finds the inner endpoint behind an external port, for a
 // hairpin. Of several that share the port it is the one that had it first.
 func (n *NAT) LookupExternal(wanIf uint16, proto uint8, ext uint16) (src [16]byte, port uint16, ok bool) {
-	for i := n.arena.firstOuter(wanIf, proto, ext); i != 0; i = n.arena.nextOuter(i, wanIf, proto, ext) {
-		if m := &n.arena.maps[i-1]; m.refs > 0 {
+	pool := n.find(wanIf, proto)
+	for i := n.arena.firstOuter(pool, ext); i != 0; i = n.arena.nextOuter(i, pool, ext) {
+		if m := &n.arena.maps[i-1]; !m.rests() {
 			src, port, ok = m.src, m.port, true
 		}
 	}
@@ -176,8 +178,7 @@ func (n *NAT) Advance(now int64) {
 	for i := range n.known {
 		p := &n.pools[i]
 		for j := 0; j < 4 && p.head != 0; j++ {
-			m := &n.arena.maps[p.head-1]
-			if int32(uint32(n.now>>seenShift)-m.when) < 0 {
+			if !n.arena.maps[p.head-1].released(n.now) {
 				break
 			}
 			n.drop(p.head)

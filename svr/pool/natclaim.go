@@ -8,16 +8,19 @@ func (n *NAT) Claim(now int64, wanIf uint16, proto uint8, src [16]byte, port, ex
 	if ext < NATFirst || ext > NATLast {
 		return false
 	}
-	k := endpoint{src: src, port: port, wan: wanIf, proto: proto}
+	p := n.pool(wanIf, proto)
+	if p < 0 {
+		return false
+	}
+	k := endpoint{src: src, port: port, pool: uint16(p)}
 	other := func(p uint16) bool { return p != ext }
 	if n.reuse(&k, other) != 0 {
 		return true
 	}
-	p := n.pool(wanIf, proto)
-	if p < 0 || n.arena.full() && !n.forget(p) {
+	if n.arena.full() && !n.forget(p) {
 		return false
 	}
-	n.arena.enter(&k, ext, uint16(p))
+	n.arena.enter(&k, ext)
 	n.pools[p].mark(ext)
 	n.up()
 	return true

@@ -65,7 +65,7 @@ func TestSetFlags(t *testing.T) {
 	}
 	k := pool.Key{If: 2}
 	k.Family, k.Proto, k.SrcPort, k.DstPort = 4, 17, 1, 2
-	a := pool.Action{To: k.Tuple, Hop: 0x1234, Egress: 5, MTU: 1500}
+	a := pool.Action{To: k.Tuple, Hop: 0x1234}
 	s, err := tab.Insert(k, a, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -74,11 +74,6 @@ func TestSetFlags(t *testing.T) {
 	tab.SetFlags(s, a.Flags)
 	if gk, ga, _ := tab.Read(s); gk != k || ga != a {
 		t.Errorf("got %+v %+v, want %+v %+v", gk, ga, k, a)
-	}
-	a.Egress, a.MTU = 6, 1400
-	tab.SetOut(s, 6, 1400)
-	if ga := tab.Action(s); ga != a {
-		t.Errorf("got %+v, want %+v", ga, a)
 	}
 	tab.MarkTCP(s, 1)
 	tab.ClearTCP(s)

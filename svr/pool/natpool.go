@@ -46,10 +46,10 @@ func (p *natPool) free(w, rot int) uint16 {
 	return uint16(NATFirst + 64*w + bit)
 }
 
-// push appends a mapping whose last session went.
-func (p *natPool) push(a *natArena, i uint32) {
+// push appends a mapping whose last session went, to rest until a tick.
+func (p *natPool) push(a *natArena, i uint32, release uint16) {
 	m := &a.maps[i-1]
-	m.prev, m.next = p.tail, 0
+	m.when, m.refs, m.next = release, p.tail, 0
 	if p.tail == 0 {
 		p.head = i
 	} else {
@@ -58,21 +58,35 @@ func (p *natPool) push(a *natArena, i uint32) {
 	p.tail = i
 }
 
-// unlink takes a resting mapping out of the queue.
+// unlink takes a resting mapping out of the queue; no session has it yet.
 func (p *natPool) unlink(a *natArena, i uint32) {
 	m := &a.maps[i-1]
-	if m.prev == 0 {
+	prev := m.refs
+	if prev == 0 {
 		p.head = m.next
 	} else {
-		a.maps[m.prev-1].next = m.next
+		a.maps[prev-1].next = m.next
 	}
 	if m.next == 0 {
-		p.tail = m.prev
+		p.tail = prev
 	} else {
-		a.maps[m.next-1].prev = m.prev
+		a.maps[m.next-1].refs = prev
 	}
-	m.prev, m.next = 0, 0
+	m.when, m.refs, m.next = 0, 0, 0
 }
+
+// find returns the number of the pool of a WAN interface and protocol, or one that
+// no mapping has.
+func (n *NAT) find(wan uint16, proto uint8) uint16 {
+	for i := range n.known {
+		if p := &n.pools[i]; p.wan == wan && p.proto == proto {
+			return uint16(i)
+		}
+	}
+	return noPool
+}
+
+const noPool = ^uint16(0)
 
 // pool returns the number of the pool of a WAN interface and protocol, made
 // when new; -1 when all are taken by others that have mappings.
@@ -175,7 +189,7 @@ func (n *NAT) drop(i uint32) {
 	p.unlink(&n.arena, i)
 	n.stats.Resting--
 	n.arena.leave(i)
-	if n.arena.firstOuter(m.wan, m.proto, m.ext) == 0 {
+	if n.arena.firstOuter(m.pool, m.ext) == 0 {
 		p.unmark(m.ext)
 	}
 	n.arena.put(i)

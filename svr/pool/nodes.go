@@ -36,7 +36,7 @@ const (
 // been touched.
 type arena struct {
 	nodes  []node
-	heads  []uint32 // node + 1
+	heads  []uint32 // node + 1; a full arena has two nodes in a chain
 	free   uint32
 	virgin uint32
 	used   int
@@ -45,7 +45,7 @@ type arena struct {
 
 func newArena(size int, key [16]byte) arena {
 	return arena{
-		nodes: make([]node, size), heads: make([]uint32, max(size, 1)), free: linkEnd,
+		nodes: make([]node, size), heads: make([]uint32, max(size/2, 1)), free: linkEnd,
 		key: [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:]) | 1},
 	}
 }

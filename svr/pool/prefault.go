@@ -31,7 +31,7 @@ func unchanged(v byte) byte { return v }
 // Reserved is the table's own memory, which grows to this anyway when it fills. The
 // shared memory is the caller's.
 func (t *Table) Reserved() [][]byte {
-	list := [][]byte{Reserve(t.side)}
+	list := [][]byte{Reserve(t.owner)}
 	for _, l := range t.free.level {
 		list = append(list, Reserve(l))
 	}

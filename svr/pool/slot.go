@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"fmt"
-	"sync/atomic"
-)
+import "fmt"
 
 // image is the Go-written part of a slot, and of its second slot, in words.
 type image struct {
@@ -11,7 +8,6 @@ type image struct {
 	form   uint8
 	words  [8]uint32       // src, dst, ports, new src, new dst, new ports, hop|flags, deltas
 	second [2 * six]uint32 // of the second slot: new addresses, key addresses
-	out    uint32          // egress and MTU: in Go's side array, under the same generation
 }
 
 // Word numbers of image.words.
@@ -41,7 +37,6 @@ func (m *image) build(k *Key, a *Action) bool {
 	m.words[wNewPorts] = packPorts(a.To.SrcPort, a.To.DstPort)
 	m.words[wHop] = pack16(a.Hop, a.Flags)
 	m.words[wDelta] = pack16(deltas(k, a))
-	m.out = pack16(a.Egress, a.MTU)
 	if k.Family == 6 {
 		m.form |= formKey6 | formPair
 	}
@@ -116,7 +111,6 @@ func (m *image) parse() (k Key, a Action) {
 	a.To.Family = m.getAddrs(wNewSrc, 0, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
 	a.To.Proto = codeProto(k.Proto, m.form>>formProto&7)
 	a.Hop, a.Flags = unpack16(m.words[wHop])
-	a.Egress, a.MTU = unpack16(m.out)
 	return k, a
 }
 
@@ -173,7 +167,6 @@ func (t *Table) publish(s spot, m *image) {
 	for i, v := range m.words {
 		t.mem.store32(o+offSrc+4*uintptr(i), v)
 	}
-	atomic.StoreUint32(&t.side[s.slot].out, m.out)
 	t.mem.store32(o+offGen, (gen|1)+1)
 }
 
@@ -231,6 +224,5 @@ func (t *Table) snapshot(slot uint32, m *image) bool {
 			m.second[i] = t.mem.load32(o + offNew6 + 4*uintptr(i))
 		}
 	}
-	m.out = atomic.LoadUint32(&t.side[slot].out)
 	return t.mem.load32(o+offGen) == gen
 }

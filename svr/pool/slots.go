@@ -1,7 +1,5 @@
 package pool
 
-import "sync/atomic"
-
 // Slots that are not in use: free ones in a set of bits, removed ones in a queue
 // where they rest. A session's key decides which slots it would like (window.go),
 // so any free slot can be taken, and a direction with an IPv6 side takes two
@@ -17,18 +15,17 @@ const restTicks = 1e9>>seenShift + 2
 // drainBatch is how many rested slots one call takes back at most.
 const drainBatch = 64
 
-// restQueue is a FIFO by removal time, which is in side.owner; side.out links.
+// restQueue is a FIFO by removal time, which is in the cleared slot; owner links.
 type restQueue struct{ head, tail uint32 }
 
 // rest puts a cleared slot to the end of the queue.
 func (t *Table) rest(slot uint32) {
 	q := &t.resting
-	atomic.StoreUint32(&t.side[slot].out, endOfList)
-	atomic.StoreUint32(&t.side[slot].owner, uint32(t.now>>seenShift))
+	t.SetOwner(slot, endOfList)
 	if q.tail == endOfList {
 		q.head = slot
 	} else {
-		atomic.StoreUint32(&t.side[q.tail].out, slot)
+		t.SetOwner(q.tail, slot)
 	}
 	q.tail = slot
 	t.stats.Resting++
@@ -37,7 +34,7 @@ func (t *Table) rest(slot uint32) {
 // rested tells whether the head of the queue may be reused.
 func (t *Table) rested() bool {
 	h := t.resting.head
-	return h != endOfList && int32(uint32(t.now>>seenShift)-t.side[h].owner) >= restTicks
+	return h != endOfList && int32(t.seenTick(t.now)-t.mem.load32(t.off(h)+offGone)) >= restTicks
 }
 
 // drain takes up to n rested slots back.
@@ -51,7 +48,7 @@ func (t *Table) drain(n int) {
 	q := &t.resting
 	for ; n > 0 && t.rested(); n-- {
 		s := q.head
-		q.head = t.side[s].out
+		q.head = t.owner[s]
 		if q.head == endOfList {
 			q.tail = endOfList
 		}

@@ -53,7 +53,7 @@ func TestWheelAgainstModel(t *testing.T) {
 	const records = 300
 	rnd, now := newRand(8), 3*second+12345
 	w, due := NewWheel(records, now), map[uint32]int64{}
-	reach := []int64{1, second, 30 * second, 2000 * second, 30000 * second, 3_000_000 * second}
+	reach := []int64{1, second, 30 * second, 2000 * second, WheelReach, WheelReach}
 	for step := range 30000 {
 		idx := rnd.Uint32N(records)
 		if rnd.IntN(4) == 0 {
@@ -88,19 +88,22 @@ func TestWheelAgainstModel(t *testing.T) {
 func TestWheelFarAndWrapping(t *testing.T) {
 	w := NewWheel(4, 0)
 	w.tick = 1<<32 - 300 // the tick counter wraps soon
-	for i, d := range []int64{second, 60 * second, 40000 * second, 1 << 62} {
+	for i, d := range []int64{second, 60 * second, 6500 * second, 1 << 62} {
 		w.Schedule(uint32(i), d)
 	}
 	var got []uint32
-	w.Advance(41000*second, func(i uint32) { got = append(got, i) })
+	w.Advance(6510*second, func(i uint32) { got = append(got, i) })
 	if want := []uint32{0, 1, 2}; !slices.Equal(got, want) || w.Len() != 1 {
 		t.Errorf("fired %v, want %v; %d left", got, want, w.Len())
 	}
-	w.Cancel(3)
+	w.Advance(WheelReach, func(i uint32) { got = append(got, i) }) // whoever is beyond looks again
+	if len(got) != 4 || got[3] != 3 {
+		t.Errorf("fired %v at the end of the reach", got)
+	}
 	w.Advance(10_000_000*second, func(i uint32) { t.Errorf("record %d fired", i) }) // jumps
 	w.Schedule(1, 0)
 	w.Advance(10_000_001*second, func(i uint32) { got = append(got, i) })
-	if len(got) != 4 {
+	if len(got) != 5 {
 		t.Errorf("a past deadline did not fire")
 	}
 }

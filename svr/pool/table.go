@@ -25,13 +25,12 @@ type Key struct {
 	If uint16
 }
 
-// Action is what a lane does with a packet of a direction.
+// Action is what a lane does with a packet of a direction. It leaves by the
+// interface that the packets of the other direction come in on.
 type Action struct {
-	To     packet.Tuple // addresses, ports, protocol and family after the rewrite
-	Hop    uint16       // next-hop
-	Egress uint16       // network-interface
-	Flags  uint16       // meaning belongs to session engine and lanes
-	MTU    uint16       // of the egress path, 0 unknown
+	To    packet.Tuple // addresses, ports, protocol and family after the rewrite
+	Hop   uint16       // next-hop
+	Flags uint16       // FlagFast and FlagMTU
 }
 
 // TableConfig sizes a Table.
@@ -52,12 +51,6 @@ type TableConfig struct {
 
 func (c TableConfig) slots() int { return max(c.Slots+c.Slots&1, 2) }
 
-// side is what Go alone knows of a slot. Concurrent readers look at both words.
-type side struct {
-	owner uint32 // caller's record; resting: removal tick
-	out   uint32 // egress and MTU; resting: next slot of the queue
-}
-
 // Table is the session table: directions found by Key, each with an Action and
 // counters. One goroutine writes (Insert, Update, Move, Remove, Advance); any
 // number may read and count at the same time.
@@ -70,7 +63,7 @@ type Table struct {
 	hash    [hashKeys]uint64
 	clock   int64
 	barrier func()
-	side    []side
+	owner   []uint32 // by slot, what Go alone knows: caller's record; resting: next slot of the queue
 	tags    tags
 	free    freeBits
 	resting restQueue
@@ -133,7 +126,7 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	n := uint32(cfg.slots())
 	t := &Table{
 		mem: m, slots: n, buckets: uint32(bucketsFor(int(n))), window: windowSize, clock: cfg.Clock, barrier: cfg.Barrier,
-		side: make([]side, n), tags: newTags(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
+		owner: make([]uint32, n), tags: newTags(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
 	}
 	t.base = slotBase(int(t.buckets))
 	t.stats.Capacity = int(n)
@@ -287,10 +280,10 @@ func (t *Table) Get(k *Key, a *Action) (slot uint32, ok bool) {
 
 // Owner returns the caller's record of a live slot. Any goroutine; a reader
 // that is not the writer must check that the record still names the slot.
-func (t *Table) Owner(slot uint32) uint32 { return atomic.LoadUint32(&t.side[slot].owner) }
+func (t *Table) Owner(slot uint32) uint32 { return atomic.LoadUint32(&t.owner[slot]) }
 
 // SetOwner names another record. Writer only.
-func (t *Table) SetOwner(slot, owner uint32) { atomic.StoreUint32(&t.side[slot].owner, owner) }
+func (t *Table) SetOwner(slot, owner uint32) { atomic.StoreUint32(&t.owner[slot], owner) }
 
 // Key returns the key of a slot, zero when it holds no direction. Any goroutine.
 func (t *Table) Key(slot uint32) Key {

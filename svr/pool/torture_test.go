@@ -11,7 +11,7 @@ import (
 // sees a mixture of two.
 func tortureAction(k Key, n uint32) Action {
 	a := action(k, n&0xff, n&1 == 1)
-	a.Hop, a.Flags, a.Egress, a.MTU = uint16(n), uint16(n), uint16(n), uint16(n)
+	a.Hop, a.Flags = uint16(n), uint16(n)
 	a.To.SrcPort = keyMark(k)
 	return a
 }
@@ -22,7 +22,7 @@ func keyMark(k Key) uint16 {
 }
 
 func whole(k Key, a Action) bool {
-	return a.Hop == a.Flags && a.Hop == a.Egress && a.Hop == a.MTU && a.To.SrcPort == keyMark(k) &&
+	return a.Hop == a.Flags && a.To.SrcPort == keyMark(k) &&
 		a.To.DstPort == a.Hop&0xff|1 && (a.To.Family == 6) == (a.Hop&1 == 1)
 }
 

@@ -72,7 +72,7 @@ type Wayports struct {
 }
 
 // NewWayports makes an arena of nodes pairs, live and resting, for all pathways
-// together: 20 bytes each. key must be secret.
+// together: 18 bytes each. key must be secret.
 func NewWayports(nodes int, key [16]byte) *Wayports {
 	return &Wayports{arena: newArena(nodes, key), perm: newPermuter(key), ring: -1}
 }

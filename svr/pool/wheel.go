@@ -9,17 +9,21 @@ const (
 	wheelBits   = 8
 	wheelSize   = 1 << wheelBits
 	wheelMask   = wheelSize - 1
-	wheelLevels = 4 // 2^32 ticks: 13 years
+	wheelLevels = 2 // 2^16 ticks: 109 minutes
+
+	// WheelReach is how far ahead a deadline may lie, in nanoseconds. One that is
+	// further away fires then; whoever set it looks again.
+	WheelReach = (wheelSize - 1) * wheelSize * WheelTick
 )
 
 // Wheel is a hierarchical timing wheel over record indices: one deadline per
-// record, O(1) to schedule and to cancel, each record moved at most three times
-// before it fires. Memory is fixed: twelve bytes a record.
+// record, O(1) to schedule and to cancel, each record moved at most once before
+// it fires. Memory is fixed: ten bytes a record.
 type Wheel struct {
 	heads [wheelLevels * wheelSize]uint32 // record + 1
 	next  []uint32                        // by record: record + 1
 	prev  []uint32                        // by record: record + 1, or headFlag + list
-	due   []uint32                        // by record: deadline in ticks
+	due   []uint16                        // by record: deadline in ticks, modulo 2^16
 	tick  uint32                          // the last tick that was worked off
 	now   int64
 	count int
@@ -30,7 +34,7 @@ const headFlag = 1 << 31 // prev names a list head; at most 2^31-1 records
 // NewWheel makes a wheel for records 0 to records-1 whose clock stands at now.
 func NewWheel(records int, now int64) *Wheel {
 	return &Wheel{
-		next: make([]uint32, records), prev: make([]uint32, records), due: make([]uint32, records),
+		next: make([]uint32, records), prev: make([]uint32, records), due: make([]uint16, records),
 		tick: uint32(now / WheelTick), now: now,
 	}
 }
@@ -42,12 +46,12 @@ func (w *Wheel) Len() int { return w.count }
 func (w *Wheel) Scheduled(idx uint32) bool { return w.prev[idx] != 0 }
 
 // Schedule sets the deadline of idx, replacing an older one. A deadline in the
-// past fires at the next tick.
+// past fires at the next tick, one beyond WheelReach at that.
 func (w *Wheel) Schedule(idx uint32, deadline int64) {
 	w.Cancel(idx)
 	ticks := (max(deadline, 0) + WheelTick - 1) / WheelTick
 	ahead := ticks - w.now/WheelTick
-	w.due[idx] = w.tick + uint32(min(max(ahead, 1), 1<<32-1<<24-1))
+	w.due[idx] = uint16(w.tick + uint32(min(max(ahead, 1), WheelReach/WheelTick)))
 	w.put(idx)
 	w.count++
 }
@@ -76,11 +80,10 @@ func (w *Wheel) Cancel(idx uint32) bool {
 // still reaches it.
 func (w *Wheel) put(idx uint32) {
 	due := w.due[idx]
-	level := uint32(0)
-	for d := due - w.tick; level < wheelLevels-1 && d >= wheelSize; d >>= wheelBits {
-		level++
+	list := uint32(due) & wheelMask
+	if due-uint16(w.tick) >= wheelSize {
+		list = wheelSize + uint32(due)>>wheelBits
 	}
-	list := level*wheelSize + due>>(level*wheelBits)&wheelMask
 	head := w.heads[list]
 	if head != 0 {
 		w.prev[head-1] = idx + 1
@@ -105,21 +108,19 @@ func (w *Wheel) Advance(now int64, fire func(idx uint32)) {
 	w.now = max(w.now, now)
 }
 
-// cascade brings the lists of the upper levels down when a lower level begins
-// a new round.
+// cascade brings a list of the upper level down when the lower one begins a new
+// round.
 func (w *Wheel) cascade() {
-	for level := uint32(1); level < wheelLevels; level++ {
-		if w.tick&(1<<(level*wheelBits)-1) != 0 {
-			return
-		}
-		list := level*wheelSize + w.tick>>(level*wheelBits)&wheelMask
-		i := w.heads[list]
-		w.heads[list] = 0
-		for i != 0 {
-			n := w.next[i-1]
-			w.put(i - 1)
-			i = n
-		}
+	if w.tick&wheelMask != 0 {
+		return
+	}
+	list := wheelSize + w.tick>>wheelBits&wheelMask
+	i := w.heads[list]
+	w.heads[list] = 0
+	for i != 0 {
+		n := w.next[i-1]
+		w.put(i - 1)
+		i = n
 	}
 }
 

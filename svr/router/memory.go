@@ -2,6 +2,7 @@ package router
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"waymark/svr/lane/fast"
 	"waymark/svr/pool"
 )
 
@@ -23,7 +25,7 @@ import (
 // time of packets.
 const (
 	gcPercent   = 5
-	mostGarbage = 2 << 20
+	mostGarbage = 1 << 19
 )
 
 // startPercent is the same until the router forwards: what is made until then stays,
@@ -89,6 +91,11 @@ func (r *Router) tidy() {
 		return
 	}
 	r.tidied = now
+	fast.Tidy()
+	_ = r.onLane(func() { // one that has ended needs it no more
+		r.lane.Tidy()
+		r.parts.Engine.Tidy()
+	})
 	debug.FreeOSMemory()
 	list, err := findConstants()
 	for _, m := range list {
@@ -115,14 +122,14 @@ func findConstants() (list []region, err error) {
 	_, err = scanFile("/proc/self/smaps", func(s *bufio.Scanner) (int, error) {
 		var m region
 		for s.Scan() {
-			f := strings.Fields(s.Text())
+			line := s.Bytes()
 			switch {
-			case len(f) >= 5 && strings.Contains(f[0], "-"):
+			case isMapping(line):
 				m = region{}
-				if len(f) == 6 && f[1] == "r--p" && f[5] == exe {
+				if f := strings.Fields(string(line)); len(f) == 6 && f[1] == "r--p" && f[5] == exe {
 					_, _ = fmt.Sscanf(f[0], "%x-%x", &m.from, &m.to) // on failure there is nothing to give
 				}
-			case m.to > m.from && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0":
+			case m.to > m.from && bytes.HasPrefix(line, []byte("Anonymous:")) && bytes.HasSuffix(line, []byte(" 0 kB")):
 				list = append(list, m)
 			}
 		}
@@ -193,16 +200,24 @@ func sumStatus(s *bufio.Scanner) (total int, err error) {
 	return total, s.Err()
 }
 
+// isMapping tells whether a line of a smaps file begins a mapping: with an address,
+// where all others have a name with a capital.
+func isMapping(line []byte) bool { return len(line) > 0 && (line[0] < 'A' || line[0] > 'Z') }
+
 // sumText adds the resident file pages of mappings of executable files in a
 // smaps file: pages that every process of that binary shares.
 func sumText(s *bufio.Scanner) (total int, err error) {
 	text := false
 	for s.Scan() {
-		f := strings.Fields(s.Text())
+		line := s.Bytes() // most of a thousand are of no interest
 		switch {
-		case len(f) >= 5 && strings.Contains(f[0], "-"):
-			text = len(f) >= 6 && strings.HasPrefix(f[1], "r-x") && strings.HasPrefix(f[5], "/")
-		case text && len(f) == 3 && (f[0] == "Rss:" || f[0] == "Anonymous:"):
+		case isMapping(line):
+			text = bytes.Contains(line, []byte(" r-x")) && bytes.Contains(line, []byte(" /"))
+		case text && (bytes.HasPrefix(line, []byte("Rss:")) || bytes.HasPrefix(line, []byte("Anonymous:"))):
+			f := strings.Fields(string(line))
+			if len(f) != 3 {
+				continue
+			}
 			kb, err := strconv.Atoi(f[1])
 			if err != nil {
 				return 0, err

@@ -22,9 +22,9 @@ type Profile struct {
 // Profiles by name: cpe holds 65,536 IPv4 sessions or 32,768 IPv6
 // ones, hub a million, tiny fits boxes of 64 MB.
 var profiles = []Profile{
-	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 81920, Mappings: 16384, Hops: 4096,
+	{Name: "cpe", Sessions: 65536, Slots: 131072, Wayports: 73728, Mappings: 16384, Hops: 4096,
 		Ring: 1 << 20, Queue: 4 << 20, Memory: 40e6},
-	{Name: "hub", Sessions: 1 << 20, Slots: 1 << 21, Wayports: 5 << 18, Mappings: 65536, Hops: 32768,
+	{Name: "hub", Sessions: 1 << 20, Slots: 1 << 21, Wayports: 9 << 17, Mappings: 65536, Hops: 32768,
 		Ring: 4 << 20, Queue: 16 << 20, Memory: 416e6},
 	{Name: "tiny", Sessions: 8192, Slots: 16384, Wayports: 16384, Mappings: 4096, Hops: 512,
 		Ring: 256 << 10, Queue: 1 << 20, Memory: 24e6},

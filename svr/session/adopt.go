@@ -99,11 +99,9 @@ func (e *Engine) revive(i uint32, hop func(id uint16) bool) bool {
 			ok = false
 		}
 		e.table.SetOwner(s, i<<1|uint32(d))
-		mtu := e.action(r, d, a.To).MTU
-		if a.Flags&pool.FlagFast != 0 {
-			mtu = a.Flags & pool.FlagMTU
+		if a.Flags&pool.FlagMTU == 0 { // unknown then, or of a build that noted it with FlagFast only
+			e.table.SetFlags(s, e.action(r, d, a.To).Flags)
 		}
-		e.table.SetOut(s, r.leg[1-d].ifc, mtu)
 	}
 	if r.leg[1].kind() == kindNAT && r.natPort != 0 &&
 		!e.cfg.NAT.Claim(e.now, r.natIf, r.proto, e.inner(r).Src, r.port[0], r.natPort) {

@@ -118,7 +118,7 @@ func (e *Engine) lendLate() {
 func (e *Engine) publishFlags(r *record) {
 	for d, s := range r.slot {
 		if s != none {
-			e.table.SetFlags(s, e.fastFlags(r, d, e.table.Action(s).MTU))
+			e.table.SetFlags(s, e.flags(r, d, int(e.table.Action(s).Flags&pool.FlagMTU)))
 		}
 	}
 	if blind := e.inKernel(r); blind != r.tcp.blind() {
@@ -126,12 +126,13 @@ func (e *Engine) publishFlags(r *record) {
 	}
 }
 
-// fastFlags are the flags of an action of direction d of session r with this MTU.
-func (e *Engine) fastFlags(r *record, d int, mtu uint16) uint16 {
-	if !r.short().has(d) || !e.inKernel(r) || mtu == 0 {
-		return 0
+// flags are those of an action of direction d of session r with this MTU.
+func (e *Engine) flags(r *record, d, mtu int) uint16 {
+	f := uint16(min(mtu, pool.FlagMTU))
+	if f != 0 && r.short().has(d) && e.inKernel(r) {
+		f |= pool.FlagFast
 	}
-	return pool.FlagFast | min(mtu, pool.FlagMTU)
+	return f
 }
 
 // refresh takes over what the lane in the kernel saw of session r: when the

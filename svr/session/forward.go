@@ -86,18 +86,18 @@ func (e *Engine) protected(r *record) bool {
 func (e *Engine) toNative(p *packet.Packet, i uint32, d int) {
 	r := &e.recs[i]
 	a := e.table.Action(r.slot[d])
-	if f := &e.ifs[a.Egress]; f.mss > 0 && p.Kind == packet.KindTCP {
+	if f := &e.ifs[r.leg[1-d].ifc]; f.mss > 0 && p.Kind == packet.KindTCP {
 		p.ClampMSS(uint16(f.mss))
 	}
-	if !e.fits(p, &a) {
-		e.tooLongNative(p, i, d, &a)
+	if mtu := e.mtuOf(r, d, &a); !fits(p, &a.To, mtu) {
+		e.tooLongNative(p, i, d, &a, mtu)
 		return
 	}
-	e.emit(p, r.slot[d], &a)
+	e.emit(p, r.slot[d], &a, r.leg[1-d].ifc)
 }
 
-// emit gives p its new addresses and sends it: the last step of every way.
-func (e *Engine) emit(p *packet.Packet, slot uint32, a *pool.Action) {
+// emit gives p its new addresses and sends it on ifc: the last step of every way.
+func (e *Engine) emit(p *packet.Packet, slot uint32, a *pool.Action, ifc uint16) {
 	n, packets := p.Len(), segments(p)
 	if p.T != a.To && !p.Readdress(a.To) {
 		e.stats.Add(DropNoRoom, 1)
@@ -106,14 +106,14 @@ func (e *Engine) emit(p *packet.Packet, slot uint32, a *pool.Action) {
 	p.DecTTL()
 	e.table.Count(slot, uint64(packets), uint64(n), e.now)
 	e.stats.Add(Forwarded, uint64(packets))
-	e.out.Send(p, a.Egress, a.Hop)
+	e.out.Send(p, ifc, a.Hop)
 }
 
-// tooLongNative cuts, or tells the sender that it must.
-func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action) {
+// tooLongNative cuts to mtu, or tells the sender that it must.
+func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action, mtu int) {
 	whole := e.largest == 0 && (p.DF() || p.V6())
 	if whole || p.GSO != packet.GSONone {
-		e.refuseSize(p, i, d, int(a.MTU))
+		e.refuseSize(p, i, d, mtu)
 		return
 	}
 	if !p.Readdress(a.To) {
@@ -122,7 +122,6 @@ func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action
 	}
 	p.DecTTL()
 	p.CompleteCsum()
-	mtu := int(a.MTU)
 	if e.largest > 0 {
 		// Its sender cut it, so it may be cut again, as small as it was.
 		mtu = min(mtu, e.leastMTU(p.T.Family, int(e.largest)))
@@ -130,7 +129,8 @@ func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action
 			p.SetDF(false)
 		}
 	}
-	e.table.Count(e.recs[i].slot[d], 1, uint64(p.Len()), e.now)
+	r := &e.recs[i]
+	e.table.Count(r.slot[d], 1, uint64(p.Len()), e.now)
 	if !e.pieces.Init(p, mtu) {
 		e.stats.Add(DropNoRoom, 1)
 		return
@@ -145,7 +145,7 @@ func (e *Engine) tooLongNative(p *packet.Packet, i uint32, d int, a *pool.Action
 			return
 		}
 		b.T = a.To // of the same flow, to the lane
-		e.out.Send(b, a.Egress, a.Hop)
+		e.out.Send(b, r.leg[1-d].ifc, a.Hop)
 	}
 }
 

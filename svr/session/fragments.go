@@ -111,7 +111,7 @@ func (e *Engine) fabricSendPiece(p *packet.Packet, o *outgoing, f wire.Fragment,
 	}
 	view.Finish()
 	*b = view
-	e.out.Send(b, o.a.Egress, o.a.Hop)
+	e.out.Send(b, o.g.ifc, o.a.Hop)
 	e.stats.Add(FabricFragmentsSent, 1)
 	return true
 }

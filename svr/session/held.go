@@ -41,6 +41,13 @@ func (e *Engine) hold(p *packet.Packet, i uint32) {
 	h.n = copy(h.buf[:], p.Buf[p.Off:p.End])
 }
 
+// Tidy gives up memory that only the beginning needed, where it holds nothing.
+func (e *Engine) Tidy() {
+	if e.held.count == 0 {
+		e.held.slots = nil
+	}
+}
+
 // resend sends the packet held for session i again; false when there is none.
 func (e *Engine) resend(i uint32) bool {
 	for k := range e.held.slots {

@@ -56,7 +56,7 @@ func (e *Engine) sealLater(p *packet.Packet, o *outgoing) {
 	p.DecTTL()
 	e.table.Count(o.r.slot[o.d], 1, uint64(p.Len()+n), e.now)
 	e.stats.Add(Forwarded, 1)
-	if mark := e.cfg.Later.Seal(p, o.a.Egress, o.a.Hop, s); key != nil {
+	if mark := e.cfg.Later.Seal(p, o.g.ifc, o.a.Hop, s); key != nil {
 		key.used = mark + 1
 	}
 }

@@ -211,12 +211,21 @@ func (e *Engine) leadNative(i uint32, key *pool.Key, c *policy.Choice) bool {
 // action is what the table does with packets that arrive on leg d and leave as
 // to on the other one.
 func (e *Engine) action(r *record, d int, to packet.Tuple) pool.Action {
-	g := &r.leg[1-d]
-	mtu := e.ifs[g.ifc].mtu
+	return pool.Action{To: to, Hop: r.leg[1-d].hop, Flags: e.flags(r, d, e.legMTU(&r.leg[1-d]))}
+}
+
+// legMTU is what fits where leg g leads, in bytes of IP packet as it leaves.
+func (e *Engine) legMTU(g *leg) int {
 	if g.kind() == kindSVR && g.path != policy.NoPath {
-		mtu = e.pathMTU(g.path)
+		return e.pathMTU(g.path)
 	}
-	a := pool.Action{To: to, Hop: g.hop, Egress: g.ifc, MTU: uint16(min(mtu, 65535))}
-	a.Flags = e.fastFlags(r, d, a.MTU)
-	return a
+	return e.ifs[g.ifc].mtu
+}
+
+// mtuOf is what fits where direction d of session r leaves with action a.
+func (e *Engine) mtuOf(r *record, d int, a *pool.Action) int {
+	if mtu := a.Flags & pool.FlagMTU; mtu < pool.FlagMTU {
+		return int(mtu)
+	}
+	return e.legMTU(&r.leg[1-d])
 }

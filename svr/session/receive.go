@@ -99,7 +99,7 @@ func (e *Engine) forwardSimple(p *packet.Packet, r *record, slot uint32, d int) 
 		return false
 	}
 	a := e.table.Action(slot)
-	if !e.fits(p, &a) {
+	if !fits(p, &a.To, e.mtuOf(r, d, &a)) {
 		return false
 	}
 	n, packets := p.Len(), segments(p)
@@ -115,7 +115,7 @@ func (e *Engine) forwardSimple(p *packet.Packet, r *record, slot uint32, d int) 
 		r.tcp.observe(p, d)
 		e.turned(e.table.Owner(slot)>>1, closed)
 	}
-	e.out.Send(p, a.Egress, a.Hop)
+	e.out.Send(p, r.leg[1-d].ifc, a.Hop)
 	return true
 }
 
@@ -134,20 +134,20 @@ func (e *Engine) hasCookie(p *packet.Packet) bool {
 	return false
 }
 
-// fits says whether p, or each of its segments, fits the MTU behind a.
-func (e *Engine) fits(p *packet.Packet, a *pool.Action) bool {
+// fits says whether p, or each of its segments, fits mtu when it leaves as to.
+func fits(p *packet.Packet, to *packet.Tuple, mtu int) bool {
 	n := p.Len()
 	if p.GSO != packet.GSONone {
 		n = p.Data - p.Off + int(p.GSOSize)
 	}
-	if a.To.Family != p.T.Family {
-		if a.To.Family == 6 {
+	if to.Family != p.T.Family {
+		if to.Family == 6 {
 			n += 20
 		} else {
 			n -= 20
 		}
 	}
-	return n <= int(a.MTU)
+	return n <= mtu
 }
 
 // segments is how many packets p is on the wire.

@@ -51,7 +51,7 @@ func (e *Engine) fillRow(row *Row, r *record, d int) {
 	packets, bytes, _, _ := e.table.Counters(r.slot[d])
 	g := &r.leg[1-d]
 	*row = Row{
-		UUID: r.uuid, Reverse: d == 1, Key: e.table.Key(r.slot[d]), To: a.To, Egress: a.Egress,
+		UUID: r.uuid, Reverse: d == 1, Key: e.table.Key(r.slot[d]), To: a.To, Egress: g.ifc,
 		Tenant: r.tenant, Service: r.service, Path: g.path,
 		Encrypted: r.is(recProtected) && e.payload(r).Encrypts(),
 		Recovered: r.is(recRecovered), Answered: r.is(recAnswered), Closed: r.tcp.closedBothWays(),

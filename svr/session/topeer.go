@@ -34,8 +34,8 @@ func (e *Engine) toPeer(p *packet.Packet, i uint32, d int) {
 	case o.syn:
 		e.clampSYN(p, &o)
 	case bare && p.GSO != packet.GSONone:
-		if e.fits(p, &o.a) && !e.hasCookie(p) {
-			e.emit(p, o.r.slot[d], &o.a)
+		if fits(p, &o.a.To, o.mtu) && !e.hasCookie(p) {
+			e.emit(p, o.r.slot[d], &o.a, o.g.ifc)
 			return
 		}
 	}
@@ -58,7 +58,6 @@ func (e *Engine) planFor(i uint32, d int, proto uint8) outgoing {
 	if o.g.kind() == kindSVR {
 		o.mtu = e.pathMTU(o.g.path)
 	}
-	o.a.MTU = uint16(min(o.mtu, 65535))
 	o.change = proto != o.a.To.Proto
 	return o
 }
@@ -291,7 +290,7 @@ func (e *Engine) dress(p *packet.Packet, o *outgoing, fragment, signed bool) {
 	if touched {
 		p.Finish()
 	}
-	e.emit(p, o.r.slot[o.d], &o.a)
+	e.emit(p, o.r.slot[o.d], &o.a, o.g.ifc)
 }
 
 // seal encrypts the data of p, and with sign appends the service's digest.

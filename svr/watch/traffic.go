@@ -2,11 +2,13 @@ package watch
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"waymark/net/link"
 	"waymark/net/rtnl"
 	"waymark/svr/packet"
+	"waymark/svr/pool"
 )
 
 // On paths of the metered profile, packets of sessions prove that the peer
@@ -113,6 +115,10 @@ func (o *observer) moved(indexes map[uint16]uint32) (moved bool) {
 
 // scan finds the newest packets since a time.
 func (o *observer) scan(want map[talker]*flows, since int64) {
+	ways := map[netip.Addr][]uint16{}
+	for w := range want {
+		ways[w.addr] = append(ways[w.addr], w.ifc)
+	}
 	t := o.w.table
 	t.ForEach(func(slot uint32) bool {
 		_, _, last, _ := t.Counters(slot)
@@ -126,11 +132,21 @@ func (o *observer) scan(want map[talker]*flows, since int64) {
 		if f := want[talker{k.If, packet.ToAddr(k.Src, k.Family)}]; f != nil {
 			f.heard = max(f.heard, last)
 		}
-		if f := want[talker{a.Egress, packet.ToAddr(a.To.Dst, a.To.Family)}]; f != nil {
-			f.sent = max(f.sent, last)
+		to := packet.ToAddr(a.To.Dst, a.To.Family)
+		for _, ifc := range ways[to] {
+			if f := want[talker{ifc, to}]; f.sent < last && o.leaves(&a.To, ifc) {
+				f.sent = last
+			}
 		}
 		return true
 	})
+}
+
+// leaves says whether what leaves as to does so on ifc: there the packets of the
+// other direction come in.
+func (o *observer) leaves(to *packet.Tuple, ifc uint16) bool {
+	_, ok := o.w.table.Lookup(&pool.Key{Tuple: to.Reverse(), If: ifc})
+	return ok
 }
 
 // tell hands the results to the paths.

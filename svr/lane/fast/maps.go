@@ -1,8 +1,8 @@
 package fast
 
 import (
-	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -16,17 +16,30 @@ var mapNames = []string{mapTable, mapHops, mapNetifs, mapOwn, mapVLANs, mapDevs,
 
 // parsed is the compiled object, 0.2 MB. A start needs it for every device, and to
 // parse it once more costs a small processor some milliseconds.
-var parsed = sync.OnceValues(func() (*ebpf.CollectionSpec, error) {
-	return ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
-})
+var parsed struct {
+	sync.Mutex
+	spec *ebpf.CollectionSpec // nil: not yet, or forgotten
+}
 
 // readSpec returns the compiled object; the spec is the caller's.
 func readSpec() (*ebpf.CollectionSpec, error) {
-	spec, err := parsed()
-	if err != nil {
-		return nil, fmt.Errorf("read BPF object: %w", err)
+	parsed.Lock()
+	defer parsed.Unlock()
+	if parsed.spec == nil {
+		spec, err := ebpf.LoadCollectionSpecFromReader(strings.NewReader(object))
+		if err != nil {
+			return nil, fmt.Errorf("read BPF object: %w", err)
+		}
+		parsed.spec = spec
 	}
-	return spec.Copy(), nil
+	return parsed.spec.Copy(), nil
+}
+
+// Tidy forgets what is made again for the next device: when a start is over.
+func Tidy() {
+	parsed.Lock()
+	defer parsed.Unlock()
+	parsed.spec = nil
 }
 
 // createMaps makes the maps of a new lane.

@@ -5,4 +5,4 @@ package fast
 import _ "embed"
 
 //go:embed bpf/lane_bpfeb.o
-var object []byte
+var object string

@@ -5,4 +5,4 @@ package fast
 import _ "embed"
 
 //go:embed bpf/lane_bpfel.o
-var object []byte
+var object string
