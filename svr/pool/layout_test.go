@@ -132,7 +132,7 @@ func TestMemoryBudget(t *testing.T) {
 	if got := unsafe.Sizeof(node{}); got != 16 {
 		t.Errorf("wayport node: got %d bytes, want 16", got)
 	}
-	if got := unsafe.Sizeof(mapping{}); got != 52 {
-		t.Errorf("source-NAT mapping: got %d bytes, want 52", got)
+	if got := unsafe.Sizeof(mapping{}); got != 40 {
+		t.Errorf("source-NAT mapping: got %d bytes, want 40", got)
 	}
 }
