@@ -169,7 +169,7 @@ func TestSaltShare(t *testing.T) {
 	}
 	s := uplinktest.Start(t, "", quiet(store))
 	w := listen(t, s)
-	r := newRig(t, s.Addr, func(c *client.Config) { c.Keepalive = func() time.Duration { return 2 * time.Second } })
+	r := newRig(t, s.Addr, func(c *client.Config) { c.Keepalive = func() time.Duration { return 4 * time.Second } })
 	r.start(t)
 	r.until(t, in(uplink.StateAccepted))
 	salt, err := r.Salt(t.Context(), 4506)
@@ -178,10 +178,10 @@ func TestSaltShare(t *testing.T) {
 	}
 	defer salt.Close()
 	frame := make([]byte, 500)
-	rounds, odd := 0, ""
-	for end := time.Now().Add(limit); rounds < 3; {
+	rounds, late, odd := 0, 0, ""
+	for end := time.Now().Add(3 * limit); rounds < 3; {
 		if time.Now().After(end) {
-			t.Fatalf("%d rounds agree, others not:\n%s", rounds, odd)
+			t.Fatalf("%d rounds agree, %d had a keepalive between, others not:\n%s", rounds, late, odd)
 		}
 		r.keepalives(t, r.Traffic().Keepalives+1)
 		l0, p0, b0 := look(t, r, w)
@@ -193,7 +193,8 @@ func TestSaltShare(t *testing.T) {
 		}
 		l1, p1, b1 := look(t, r, w)
 		if l1.Keepalives != l0.Keepalives {
-			continue // not in turns
+			late++ // not in turns
+			continue
 		}
 		r.keepalives(t, l1.Keepalives+1)
 		l2, p2, b2 := look(t, r, w)
