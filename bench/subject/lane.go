@@ -138,8 +138,8 @@ func (n *lane) fill(sessions int) error {
 			key pool.Key
 			to  pool.Action
 		}{
-			{pool.Key{Tuple: in, If: near}, pool.Action{To: out, Hop: far, Egress: far, Flags: fast.Fast | mtu}},
-			{pool.Key{Tuple: out.Reverse(), If: far}, pool.Action{To: in.Reverse(), Hop: near, Egress: near, Flags: fast.Fast | mtu}},
+			{pool.Key{Tuple: in, If: near}, pool.Action{To: out, Hop: far, Flags: fast.Fast | mtu}},
+			{pool.Key{Tuple: out.Reverse(), If: far}, pool.Action{To: in.Reverse(), Hop: near, Flags: fast.Fast | mtu}},
 		} {
 			if _, err := n.table.Insert(d.key, d.to, 1); err != nil {
 				return fmt.Errorf("insert session %d of %d: %w", i, sessions, err)
