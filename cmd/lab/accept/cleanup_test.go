@@ -29,7 +29,8 @@ var looks = map[string][]string{
 	"offloads":   {"sh", "-c", "for d in lan0 wan0 wan1; do ethtool -k $d; done 2>/dev/null; true"},
 	"parameters": {"sh", "-c", "grep -r . /proc/sys/net 2>/dev/null; true"},
 	"taps":       {"sh", "-c", "wc -l < /proc/net/packet"},
-	"processes":  {"sh", "-c", "ip netns pids $(ip netns identify $$) | grep -vx -e $$ -e $PPID | wc -l"},
+	// Listed first and named then: what lists them has ended.
+	"processes": {"sh", "-c", "for p in $(ip netns pids $(ip netns identify $$)); do [ $p = $$ ] || cat /proc/$p/comm; done 2>/dev/null; true"},
 }
 
 // snapshot takes every look in the namespaces of both routers.
@@ -98,8 +99,11 @@ func TestRow01StopLeavesNothing(t *testing.T) {
 				s.startBoth(nil)
 			}
 			s.mixed()
-			if during := s.snapshot(); slices.Equal(during["branch nftables"], before["branch nftables"]) {
-				t.Error("a running router shows no rules: the comparison sees nothing")
+			during := s.snapshot()
+			for _, what := range []string{"branch nftables", "branch processes"} {
+				if slices.Equal(during[what], before[what]) {
+					t.Errorf("a running router shows no %s: the comparison sees nothing", what)
+				}
 			}
 			s.stopped(s.branch)
 			s.stopped(s.hub)
