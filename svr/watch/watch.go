@@ -129,6 +129,11 @@ func (w *Watcher) Shutdown() {
 	w.set.Shutdown(w.clock())
 }
 
+// grain is how long the timer rests at least: what the paths of a hub have to do within
+// that time is done at once, since to wake up costs more than to send a packet. Of BFD's
+// shortest intervals it is a few percent, as much as a busy processor takes.
+const grain = int64(4e6)
+
 // keepTime wakes the paths when they asked for it.
 func (w *Watcher) keepTime(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -146,14 +151,14 @@ func (w *Watcher) keepTime(ctx context.Context) {
 		}
 		w.mu.Lock()
 		now := w.clock()
-		if w.waiting < now {
-			w.late.Store(max(w.late.Load(), now-w.waiting))
+		if late := now - w.waiting - grain; late > 0 {
+			w.late.Store(max(w.late.Load(), late))
 		}
 		w.set.Advance(now)
 		w.waiting = w.set.Next()
 		wait := w.waiting - w.clock()
 		w.mu.Unlock()
-		timer.Reset(time.Duration(max(min(wait, int64(time.Hour)), 0)))
+		timer.Reset(time.Duration(min(max(wait, grain), int64(time.Hour))))
 	}
 }
 
