@@ -159,6 +159,30 @@ func (s *site) fastRises(t *testing.T) {
 	}
 }
 
+// alarmed waits until a service starts again, or there is an alarm about it, which it
+// tells.
+func (s *site) alarmed(t *testing.T, service string, to *struct{ Type, Source, Message string }) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(vmtest.Context(t), vmtest.Limit)
+	defer cancel()
+	for {
+		e, err := s.box.Report.Await(ctx, "started", "alarm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var about struct{ Service, Type, Source, Message string }
+		if err := e.Detail(&about); err != nil {
+			t.Fatal(fmt.Errorf("%s: %w", e.Line, err))
+		}
+		if about.Service == service {
+			return false
+		}
+		if to.Type, to.Source, to.Message = about.Type, about.Source, about.Message; about.Source == service {
+			return true
+		}
+	}
+}
+
 // awaitDetail waits for a report that says more than its name.
 func (s *site) awaitDetail(t *testing.T, name string, to any, fits func() bool) {
 	t.Helper()
