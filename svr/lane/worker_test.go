@@ -6,8 +6,6 @@ import (
 	"flag"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -95,7 +93,7 @@ func TestFloodKeepsOrder(t *testing.T) {
 			return setsockopt(server.(*net.UDPConn), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
 		})
 		_, before, beforeR := counters(t, n)
-		drops := backlogDrops(t)
+		drops := nstest.BacklogDrops(t)
 		var got atomic.Int64
 		late, read := 0, make(chan error, 1)
 		go func() { var err error; late, err = count(server, &got); read <- err }()
@@ -106,7 +104,7 @@ func TestFloodKeepsOrder(t *testing.T) {
 		lost := 0
 		all := func() bool {
 			l, left, right := n.Lane.Counters(), n.Lane.Ports()[0].Counters(), n.Lane.Ports()[1].Counters()
-			lost = int(left.RxDropped-before.RxDropped) + int(l.NoBuffer+l.HopDropped) + int(right.TxErrors-beforeR.TxErrors) + backlogDrops(t) - drops
+			lost = int(left.RxDropped-before.RxDropped) + int(l.NoBuffer+l.HopDropped) + int(right.TxErrors-beforeR.TxErrors) + nstest.BacklogDrops(t) - drops
 			return int(got.Load())+lost >= sent
 		}
 		accounted := soon(t, n.Lane, all)
@@ -119,24 +117,6 @@ func TestFloodKeepsOrder(t *testing.T) {
 			t.Errorf("%d workers: %d of %d arrived, %d late, %d counted as lost", workers, got.Load(), sent, late, lost)
 		}
 	}
-}
-
-// backlogDrops is how many packets this machine's kernel has thrown away between two
-// devices because no processor came to take them: the second column of softnet_stat.
-func backlogDrops(t *testing.T) (sum int) {
-	t.Helper()
-	text, err := os.ReadFile("/proc/net/softnet_stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		n, err := strconv.ParseInt(strings.Fields(line)[1], 16, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum += int(n)
-	}
-	return sum
 }
 
 // A port that is taken out under load, and a lane that ends under load, leave

@@ -3,12 +3,11 @@ package router_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"waymark/cmd/lab/world"
+	"waymark/net/netns/nstest"
 )
 
 // counted are packets that nftables counted in a namespace, by name, and their bytes,
@@ -80,31 +79,13 @@ func lossless(t *testing.T, w *world.World, least, before float64) {
 // one each. The router's own is another one.
 func kernelDrops(t *testing.T, w *world.World) float64 {
 	t.Helper()
-	sum := backlogDrops(t)
+	sum := float64(nstest.BacklogDrops(t))
 	for _, ns := range []string{world.Client, world.Branch, world.ISPFiber, world.ISPLTE, world.Internet, world.Hub, world.Server} {
 		for name, l := range countLinks(t, w, ns) {
 			if name != "waymark0" {
 				sum += l.lost
 			}
 		}
-	}
-	return sum
-}
-
-// backlogDrops is how many packets the kernel has thrown away between devices: the
-// second column of softnet_stat, a line for each processor, in hexadecimal digits.
-func backlogDrops(t *testing.T) (sum float64) {
-	t.Helper()
-	text, err := os.ReadFile("/proc/net/softnet_stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		n, err := strconv.ParseUint(strings.Fields(line)[1], 16, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum += float64(n)
 	}
 	return sum
 }

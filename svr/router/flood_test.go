@@ -24,9 +24,10 @@ var clientAddr, nobodyAddr = netip.MustParseAddr("192.168.1.10"), netip.MustPars
 // leastFlood is how many SYNs are a flood.
 const leastFlood = 50_000
 
-// flood sends SYNs of ever new flows to the branch until ctx ends and there were
-// enough, as fast as a packet socket takes them, and returns how many.
-func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) (sent int) {
+// fromClient gives send the client's link and a way to put frames on it, as fast as a
+// packet socket takes them: those that it has no room for are as good as sent.
+func fromClient(t *testing.T, w *world.World, send func(link *net.Interface, put func(frame []byte) error) error) {
+	t.Helper()
 	err := netns.Do(w.NS(world.Client), func() error {
 		dev, err := net.InterfaceByName("eth0")
 		if err != nil {
@@ -38,9 +39,25 @@ func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.Hardwa
 		}
 		defer unix.Close(fd)
 		to := unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: dev.Index, Halen: 6}
+		return send(dev, func(frame []byte) error {
+			if err := unix.Sendto(fd, frame, 0, &to); err != unix.ENOBUFS && err != unix.EAGAIN {
+				return err
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// flood sends SYNs of ever new flows to the branch until ctx ends and there were
+// enough, and returns how many.
+func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) (sent int) {
+	fromClient(t, w, func(link *net.Interface, put func([]byte) error) error {
 		var frame [74]byte
 		copy(frame[:], gateway)
-		copy(frame[6:], dev.HardwareAddr)
+		copy(frame[6:], link.HardwareAddr)
 		frame[12], frame[13] = 8, 0
 		src, _ := packet.FromAddr(clientAddr)
 		dst, _ := packet.FromAddr(nobodyAddr)
@@ -53,15 +70,12 @@ func flood(ctx context.Context, t *testing.T, w *world.World, gateway net.Hardwa
 				return unix.ENOBUFS
 			}
 			p.FinishFull()
-			if err := unix.Sendto(fd, p.Buf[:p.End], 0, &to); err != nil && err != unix.ENOBUFS && err != unix.EAGAIN {
+			if err := put(p.Buf[:p.End]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		t.Error(err)
-	}
 	return sent
 }
 

@@ -29,35 +29,22 @@ const (
 )
 
 // pourDatagrams sends small datagrams of some flows to the server's port 9, at least one
-// of each, until ctx ends, as fast as a packet socket takes them, and returns how many.
+// of each, until ctx ends, and returns how many.
 func pourDatagrams(ctx context.Context, t *testing.T, w *world.World, gateway net.HardwareAddr) (sent int) {
-	err := netns.Do(w.NS(world.Client), func() error {
-		dev, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		to := unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: dev.Index, Halen: 6}
+	fromClient(t, w, func(link *net.Interface, put func([]byte) error) error {
 		var frames [muteFlows][]byte
 		for i := range frames {
-			if frames[i] = datagram(gateway, dev.HardwareAddr, uint16(20000+i)); frames[i] == nil {
+			if frames[i] = datagram(gateway, link.HardwareAddr, uint16(20000+i)); frames[i] == nil {
 				return unix.ENOBUFS
 			}
 		}
 		for ; ctx.Err() == nil || sent < muteFlows; sent++ {
-			if err := unix.Sendto(fd, frames[sent%muteFlows], 0, &to); err != nil && err != unix.ENOBUFS && err != unix.EAGAIN {
+			if err := put(frames[sent%muteFlows]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		t.Error(err)
-	}
 	return sent
 }
 

@@ -151,8 +151,8 @@ func (w *Watcher) keepTime(ctx context.Context) {
 		}
 		w.mu.Lock()
 		now := w.clock()
-		if late := now - w.waiting - grain; late > 0 {
-			w.late.Store(max(w.late.Load(), late))
+		if due := now - grain; w.waiting < due {
+			w.late.Store(max(w.late.Load(), due-w.waiting))
 		}
 		w.set.Advance(now)
 		w.waiting = w.set.Next()
