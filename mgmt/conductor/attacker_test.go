@@ -76,13 +76,14 @@ func (h *hostile) greets(user string, key ssh.Signer, say []byte) (w uplink.Welc
 	if err != nil {
 		return w, err
 	}
+	gone := uplink.Gone(conn)
 	go ssh.DiscardRequests(reqs)
 	go func() {
 		for n := range chans {
 			_ = n.Reject(ssh.Prohibited, "no")
 		}
 	}()
-	ch, more, err := conn.OpenChannel(uplink.ChannelControl, nil)
+	ch, more, err := uplink.Open(conn, gone, uplink.ChannelControl, nil)
 	if err != nil {
 		return w, err
 	}
@@ -98,7 +99,7 @@ func (h *hostile) greets(user string, key ssh.Signer, say []byte) (w uplink.Welc
 		return w, err
 	}
 	for _, kind := range []string{uplink.ChannelReports, uplink.ChannelSalt, "session", "direct-tcpip"} {
-		if _, _, err := conn.OpenChannel(kind, []byte(`{"port": 4506}`)); err == nil && w.State != uplink.StateAccepted {
+		if _, _, err := uplink.Open(conn, gone, kind, []byte(`{"port": 4506}`)); err == nil && w.State != uplink.StateAccepted {
 			h.Errorf("%s, who is %s, has %s", user, w.State, kind)
 		}
 	}

@@ -22,6 +22,7 @@ type session struct {
 	conn    *uplink.Conn
 	ssh     ssh.Conn
 	chans   <-chan ssh.NewChannel
+	gone    <-chan struct{} // closed when ssh has ended
 	control ssh.Channel
 	shares  *meter.Shares
 	key     string // fingerprint of the host key
@@ -130,9 +131,9 @@ func (s *session) greet(probe bool) error {
 	if err != nil {
 		return fmt.Errorf("shake hands with conductor: %w", err)
 	}
-	s.ssh, s.chans = conn, chans
+	s.ssh, s.chans, s.gone = conn, chans, uplink.Gone(conn)
 	go ssh.DiscardRequests(reqs)
-	ch, more, err := conn.OpenChannel(uplink.ChannelControl, nil)
+	ch, more, err := uplink.Open(conn, s.gone, uplink.ChannelControl, nil)
 	if err != nil {
 		return fmt.Errorf("greet conductor: %w", err)
 	}
@@ -338,7 +339,7 @@ func (s *session) prove() {
 
 // report brings what the outbox has.
 func (s *session) report(ctx context.Context) error {
-	ch, reqs, err := s.ssh.OpenChannel(uplink.ChannelReports, nil)
+	ch, reqs, err := uplink.Open(s.ssh, s.gone, uplink.ChannelReports, nil)
 	if err != nil {
 		return fmt.Errorf("open reports: %w", err)
 	}
@@ -405,7 +406,7 @@ func (s *session) salt(port int) (net.Conn, error) {
 		return nil, err
 	}
 	s.shares.Sends(shareSalt)
-	ch, reqs, err := s.ssh.OpenChannel(uplink.ChannelSalt, data)
+	ch, reqs, err := uplink.Open(s.ssh, s.gone, uplink.ChannelSalt, data)
 	s.shares.Received(shareSalt)
 	if err != nil {
 		return nil, fmt.Errorf("open salt stream: %w", err)

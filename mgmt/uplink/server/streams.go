@@ -20,7 +20,7 @@ func (l *link) open(kind string, extra any) (ssh.Channel, error) {
 			return nil, err
 		}
 	}
-	ch, reqs, err := l.ssh.OpenChannel(kind, data)
+	ch, reqs, err := uplink.Open(l.ssh, l.gone, kind, data)
 	if refusal := (*ssh.OpenChannelError)(nil); err != nil {
 		if asRefusal(err, &refusal) {
 			return nil, fmt.Errorf("%w: %.200q", ErrRefused, refusal.Message)
