@@ -2,16 +2,39 @@ package board
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
 )
 
-var (
-	pciName = regexp.MustCompile(`^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
-	usbName = regexp.MustCompile(`^\d+-([0-9.]+):([0-9.]+)$`)
-)
+// isPCI tells the name of a function on a PCI bus: domain, bus, device and function, as
+// "0000:00:1f.2".
+func isPCI(name string) bool {
+	const form = "0000:00:00."
+	if len(name) != len(form)+1 || name[len(form)] < '0' || name[len(form)] > '7' {
+		return false
+	}
+	for i := range len(form) {
+		hex := name[i] >= '0' && name[i] <= '9' || name[i] >= 'a' && name[i] <= 'f'
+		if form[i] == '0' && !hex || form[i] != '0' && name[i] != form[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// usbPort returns port, configuration and interface of a USB function's name: "2:1.0"
+// of "1-2:1.0". ok is false for what is none.
+func usbPort(name string) (port string, ok bool) {
+	bus, port, ok := strings.Cut(name, "-")
+	path, function, two := strings.Cut(port, ":")
+	return port, ok && two && only(bus, digits) && only(path, digits+".") && only(function, digits+".")
+}
+
+const digits = "0123456789"
+
+// only tells whether s is made of some characters, and not empty.
+func only(s, chars string) bool { return s != "" && strings.Trim(s, chars) == "" }
 
 // Place names the place of a device by its path in sysfs (what
 // /sys/class/net/NAME/device leads to): "pci-0000:00:10.0", with USB behind it
@@ -20,11 +43,11 @@ var (
 func Place(path string) string {
 	place := ""
 	for _, part := range strings.Split(path, "/") {
-		switch usb := usbName.FindStringSubmatch(part); {
-		case pciName.MatchString(part):
+		switch port, usb := usbPort(part); {
+		case isPCI(part):
 			place = "pci-" + part // behind bridges the last one
-		case usb != nil:
-			place += fmt.Sprintf("-usb-%s:%s", usb[1], usb[2])
+		case usb:
+			place += "-usb-" + port
 		}
 	}
 	if place == "" {

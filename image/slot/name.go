@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Tries is how often a new slot may be started before the loader gives it up. Two
@@ -22,12 +23,15 @@ type Name struct {
 	Done   int  // starts used, on trial
 }
 
-var nameForm = regexp.MustCompile(`^waymark-(\d{6})-([ab])(?:\+(\d{1,3})(?:-(\d{1,3}))?)?\.efi$`)
+// nameForm is compiled when a name is read: most processes of a box read none.
+var nameForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^waymark-(\d{6})-([ab])(?:\+(\d{1,3})(?:-(\d{1,3}))?)?\.efi$`)
+})
 
 // ParseName reads a file's name in capitals or small letters; ok is false for
 // what is no slot of ours.
 func ParseName(file string) (n Name, ok bool) {
-	m := nameForm.FindStringSubmatch(strings.ToLower(file))
+	m := nameForm().FindStringSubmatch(strings.ToLower(file))
 	if m == nil {
 		return Name{}, false
 	}

@@ -1,6 +1,9 @@
 package config
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+	"fmt"
+)
 
 // Values of dhcp-client > client-id besides bytes.
 const (
@@ -29,18 +32,30 @@ const (
 	defaultVendor = "waymark"
 )
 
-func printable(max string) valueType {
-	return pattern(`[ -~]{0,`+max+`}`, "0-"+max+" printable ASCII characters")
+func printable(least, most int) valueType {
+	return chars(" -~", least, most, fmt.Sprintf("%d-%d printable ASCII characters", least, most))
+}
+
+// clientID returns duid, mac, or bytes in hexadecimal, as written.
+func clientID() valueType {
+	hex := classOf("0-9A-Fa-f")
+	return valueType{json: jString, allowed: "duid, mac, or 2-255 bytes in hexadecimal", read: func(s string) (any, string) {
+		n := len(s)
+		if s == ClientIDDUID || s == ClientIDMAC || n%2 == 0 && n >= 4 && n <= 510 && hex.holds(s) {
+			return s, ""
+		}
+		return "", "is no valid name"
+	}}
 }
 
 func schemaDHCPClient() *element {
 	return cont("dhcp-client", "what our DHCP client tells",
-		lf("vendor-class", printable("255"), defaultVendor, "option 60; empty: not sent"),
-		lf("client-id", pattern(`duid|mac|([0-9A-Fa-f]{2}){2,255}`, "duid, mac, or 2-255 bytes in hexadecimal"), ClientIDDUID, "option 61"),
-		ll("user-class", pattern(`[ -~]{1,254}`, "1-254 printable ASCII characters"), "option 77"),
+		lf("vendor-class", printable(0, 255), defaultVendor, "option 60; empty: not sent"),
+		lf("client-id", clientID(), ClientIDDUID, "option 61"),
+		ll("user-class", printable(1, 254), "option 77"),
 		listOf("vendor-identifying-class", "enterprise", "option 124",
 			lf("enterprise", integer(0, 4294967295), "", "enterprise number"),
-			lf("data", pattern(`[ -~]{1,249}`, "1-249 printable ASCII characters"), "", "what it means to the enterprise").must()),
+			lf("data", printable(1, 249), "", "what it means to the enterprise").must()),
 	)
 }
 

@@ -68,7 +68,7 @@ func schemaHostService() *element {
 			listOf("custom", "code", "any other option",
 				lf("code", integer(1, 254), "", "option"),
 				lf("type", enum("hex", "string", "ip-address"), "string", "how value is written"),
-				lf("value", pattern(`[ -~]{1,510}`, "1-510 printable ASCII characters"), "", "the value; addresses are separated by blanks").must())),
+				lf("value", chars(" -~", 1, 510, "1-510 printable ASCII characters"), "", "the value; addresses are separated by blanks").must())),
 	)
 }
 

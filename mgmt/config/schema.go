@@ -130,12 +130,10 @@ func schemaServicePolicy() *element {
 		lf("required-qp", integer(0, 4294967295), "", "deprecated"),
 		lf("qp-preference", enum("highest", "lowest"), "", "deprecated"),
 		listOf("vector", "name", "preference of paths",
-			lf("name", vectorName(), "", "vector of a neighborhood"),
+			lf("name", name(), "", "vector of a neighborhood"),
 			lf("priority", orWord(integer(1, 999999), "ordered", "never"), "ordered", "cost, or by place in the list")),
 	)
 }
-
-func vectorName() valueType { return pattern(`[A-Za-z0-9._-]{1,63}`, "1-63 of A-Z a-z 0-9 . _ -") }
 
 func schemaService() *element {
 	return listOf("service", "name", "a destination and who may reach it",

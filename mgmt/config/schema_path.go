@@ -23,7 +23,7 @@ func schemaAdjacency() *element {
 // pathLeaves are the leaves that neighborhood and adjacency share.
 func pathLeaves() []*element {
 	return []*element{
-		ll("vector", vectorName(), "names that service-policies prefer"),
+		ll("vector", name(), "names that service-policies prefer"),
 		lf("peer-connectivity", enum(string(Bidirectional), string(OutboundOnly)), string(Bidirectional), "who can start"),
 		lf("peer-path-overlay", enumLater([]string{"bfd-tunnel"}, "svr"), "svr", "how packets travel"),
 		lf("external-nat-address", addressOrName(), "", "our address as peers see it"),

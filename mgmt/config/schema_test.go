@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,10 +34,6 @@ func TestSchemaIsWhole(t *testing.T) {
 	for _, c := range root().children {
 		walk("", c)
 	}
-	expressions.Range(func(_, compile any) bool {
-		compile.(func() *regexp.Regexp)() // panics if it is none
-		return true
-	})
 }
 
 // TestEffectLists holds the classes of effect.go: paths exist, none is in two.
@@ -93,4 +88,49 @@ func leafNames(e *element) []string {
 		names = append(names, e.name+"."+c.name)
 	}
 	return names
+}
+
+// TestHostNames: labels of letters, digits and hyphens, at least a letter first in the
+// last one.
+func TestHostNames(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"a", true}, {"conductor", true}, {"conductor.example.net", true}, {"a-b.c-d", true}, {"1.2.3.a", true}, {"0a.b0", true},
+		{long + ".net", true}, {strings.Repeat(long+".", 3) + strings.Repeat("a", 61), true},
+		{"", false}, {".", false}, {"a.", false}, {".a", false}, {"a..b", false}, {"-a", false}, {"a-", false}, {"a-.b", false}, {"a.-b", false},
+		{"192.0.2.1", false}, {"a.1", false}, {"a.1a", false}, {"a_b", false}, {"a b", false}, {"ä", false}, {"a\n", false}, {"2001:db8::1", false},
+		{"a" + long, false}, {"a" + long + ".net", false}, {strings.Repeat(long+".", 3) + strings.Repeat("a", 62), false},
+	} {
+		if got := isHostName(tt.text); got != tt.want {
+			t.Errorf("%q: %t, want %t", tt.text, got, tt.want)
+		}
+	}
+}
+
+// TestValueForms: what values of characters take and refuse.
+func TestValueForms(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		form      valueType
+		good, bad []string
+	}{
+		{"name", name(), []string{"a", "A.b_c-9", strings.Repeat("x", 63)}, []string{"", "a b", "a:b", "ä", "a/b", strings.Repeat("x", 64)}},
+		{"printable", printable(1, 3), []string{" ", "~ !"}, []string{"", "\x1f", "\x7f", "abcd", "é"}},
+		{"device", device(), []string{"wan0", "eth0.5", "ünter", strings.Repeat("x", 15)}, []string{"", "a b", "a/b", "a:b", "a\tb", strings.Repeat("x", 16)}},
+		{"client id", clientID(), []string{"duid", "mac", "0aFF", strings.Repeat("00", 255)}, []string{"", "00", "000", "00g0", "Mac", strings.Repeat("00", 256)}},
+	} {
+		for _, s := range tt.good {
+			if v, problem := tt.form.read(s); problem != "" || v != s {
+				t.Errorf("%s %q: %v, %s", tt.name, s, v, problem)
+			}
+		}
+		for _, s := range tt.bad {
+			if _, problem := tt.form.read(s); problem == "" {
+				t.Errorf("%s %q is taken", tt.name, s)
+			}
+		}
+	}
 }

@@ -6,10 +6,8 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -119,23 +117,39 @@ func text(max int) valueType {
 	}}
 }
 
-// expressions are compiled once, when the first value is read by them: many leaves
-// share one, and compiled they are large. By text; func() *regexp.Regexp.
-var expressions sync.Map
+// class is a set of ASCII characters, written as in an expression: "a-z0-9_-".
+type class [128]bool
 
-// expression returns what compiles an expression that fits a whole value.
-func expression(expr string) func() *regexp.Regexp {
-	compile, _ := expressions.LoadOrStore(expr, sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:` + expr + `)$`)
-	}))
-	return compile.(func() *regexp.Regexp)
+func classOf(text string) (c class) {
+	for i := 0; i < len(text); i++ {
+		from, to := text[i], text[i]
+		if i+2 < len(text) && text[i+1] == '-' {
+			to, i = text[i+2], i+2
+		}
+		for b := from; b <= to; b++ {
+			c[b] = true
+		}
+	}
+	return c
 }
 
-// pattern returns a string that matches the expression as a whole.
-func pattern(expr, allowed string) valueType {
-	re := expression(expr)
+// holds tells whether all of s is in the class.
+func (c *class) holds(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 128 || !c[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// chars returns a string of least to most characters that all are in a class. There
+// are no expressions here: to compile one costs a start more than to read a
+// configuration.
+func chars(set string, least, most int, allowed string) valueType {
+	c := classOf(set)
 	return valueType{json: jString, allowed: allowed, read: func(s string) (any, string) {
-		if !re().MatchString(s) {
+		if len(s) < least || len(s) > most || !c.holds(s) {
 			return "", "is no valid name"
 		}
 		return s, ""
@@ -143,22 +157,52 @@ func pattern(expr, allowed string) valueType {
 }
 
 // name is the vendor's name of a list entry.
-func name() valueType {
-	return pattern(`[A-Za-z0-9._-]{1,63}`, "1-63 of A-Z a-z 0-9 . _ -")
+func name() valueType { return chars("A-Za-z0-9._-", 1, 63, "1-63 of A-Z a-z 0-9 . _ -") }
+
+// device returns the name of a Linux interface: up to 15 bytes without slash, colon
+// and blanks (dev_valid_name).
+func device() valueType {
+	return valueType{json: jString, allowed: "a Linux interface name", read: func(s string) (any, string) {
+		if s == "" || len(s) > 15 || strings.ContainsAny(s, "/: \t\n\v\f\r") {
+			return "", "is no valid name"
+		}
+		return s, ""
+	}}
 }
 
 // fqdn is a host name with at least one letter in its last label, so that a
 // mistyped address is none.
-const fqdnPattern = `([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
-
 func fqdn() valueType {
-	re := expression(fqdnPattern)
 	return valueType{json: jString, allowed: "a host name", read: func(s string) (any, string) {
-		if len(s) > 253 || !re().MatchString(s) {
+		if !isHostName(s) {
 			return "", "is no host name"
 		}
 		return s, ""
 	}}
+}
+
+var (
+	letters    = classOf("A-Za-z")
+	alphanum   = classOf("A-Za-z0-9")
+	labelChars = classOf("A-Za-z0-9-")
+)
+
+func isHostName(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for rest, more := s, true; more; {
+		var label string
+		label, rest, more = strings.Cut(rest, ".")
+		n := len(label)
+		if n < 1 || n > 63 || !labelChars.holds(label) || !alphanum.holds(label[:1]) || !alphanum.holds(label[n-1:]) {
+			return false
+		}
+		if !more && !letters.holds(label[:1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // address returns a netip.Addr of a single host.
@@ -190,13 +234,12 @@ func addressOrName() valueType {
 
 // prefix returns a netip.Prefix as written; a bare address is one host.
 func prefix() valueType {
-	re := expression(fqdnPattern)
 	return valueType{json: jString, allowed: "ADDRESS or ADDRESS/LENGTH", read: func(s string) (any, string) {
 		p, ok := readPrefix(s)
 		if ok {
 			return p, ""
 		}
-		if re().MatchString(s) {
+		if isHostName(s) {
 			return p, "is a host name: not supported yet"
 		}
 		return p, "is no address or prefix"

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -46,7 +45,11 @@ type captureOptions struct {
 	filter *capture.Filter
 }
 
-var fileName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}$`)
+// isFileName tells the name of a capture's file: 1-40 of A-Z a-z 0-9 . _ -, no point first.
+func isFileName(s string) bool {
+	const chars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	return s != "" && len(s) <= 40 && s[0] != '.' && strings.Trim(s, chars) == ""
+}
 
 func parseCapture(words []string) (o captureOptions, err error) {
 	o.within = captureTime
@@ -62,7 +65,7 @@ func parseCapture(words []string) (o captureOptions, err error) {
 		i++
 		n, bad := strconv.Atoi(words[i])
 		switch word := words[i-1]; {
-		case word == "file" && fileName.MatchString(words[i]):
+		case word == "file" && isFileName(words[i]):
 			o.file = words[i]
 		case word == "count" && bad == nil && n >= 1 && n <= 1000000:
 			o.count = n

@@ -29,8 +29,8 @@ type fastLane struct {
 	directions atomic.Uint64 // of sessions of another layout, as far as known
 	moved      atomic.Bool   // a next-hop has another link address than it had under this process
 	base       int64         // CLOCK_MONOTONIC where the router's clock stands at 0
-	blind      bool          // its programs look nothing up yet
-	ready      awake         // programs that see, to be put on devices
+	asleep     bool          // no device has a program yet: the service lane receives
+	ready      awake         // programs to be put on devices
 
 	ports   map[string]fast.PortConfig // by Linux interface
 	devices map[string]*device         // by Linux interface: what is known of XDP there
@@ -65,7 +65,7 @@ func openFast(set *Settings, t *policy.Tables, prof Profile) (l *fastLane, why s
 
 // newFast opens the lane, its table and records: those of an earlier process
 // where they belong together, else all anew. Programs load, or it is an error,
-// unless a new lane is there by our own choice: that begins blind.
+// unless a new lane is there by our own choice: that begins asleep.
 func newFast(set *Settings, t *policy.Tables, prof Profile, cfg fast.Config) (f *fastLane, err error) {
 	f = &fastLane{base: fast.Monotonic(), ports: map[string]fast.PortConfig{}, devices: map[string]*device{},
 		netifs: make([]fast.NetifConfig, len(t.Interfaces)), own: map[netip.Addr]fast.Own{}}
@@ -96,7 +96,7 @@ func (f *fastLane) fill(set *Settings, t *policy.Tables, prof Profile) (err erro
 		return err
 	}
 	// Beside older lanes there is time: they forward.
-	if f.blind = set.Lanes == LanesAuto && !f.adopted && f.Older().Lanes == 0; f.blind {
+	if f.asleep = set.Lanes == LanesAuto && !f.adopted && f.Older().Lanes == 0; f.asleep {
 		return nil // a device whose program is refused is served without
 	}
 	return f.Try()

@@ -12,7 +12,7 @@ import (
 
 // followFast brings the lane in the kernel to what view says, on the
 // reconciler's goroutine: own addresses first, then ways out, then the programs
-// on the devices.
+// on the devices, if there are any yet.
 func (r *Router) followFast(v *host.View) error {
 	f := r.fast
 	if f == nil {
@@ -22,6 +22,9 @@ func (r *Router) followFast(v *host.View) error {
 	err := r.followOwn(v)
 	for i := range r.tables.Interfaces {
 		err = errors.Join(err, r.followNetif(v, &r.tables.Interfaces[i]))
+	}
+	if f.asleep {
+		return err
 	}
 	for name := range f.ports {
 		if p := r.ports[name]; p == nil || p.lane == nil || p.index != f.ports[name].Index {
@@ -155,12 +158,12 @@ func (r *Router) followNetif(v *host.View, f *policy.Interface) error {
 
 // followPort puts the programs on a device.
 func (r *Router) followPort(v *host.View, name string, p *port) error {
-	want := r.wantPort(v, name, p, r.fast.blind)
+	want := r.wantPort(v, name, p)
 	if r.fast.ports[name] == want {
 		return nil
 	}
 	if want.XDP {
-		err := r.attachXDP(name, want)
+		err := r.attachXDP(name, p, want)
 		if err == nil {
 			return nil
 		}
@@ -174,7 +177,7 @@ func (r *Router) followPort(v *host.View, name string, p *port) error {
 			}
 		}
 	}
-	if err := r.fast.attach(want); err != nil {
+	if err := r.attach(p, want); err != nil {
 		return err
 	}
 	r.fast.ports[name] = want
@@ -182,9 +185,9 @@ func (r *Router) followPort(v *host.View, name string, p *port) error {
 }
 
 // wantPort says what programs a device is to have.
-func (r *Router) wantPort(v *host.View, name string, p *port, blind bool) fast.PortConfig {
+func (r *Router) wantPort(v *host.View, name string, p *port) fast.PortConfig {
 	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3(),
-		XDP: !blind && r.wantsXDP(name), Blind: blind}
+		XDP: r.wantsXDP(name)}
 	for i := range r.tables.Interfaces {
 		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
 			want.Untagged = uint16(f.ID)
@@ -194,11 +197,11 @@ func (r *Router) wantPort(v *host.View, name string, p *port, blind bool) fast.P
 }
 
 // attachXDP puts both programs on a device.
-func (r *Router) attachXDP(name string, want fast.PortConfig) error {
+func (r *Router) attachXDP(name string, p *port, want fast.PortConfig) error {
 	if err := r.kernel.KeepTags(name); err != nil {
 		return err
 	}
-	if err := r.fast.attach(want); err != nil {
+	if err := r.attach(p, want); err != nil {
 		return err
 	}
 	r.fast.ports[name] = want

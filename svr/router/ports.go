@@ -16,6 +16,8 @@ type port struct {
 	err   error
 	// alone: the kernel takes no program there, so the service lane receives.
 	alone bool
+	// receives: the service lane does, alone or until a program is there.
+	receives bool
 }
 
 func (p *port) reason() string {
@@ -51,9 +53,10 @@ func (r *Router) closePort(name string) {
 
 func (r *Router) openPort(name string, p *port) {
 	r.ports[name] = p
+	p.receives = r.fast == nil || p.alone || r.fast.asleep
 	p.lane, p.err = lane.OpenPort(lane.PortConfig{
 		Name: name, Interfaces: r.laneInterfaces(name), RingBytes: r.prof.Ring, QueueBytes: r.prof.Queue,
-		SendOnly: r.fast != nil && !p.alone, Workers: r.set.Workers,
+		SendOnly: !p.receives, Workers: r.set.Workers,
 	})
 	if p.err == nil {
 		if err := r.lane.Do(func() { p.err = r.lane.Attach(p.lane) }); err != nil {

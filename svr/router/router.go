@@ -122,7 +122,7 @@ func newRouter(set *Settings, t *policy.Tables, prof Profile) (*Router, error) {
 		return nil, errors.Join(err, r.fast.end(true))
 	}
 	r.adapter.lane = r.lane
-	r.parts.Engine.Withhold(r.fast != nil && r.fast.blind)
+	r.parts.Engine.Withhold(r.fast != nil && r.fast.asleep)
 	if err := r.adoptSessions(); err != nil {
 		return nil, errors.Join(err, r.lane.Close(), r.fast.end(false))
 	}

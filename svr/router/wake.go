@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"time"
@@ -12,12 +13,12 @@ import (
 	"waymark/svr/lane/fast"
 )
 
-// A lane in the kernel that nobody forwarded with before begins blind. The kernel
-// verifies a program anew for every device, which is most of a start on a small box;
-// one that looks nothing up and punts all transit traffic costs a fraction of that.
-// With those on the devices the service lane forwards. The programs that see are
-// loaded beside it and take their places, each at once. Until then no session is
-// lent: its packets that wait to be read would be overtaken.
+// A lane in the kernel that nobody forwarded with before begins asleep. The kernel
+// verifies a program anew for every device, which is most of a start on a small box, and
+// even a small one costs it, and us, a good part of the way to the first packet. So the
+// service lane receives and forwards by itself at first, while the programs are loaded
+// beside it; then each device gets its own and the lane yields the port at once. Until
+// then no session is lent: its packets that wait to be read would be overtaken.
 
 // niceness of what a start leaves for later: on one processor whoever forwards, or
 // asks whether we do, comes first.
@@ -32,13 +33,12 @@ func beside(log *slog.Logger) {
 	}
 }
 
-// awake are programs that see, by what they were loaded for.
+// awake are loaded programs, by what they were loaded for.
 type awake map[fast.PortConfig]*fast.Prepared
 
-// wake loads the programs that see for the devices as they are, and hands them to
-// the reconciler. It returns when that is done, or ctx ended.
+// wake loads the programs for the devices as they are, and hands them to the reconciler. It returns when that is done, or ctx ended.
 func (r *Router) wake(ctx context.Context, list []fast.PortConfig) {
-	if r.fast == nil || !r.fast.blind {
+	if r.fast == nil || !r.fast.asleep {
 		return
 	}
 	start, ready := time.Now(), awake{}
@@ -62,15 +62,15 @@ func (r *Router) wake(ctx context.Context, list []fast.PortConfig) {
 	}
 }
 
-// toWake are the programs that the devices of a blind lane shall have. There may be
-// none: it is to see all the same.
+// toWake are the programs that the devices of a sleeping lane shall have. There may be
+// none: it is to wake all the same.
 func (r *Router) toWake(v *host.View) (list []fast.PortConfig) {
-	if r.fast == nil || !r.fast.blind {
+	if r.fast == nil || !r.fast.asleep {
 		return nil
 	}
 	for name, p := range r.ports {
 		if p.lane != nil && !p.alone {
-			list = append(list, r.wantPort(v, name, p, false))
+			list = append(list, r.wantPort(v, name, p))
 		}
 	}
 	return list
@@ -79,7 +79,7 @@ func (r *Router) toWake(v *host.View) (list []fast.PortConfig) {
 // see puts the programs on their devices. What the devices are like by now is what
 // counts: a program that fits no more is loaded anew.
 func (r *Router) see(ready awake) {
-	r.fast.blind, r.fast.ready = false, ready
+	r.fast.asleep, r.fast.ready = false, ready
 	r.follow(r.seen)
 	ready.close()
 	r.fast.ready = nil
@@ -94,11 +94,29 @@ func (a awake) close() {
 	}
 }
 
-// attach puts programs on a device: those that are loaded already, if they are.
-func (f *fastLane) attach(c fast.PortConfig) error {
-	if p := f.ready[c]; p != nil {
-		delete(f.ready, c)
-		return f.Put(p)
+// attach puts programs on a device: those that are loaded already, if they are. The
+// service lane, if it receives there, yields in the same breath: a packet that comes
+// just then may be seen twice, none is lost.
+func (r *Router) attach(p *port, c fast.PortConfig) (err error) {
+	ready := r.fast.ready[c]
+	delete(r.fast.ready, c)
+	switch {
+	case ready == nil && !p.receives:
+		return r.fast.Attach(c)
+	case ready == nil:
+		if ready, err = r.fast.Prepare(c); err != nil {
+			return err
+		}
 	}
-	return f.Attach(c)
+	if err := r.fast.Reserve(c.Index); err != nil {
+		ready.Close()
+		return err
+	}
+	var yielded error
+	stopped := r.onLane(func() { err = r.fast.Put(ready, func() { yielded = r.lane.Yield(p.lane) }) })
+	if stopped != nil {
+		ready.Close()
+	}
+	p.receives = false
+	return errors.Join(stopped, err, yielded)
 }

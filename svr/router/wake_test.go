@@ -10,10 +10,10 @@ import (
 	"waymark/svr/router"
 )
 
-// A new lane in the kernel begins blind, and the service lane forwards at once: what
-// begins then loses nothing while programs that see take their places, and is in the
-// kernel's hands afterwards. A router that finds a lane does without.
-func TestBlindStart(t *testing.T) {
+// A new lane in the kernel begins asleep, and the service lane receives and forwards at
+// once: what begins then loses nothing while the programs take their places, and is in
+// the kernel's hands afterwards. A router that finds a lane does without.
+func TestSleepingStart(t *testing.T) {
 	t.Parallel()
 	const sees, size = "lane in the kernel sees sessions", 1200
 	w := newWorld(t, world.Options{})
@@ -38,25 +38,22 @@ func TestBlindStart(t *testing.T) {
 	inKernel(t, branch, 1000)
 	end()
 	<-ended
-	if m := stats(t, branch); m["fast/punt-miss"] == 0 {
-		t.Error("it began with programs that see")
-	}
-	nothingLost(t, w, world.Client, world.Internet, size, drops)
+	nothingLost(t, w, world.Client, world.Internet, size, drops, 3)
 	kill(t, branch)
 	branch = start(t, w, "branch1", world.Branch, world.Acme())
 	if p := get(t, w, world.Client, "http://192.0.2.10/"); p.Status != 200 {
 		t.Errorf("got %d", p.Status)
 	}
 	if strings.Contains(branch.Output(), sees) {
-		t.Error("a lane that was found begins blind")
+		t.Error("a lane that was found begins asleep")
 	}
 }
 
 // nothingLost waits until every byte of UDP that either host sent is at the other one,
 // apart from what this machine's kernel threw away between two devices since before.
 // The service lane may put many datagrams into one: their bytes are compared, behind
-// the headers, and no datagram has fewer than size.
-func nothingLost(t *testing.T, w *world.World, a, b string, size, before float64) {
+// the headers, and no datagram has fewer than size. Some may arrive twice.
+func nothingLost(t *testing.T, w *world.World, a, b string, size, before, twice float64) {
 	t.Helper()
 	const headers = 20 + 8
 	var x, y counted
@@ -64,7 +61,7 @@ func nothingLost(t *testing.T, w *world.World, a, b string, size, before float64
 	err := world.Until(patience, "every datagram", func() (bool, error) {
 		x, y = readCounts(t, w, a), readCounts(t, w, b)
 		up, down := data(x, "out")-data(y, "in"), data(y, "out")-data(x, "in")
-		return up >= 0 && down >= 0 && up+down <= size*(kernelDrops(t, w)-before), nil
+		return up >= -twice*size && down >= -twice*size && up+down <= size*(kernelDrops(t, w)-before), nil
 	})
 	if err != nil || data(x, "out") < 500*size || data(y, "out") < 500*size {
 		t.Errorf("%v: %s %v, %s %v; the kernel dropped %v", err, a, x, b, y, kernelDrops(t, w)-before)

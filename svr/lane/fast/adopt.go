@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"waymark/svr/pool"
 )
@@ -89,17 +90,17 @@ func (l *Lane) adoptGeneration(gen *generation, gens map[ebpf.MapID]*generation)
 // compatible checks the maps that were found against those that programs of ours
 // need.
 func compatible(maps map[string]*ebpf.Map) error {
-	spec, err := readSpec()
-	if err != nil {
-		return err
-	}
+	specs := mapSpecs(Config{})
 	for _, n := range mapNames {
 		m := maps[n]
 		if m == nil {
 			return fmt.Errorf("map %s missing: %w", n, ErrVersion)
 		}
-		s := spec.Maps[n]
-		resize(s, m.MaxEntries(), m.ValueSize())
+		s := specs[n]
+		s.MaxEntries = m.MaxEntries()
+		if s.Flags&unix.BPF_F_MMAPABLE != 0 {
+			s.ValueSize = m.ValueSize()
+		}
 		if err := s.Compatible(m); err != nil {
 			return fmt.Errorf("map %s: %w: %w", n, ErrVersion, err)
 		}

@@ -21,10 +21,6 @@ type PortConfig struct {
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
-	// Blind: the TC program looks no session up, so that all that is not the
-	// host's is punted. The kernel loads it in a fraction of the time: a start
-	// serves with it until the one that sees is loaded. Without XDP.
-	Blind bool
 }
 
 // port is what is attached to an interface.
@@ -49,7 +45,27 @@ func (l *Lane) Attach(c PortConfig) error {
 	if err != nil {
 		return err
 	}
-	return l.Put(p)
+	return l.Put(p, nil)
+}
+
+// Reserve puts a program on a Linux interface that has none of ours: it lets every
+// packet pass. To attach a first program takes the kernel a grace period in which it
+// works already; to exchange this one for another takes none.
+func (l *Lane) Reserve(index int) error {
+	if l.ports[index] != nil {
+		return nil
+	}
+	p := &port{cfg: PortConfig{Index: index}}
+	var err error
+	if p.tc, err = l.loadPass(); err == nil {
+		err = p.replaceTC(&port{})
+	}
+	if err != nil {
+		p.closeOwn()
+		return fmt.Errorf("reserve interface %d: %w", index, err)
+	}
+	l.ports[index] = p
+	return nil
 }
 
 // Prepared are programs that the kernel took and that are on no interface yet.
@@ -61,11 +77,15 @@ type Prepared struct{ port *port }
 func (l *Lane) Prepare(c PortConfig) (*Prepared, error) { return l.prepare(c, nil) }
 
 func (l *Lane) prepare(c PortConfig, older []installed) (*Prepared, error) {
-	if c.XDP && (c.L3 || c.Blind) {
-		return nil, fmt.Errorf("load for interface %d: no XDP without link header, nor blind: %w", c.Index, ErrConfig)
+	if c.XDP && c.L3 {
+		return nil, fmt.Errorf("load for interface %d: no XDP without link header: %w", c.Index, ErrConfig)
 	}
 	p := &port{cfg: c, older: older}
-	if err := l.loadPort(p); err != nil {
+	err := l.steer()
+	if err == nil {
+		err = l.loadPort(p)
+	}
+	if err != nil {
 		p.closeOwn()
 		return nil, fmt.Errorf("load for interface %d: %w", c.Index, err)
 	}
@@ -77,11 +97,7 @@ func (l *Lane) loadPort(p *port) error {
 	if err != nil {
 		return err
 	}
-	name := progTC
-	if p.cfg.Blind {
-		name = progBlind
-	}
-	if p.tc, err = l.load(name, consts); err == nil && p.cfg.XDP {
+	if p.tc, err = l.load(progTC, consts); err == nil && p.cfg.XDP {
 		p.xdp, err = l.load(progXDP, consts)
 	}
 	return err
@@ -92,14 +108,15 @@ func (p *Prepared) Close() { p.port.closeOwn() }
 
 // Put puts prepared programs on their interface as Attach does, and takes them over.
 // When the interface refuses XDP the new TC program is there alone, with an error.
-func (l *Lane) Put(prepared *Prepared) error {
-	if err := l.put(prepared.port); err != nil {
+// there, if it is not nil, is called as soon as the TC program is.
+func (l *Lane) Put(prepared *Prepared, there func()) error {
+	if err := l.put(prepared.port, there); err != nil {
 		return fmt.Errorf("attach to interface %d: %w", prepared.port.cfg.Index, err)
 	}
 	return nil
 }
 
-func (l *Lane) put(p *port) error {
+func (l *Lane) put(p *port, there func()) error {
 	old := l.ports[p.cfg.Index]
 	if old == nil {
 		old = &port{}
@@ -113,6 +130,9 @@ func (l *Lane) put(p *port) error {
 	if err := p.replaceTC(old); err != nil {
 		p.closeOwn()
 		return err
+	}
+	if there != nil {
+		there()
 	}
 	err := p.replaceXDP(old)
 	if err != nil { // what is on the interface is what we keep

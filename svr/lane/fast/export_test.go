@@ -11,9 +11,8 @@ import (
 
 // Names of the programs, for tests that run them without a device.
 const (
-	ProgTC    = progTC
-	ProgXDP   = progXDP
-	ProgBlind = progBlind
+	ProgTC  = progTC
+	ProgXDP = progXDP
 )
 
 // Load loads a program as Attach would for c.

@@ -27,6 +27,9 @@ type Lane struct {
 	tap     *tap
 	ports   map[int]*port // by ifindex: what is attached
 	out     egress
+
+	steering sync.Mutex // guards steered
+	steered  bool       // the TAP has its program
 }
 
 // Open takes over the lane that an earlier process left on cfg.Devices, or makes
@@ -74,20 +77,29 @@ func (l *Lane) open() (err error) {
 	if l.netifs, err = mapMemory(l.maps[mapNetifs]); err != nil {
 		return err
 	}
-	if l.tap, err = openTap(l.cfg); err != nil || l.tap == nil {
+	if l.tap, err = openTap(l.cfg); err != nil || !l.adopted {
 		return err
 	}
-	return l.steer()
+	return l.steer() // programs punt to it already
 }
 
-// steer gives the TAP the program that chooses queues; the TAP keeps it.
+// steer gives the TAP, if there is one, the program that chooses queues, once; the TAP
+// keeps it. Nothing comes to a new TAP before a program does: it is steered then.
 func (l *Lane) steer() error {
+	l.steering.Lock()
+	defer l.steering.Unlock()
+	if l.tap == nil || l.steered {
+		return nil
+	}
 	prog, err := l.load(progSteer, constants{"workers": uint32(l.cfg.Workers)})
 	if err != nil {
 		return err
 	}
 	defer prog.Close()
-	return l.tap.steer(prog)
+	if err = l.tap.steer(prog); err == nil {
+		l.steered = true
+	}
+	return err
 }
 
 // Adopted tells that the table was made, and may be filled, by an earlier

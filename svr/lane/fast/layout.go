@@ -13,7 +13,6 @@ const Version = 1
 
 const (
 	progTC    = "wm_tc1"
-	progBlind = "wm_blind1" // in the object; on a device it is called as the other
 	progXDP   = "wm_xdp1"
 	progSteer = "wm_steer1"
 	stem      = "wm_" // in the names of programs and maps of every version
@@ -133,18 +132,18 @@ const (
 
 // Sizes of the values, the same on every architecture.
 const (
-	hopSize    = 8
-	netifSize  = 16
-	ownSize    = 20
-	vlanSize   = 4
-	countsSize = (countReasons + reasons) * 8
+	hopSize               = 8
+	netifSize             = 16
+	ownKeySize, ownSize   = 20, 20
+	vlanKeySize, vlanSize = 8, 4
+	countsSize            = (countReasons + reasons) * 8
 
 	_ = -uint(Fast ^ pool.FlagFast)
 	_ = -uint(MTUMask ^ pool.FlagMTU)
 	_ = -uint(unsafe.Sizeof(netifValue{}) ^ netifSize)
-	_ = -uint(unsafe.Sizeof(ownKey{}) ^ 20)
+	_ = -uint(unsafe.Sizeof(ownKey{}) ^ ownKeySize)
 	_ = -uint(unsafe.Sizeof(ownValue{}) ^ ownSize)
-	_ = -uint(unsafe.Sizeof(vlanKey{}) ^ 8)
+	_ = -uint(unsafe.Sizeof(vlanKey{}) ^ vlanKeySize)
 	_ = -uint(unsafe.Sizeof(vlanValue{}) ^ vlanSize)
 	_ = -uint(unsafe.Sizeof(counts{}) ^ countsSize)
 )

@@ -42,29 +42,28 @@ func Tidy() {
 	parsed.spec = nil
 }
 
+// mapSpecs are the maps of a lane as the object has them (TestMapSpecs), in the sizes
+// of cfg and without the types that nobody needs: a start that has no program to load
+// yet need not read the object.
+func mapSpecs(cfg Config) map[string]*ebpf.MapSpec {
+	list := make(map[string]*ebpf.MapSpec)
+	add := func(name string, typ ebpf.MapType, key, value, entries int, flags uint32) {
+		list[name] = &ebpf.MapSpec{Name: name, Type: typ, KeySize: uint32(key), ValueSize: uint32(value), MaxEntries: uint32(entries), Flags: flags}
+	}
+	add(mapTable, ebpf.Array, 4, pool.MemorySize(pool.TableConfig{Slots: cfg.Slots}), 1, unix.BPF_F_MMAPABLE)
+	add(mapHops, ebpf.Array, 4, cfg.Hops*hopSize, 1, unix.BPF_F_MMAPABLE)
+	add(mapNetifs, ebpf.Array, 4, cfg.Netifs*netifSize, 1, unix.BPF_F_MMAPABLE)
+	add(mapOwn, ebpf.Hash, ownKeySize, ownSize, cfg.Own, 0)
+	add(mapVLANs, ebpf.Hash, vlanKeySize, vlanSize, cfg.VLANs, 0)
+	add(mapDevs, ebpf.DevMap, 4, 4, cfg.Netifs, 0)
+	add(mapCounts, ebpf.PerCPUArray, 4, countsSize, 1, 0)
+	return list
+}
+
 // createMaps makes the maps of a new lane.
 func createMaps(cfg Config) (map[string]*ebpf.Map, error) {
-	spec, err := readSpec()
-	if err != nil {
-		return nil, err
-	}
-	sizes := map[string]struct{ entries, value int }{
-		mapTable:  {1, pool.MemorySize(pool.TableConfig{Slots: cfg.Slots})},
-		mapHops:   {1, cfg.Hops * hopSize},
-		mapNetifs: {1, cfg.Netifs * netifSize},
-		mapDevs:   {cfg.Netifs, 4},
-		mapOwn:    {cfg.Own, ownSize},
-		mapVLANs:  {cfg.VLANs, vlanSize},
-		mapCounts: {1, countsSize},
-	}
 	maps := make(map[string]*ebpf.Map)
-	for name, size := range sizes {
-		s := spec.Maps[name]
-		resize(s, uint32(size.entries), uint32(size.value))
-		if name == mapDevs {
-			// The kernel knows no types for it. To refuse them takes it a grace period.
-			s.Key, s.Value = nil, nil
-		}
+	for name, s := range mapSpecs(cfg) {
 		m, err := ebpf.NewMap(s)
 		if err != nil {
 			closeMaps(maps)

@@ -2,11 +2,13 @@ package fast
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 )
 
 // constants are the values that a program is loaded with.
@@ -21,6 +23,18 @@ func (l *Lane) load(name string, consts constants) (*ebpf.Program, error) {
 	return l.loadSpec(spec, name, name, consts)
 }
 
+// loadPass loads a TC program that lets every packet pass. To whoever finds it on an
+// interface it is one of this lane as any other.
+func (l *Lane) loadPass() (*ebpf.Program, error) {
+	const next = -1 // TC_ACT_UNSPEC
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: progTC, Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, next), asm.Return()}})
+	if err != nil {
+		return nil, fmt.Errorf("load program %s: %w", progTC, refused(err))
+	}
+	return prog, l.bind(prog)
+}
+
 // loadSpec loads a program of a spec, which it changes; the kernel knows it as label.
 func (l *Lane) loadSpec(spec *ebpf.CollectionSpec, name, label string, consts constants) (*ebpf.Program, error) {
 	spec.Programs[name].Name = label
@@ -33,9 +47,6 @@ func (l *Lane) loadSpec(spec *ebpf.CollectionSpec, name, label string, consts co
 	for n, m := range l.maps {
 		resize(spec.Maps[n], m.MaxEntries(), m.ValueSize())
 		use[n] = m
-	}
-	if name == progBlind {
-		spec.Programs[name].Name = progTC // what it stands for, to whoever finds it
 	}
 	for n, v := range consts {
 		if err := spec.Variables[n].Set(v); err != nil {
@@ -116,8 +127,11 @@ func (l *Lane) Try() error {
 		return fmt.Errorf("try programs: %w", err)
 	}
 	prog, err := l.load(progTC, consts)
+	if err == nil {
+		err = errors.Join(l.steer(), prog.Close())
+	}
 	if err != nil {
 		return fmt.Errorf("try programs: %w", err)
 	}
-	return prog.Close()
+	return nil
 }

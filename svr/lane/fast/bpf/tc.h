@@ -153,11 +153,11 @@ INLINE __u32 noted(struct __sk_buff *skb)
 	return m->verdict;
 }
 
-INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u32 where, const int blind)
+INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u32 where)
 {
 	__u16 ifc = where;
 	const __u32 hl = v6 ? 40 : 20, l3 = link_len();
-	__u32 note = blind ? 0 : noted(skb);
+	__u32 note = noted(skb);
 	void *ip = (void *)(long)skb->data + l3, *end = (void *)(long)skb->data_end;
 	if (ip + hl + 20 > end && skb->len > end - (void *)(long)skb->data) {
 		__u32 pull = l3 + hl + 20;
@@ -177,10 +177,6 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	}
 	struct key k;
 	make_key(v6, ip, ifc, v.proto, &k);
-	if (blind) {
-		why = PUNT_MISS << 24 | (hash_of(v6, &k) & 0xffffff);
-		return v6 ? missed6(skb, n, where, why) : missed4(skb, n, where, why);
-	}
 	struct act a = {};
 	struct six six = {};
 	HIDE_MEMORY(&six);
@@ -202,7 +198,8 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 	return send(skb, n, v6, ip, &v, &a, &six, &h, s);
 }
 
-INLINE int ingress_tc(struct __sk_buff *skb, const int blind)
+SEC("tc")
+int wm_tc1(struct __sk_buff *skb)
 {
 	struct counts *n = counters();
 	if (!n)
@@ -228,16 +225,8 @@ INLINE int ingress_tc(struct __sk_buff *skb, const int blind)
 	if (skb->pkt_type != 0) // PACKET_HOST
 		return station ? punt(skb, n, ifc, PUNT_STATION, 0) : host(n, HOST_GROUP);
 	if (type == bpf_htons(ETH_P_IP))
-		return forward_tc(skb, n, 0, WHERE(ifc, station), blind);
+		return forward_tc(skb, n, 0, WHERE(ifc, station));
 	if (type == bpf_htons(ETH_P_IPV6))
-		return forward_tc(skb, n, 1, WHERE(ifc, station), blind);
+		return forward_tc(skb, n, 1, WHERE(ifc, station));
 	return station ? punt(skb, n, ifc, PUNT_STATION, 0) : host(n, HOST_PROTO);
 }
-
-SEC("tc")
-int wm_tc1(struct __sk_buff *skb) { return ingress_tc(skb, 0); }
-
-// The same without the table: everything that is not the host's is punted. It loads
-// in a fraction of the time, so that a start need not wait for the other.
-SEC("tc")
-int wm_blind1(struct __sk_buff *skb) { return ingress_tc(skb, 1); }
