@@ -8,25 +8,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	queue = 32  // datagrams that leave by one call
-	short = 512 // bytes of one that waits for it; longer ones leave at once
-)
+// short is how many bytes a datagram has that waits for others; longer ones leave at once.
+const short = 512
 
 // outbox is what waits to leave. All arrays are made once; the kernel's structures
 // point into them.
 type outbox struct {
 	n     int
-	hdrs  [queue]mmsghdr
-	iovs  [queue]unix.Iovec
-	names [queue]unix.RawSockaddrInet6
-	oob   [queue][oobRoom]byte
-	data  [queue][short]byte
+	hdrs  []mmsghdr
+	iovs  []unix.Iovec
+	names []unix.RawSockaddrInet6
+	oob   [][oobRoom]byte
+	data  [][short]byte
 	whole bool // what leaves now must not be fragmented
 	flush func(fd uintptr)
 }
 
-func (q *outbox) init(s *Socket) {
+func (q *outbox) init(s *Socket, n int) {
+	q.hdrs, q.iovs, q.names = make([]mmsghdr, n), make([]unix.Iovec, n), make([]unix.RawSockaddrInet6, n)
+	q.oob, q.data = make([][oobRoom]byte, n), make([][short]byte, n)
 	for i := range q.hdrs {
 		h := &q.hdrs[i].hdr
 		h.Iov, h.Name, h.Control = &q.iovs[i], (*byte)(unsafe.Pointer(&q.names[i])), &q.oob[i][0]
@@ -40,7 +40,7 @@ func (q *outbox) init(s *Socket) {
 func (s *Socket) Send(o *Out) {
 	q := &s.out
 	alone := o.Whole || len(o.Data) > short
-	if alone || q.n == queue {
+	if alone || q.n == len(q.hdrs) {
 		s.Flush()
 	}
 	i := q.n

@@ -15,7 +15,7 @@ type Config struct {
 	Port    uint16 // on every address
 	V6      bool   // IPv6 alone, else IPv4
 	Buffer  int    // bytes that the kernel keeps of what nobody read yet
-	Batch   int    // datagrams that are received at once
+	Batch   int    // datagrams that are received, or leave, by one call
 	Longest int    // bytes of a datagram that are read
 }
 
@@ -66,7 +66,7 @@ func Open(c Config) (*Socket, error) {
 		return nil, fmt.Errorf("open UDP port %d: %w", c.Port, err)
 	}
 	s.in.init(s, &c)
-	s.out.init(s)
+	s.out.init(s, c.Batch)
 	return s, nil
 }
 

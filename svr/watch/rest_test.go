@@ -48,7 +48,7 @@ func watching(t *testing.T, port uint16, now *int64) (w *Watcher, send func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := openSocket(port, false, peer.MaxDatagram)
+	s, err := openSocket(port, false, socketBatch, peer.MaxDatagram)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func (w *Watcher) openScratch(v6 bool) *socket {
 	for range scratchPorts {
 		port := scratchFirst + w.scratch.next%scratchPorts
 		w.scratch.next++
-		sock, err := openSocket(port, v6, scratchLimit)
+		sock, err := openSocket(port, v6, 1, scratchLimit)
 		if err == nil {
 			return sock
 		}

@@ -16,7 +16,7 @@ const Port = wire.BFDPort
 
 const (
 	socketBuffer = 1 << 20 // bytes that the kernel keeps of BFD that nobody read yet
-	socketBatch  = 16      // datagrams that are read at once
+	socketBatch  = 16      // datagrams that are read, or sent, by one call
 )
 
 // socket is one UDP socket of BFD: a port of one family, on every address.
@@ -52,7 +52,7 @@ func (list sockets) find(port uint16, v6 bool) *socket {
 func (w *Watcher) Open() error {
 	for _, port := range w.ports() {
 		for _, v6 := range []bool{false, true} {
-			s, err := openSocket(port, v6, peer.MaxDatagram)
+			s, err := openSocket(port, v6, socketBatch, peer.MaxDatagram)
 			if v6 && errors.Is(err, syscall.EAFNOSUPPORT) {
 				continue // a kernel without IPv6
 			}
@@ -84,8 +84,8 @@ func (w *Watcher) ports() []uint16 {
 	return list
 }
 
-func openSocket(port uint16, v6 bool, longest int) (*socket, error) {
-	s, err := dgram.Open(dgram.Config{Port: port, V6: v6, Buffer: socketBuffer, Batch: socketBatch, Longest: longest})
+func openSocket(port uint16, v6 bool, batch, longest int) (*socket, error) {
+	s, err := dgram.Open(dgram.Config{Port: port, V6: v6, Buffer: socketBuffer, Batch: batch, Longest: longest})
 	if err != nil {
 		return nil, err
 	}
