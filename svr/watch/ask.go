@@ -42,7 +42,7 @@ func (w *Watcher) serveAsks(ctx context.Context) {
 			w.mu.Lock()
 			w.set.Request(uint16(q.path), q.data[:q.n], w.clock())
 			w.arm()
-			w.mu.Unlock()
+			w.release()
 		}
 	}
 }

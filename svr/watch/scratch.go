@@ -70,7 +70,7 @@ func (w *Watcher) sendScratch(index uint32, s *peer.Sending) {
 	sock := w.scratch.open[k]
 	if len(s.Data) == 0 {
 		if sock != nil {
-			sock.conn.Close()
+			sock.Close()
 			delete(w.scratch.open, k)
 		}
 		return
@@ -81,9 +81,10 @@ func (w *Watcher) sendScratch(index uint32, s *peer.Sending) {
 		}
 		sock.scratch = s.Scratch
 		w.scratch.open[k] = sock
-		go w.listen(sock, make([]byte, scratchLimit)) // ends when it is closed
+		go w.listen(sock, nil) // ends when it is closed
 	}
 	sock.send(index, s)
+	sock.Flush()
 }
 
 // openScratch opens the next port that is free.
@@ -91,7 +92,7 @@ func (w *Watcher) openScratch(v6 bool) *socket {
 	for range scratchPorts {
 		port := scratchFirst + w.scratch.next%scratchPorts
 		w.scratch.next++
-		sock, err := openSocket(port, v6)
+		sock, err := openSocket(port, v6, 1, scratchLimit)
 		if err == nil {
 			return sock
 		}
@@ -105,7 +106,7 @@ func (w *Watcher) closeScratch() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for k, sock := range w.scratch.open {
-		sock.conn.Close()
+		sock.Close()
 		delete(w.scratch.open, k)
 	}
 }

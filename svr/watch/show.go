@@ -19,6 +19,7 @@ type Status struct {
 func (w *Watcher) List() (list []Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	list = make([]Status, 0, len(w.tables.Paths)+len(w.set.Neighbors()))
 	for i := range w.tables.Paths {
 		if p := w.set.Path(uint16(i)); p != nil {
 			s := Status{Status: p.Status()}

@@ -153,7 +153,7 @@ func (o *observer) leaves(to *packet.Tuple, ifc uint16) bool {
 func (o *observer) tell(want map[talker]*flows) {
 	w := o.w
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.release()
 	now := w.clock()
 	for i := range w.tables.Paths {
 		p := w.set.Path(uint16(i))

@@ -42,6 +42,7 @@ type Watcher struct {
 	found   Findings // for the engine; emptied by Take
 	places  map[uint16]place
 	socks   sockets
+	resting sockets // what arrives there wakes nobody
 	talk    talk
 	wakeup  chan struct{}
 	hints   chan hint
@@ -111,7 +112,7 @@ func New(c Config) (*Watcher, error) {
 func (w *Watcher) Run(ctx context.Context) {
 	var done sync.WaitGroup
 	for _, s := range w.socks {
-		done.Go(func() { w.listen(s, make([]byte, peer.MaxDatagram)) })
+		done.Go(func() { w.listen(s, ctx.Done()) })
 	}
 	done.Go(func() { w.watchTraffic(ctx) })
 	done.Go(func() { w.keepTime(ctx) })
@@ -125,7 +126,7 @@ func (w *Watcher) Run(ctx context.Context) {
 // Shutdown tells the peers that this router ends on purpose.
 func (w *Watcher) Shutdown() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.release()
 	w.set.Shutdown(w.clock())
 }
 
@@ -147,36 +148,49 @@ func (w *Watcher) keepTime(ctx context.Context) {
 		case h := <-w.hints:
 			w.mu.Lock()
 			h(w.set, w.clock())
-			w.mu.Unlock()
+			w.release()
 		}
-		w.mu.Lock()
-		now := w.clock()
-		if due := now - grain; w.waiting < due {
-			w.late.Store(max(w.late.Load(), due-w.waiting))
-		}
-		w.set.Advance(now)
-		w.waiting = w.set.Next()
-		wait := w.waiting - w.clock()
-		w.mu.Unlock()
-		timer.Reset(time.Duration(min(max(wait, grain), int64(time.Hour))))
+		timer.Reset(time.Duration(w.round()))
 	}
+}
+
+// round does what is due, and returns for how long the timer may rest. What arrived counts
+// before what time changes.
+func (w *Watcher) round() int64 {
+	w.mu.Lock()
+	defer w.release()
+	now := w.clock()
+	if due := now - grain; w.waiting < due {
+		w.late.Store(max(w.late.Load(), due-w.waiting))
+	}
+	w.lookRound(now)
+	w.set.Advance(now)
+	w.waiting = w.set.Next()
+	if len(w.resting) > 0 {
+		return grain
+	}
+	return min(max(w.waiting-w.clock(), grain), int64(time.Hour))
 }
 
 // arm makes the timer go off sooner if it must; the caller holds mu.
 func (w *Watcher) arm() {
-	if w.set.Next() >= w.waiting {
-		return
+	if w.set.Next() < w.waiting {
+		w.wake()
 	}
+}
+
+// wake has the timer come round now.
+func (w *Watcher) wake() {
 	select {
 	case w.wakeup <- struct{}{}:
 	default: // it wakes already
 	}
 }
 
-// receive takes a datagram that arrived on a kernel interface.
+// receive takes a datagram that arrived on a VLAN.
 func (w *Watcher) receive(d *peer.Datagram) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.release()
 	d.Wall = time.Now().UnixMilli()
 	w.set.Receive(d, w.clock())
 	w.arm()
@@ -268,7 +282,7 @@ type Link struct {
 // interface is which, by IfID.
 func (w *Watcher) Follow(state []Link) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.release()
 	clear(w.indexes)
 	clear(w.devices)
 	for i := range w.tables.Interfaces {
@@ -324,7 +338,7 @@ var _ peer.Output = (*Watcher)(nil)
 // SetRemote tells where the peer of a path is.
 func (w *Watcher) SetRemote(id policy.PathID, remote netip.Addr) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.release()
 	w.set.SetRemote(uint16(id), remote, w.clock())
 	w.arm()
 }

@@ -41,6 +41,16 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestOneNetif: a lane of the sizes that the compiler saw, those of a router with one
+// network-interface, is mapped as any other, and its programs load.
+func TestOneNetif(t *testing.T) {
+	w := newWorld(t, fast.Config{Netifs: 1, Hops: 1, Own: 1, VLANs: 1})
+	w.in(func() error { return w.lane.SetNetif(0, fast.NetifConfig{Index: 1, MTU: 1500}) })
+	for _, name := range []string{fast.ProgTC, fast.ProgXDP} {
+		w.load(name, fast.PortConfig{Index: 1, Untagged: 0, XDP: name == fast.ProgXDP})
+	}
+}
+
 // verified looks at what the verifier had to do with a program.
 func verified(t *testing.T, p *ebpf.Program, name string, start time.Time) {
 	t.Helper()

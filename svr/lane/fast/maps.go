@@ -75,10 +75,11 @@ func createMaps(cfg Config) (map[string]*ebpf.Map, error) {
 }
 
 // resize gives a map of the object its real size. The large values are data
-// sections to the compiler, with contents and types that do not fit any more.
+// sections to the compiler, with contents and types that do not fit any more. Go maps
+// them all, also where the real size is that of the compiler: one network-interface.
 func resize(s *ebpf.MapSpec, entries, value uint32) {
 	s.MaxEntries = entries
-	if s.ValueSize != value {
+	if s.Type == ebpf.Array {
 		s.ValueSize, s.Contents, s.Key, s.Value = value, nil, nil, nil
 		s.Flags |= unix.BPF_F_MMAPABLE
 	}

@@ -37,6 +37,38 @@ func TestLinkTests(t *testing.T) {
 	}
 }
 
+// What is read late, and dated, makes no round trip longer, at neither end: the peer is
+// told for how long its packet lay there, in whole ms.
+func TestReadLate(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		undated bool
+		most    int64 // of round trips, beside the way
+	}{
+		{"dated", false, ms}, {"undated", true, 8 * ms},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			n := newNetwork(t, func(n *network) {
+				n.delay = 10 * ms
+				n.tune = func(c *peer.PathConfig) { c.Test = peer.TestConfig{Length: 10, Interval: 5 * sec} }
+			})
+			n.hub.late, n.hub.undated = 3*ms+700_000, row.undated
+			n.up().run(60 * sec)
+			for _, s := range []*side{n.branch, n.hub} {
+				rtt, jitter, loss, ok := s.path.Quality()
+				if !ok || rtt < 20*ms || rtt > 20*ms+row.most || jitter > ms/10 || loss > 0 {
+					t.Errorf("%s: round trip %d µs, jitter %d µs, loss %.1f %%, %v, want 20 ms", s.name, rtt/1000, jitter/1000, loss, ok)
+				}
+				if row.undated != (rtt > 20*ms+ms) {
+					t.Errorf("%s: undated %v: round trip %d µs", s.name, row.undated, rtt/1000)
+				}
+			}
+			n.branch.is(peer.Up)
+			n.hub.is(peer.Up)
+		})
+	}
+}
+
 // On demand: no test of its own accord, one for each time that somebody asks, but
 // for those that ask again too soon; the other end of a metered link tests never.
 func TestLinkTestsOnDemand(t *testing.T) {

@@ -91,7 +91,7 @@ func (s *Set) steady(d *Datagram, now int64) Drop {
 		return p.lifetime(s, d, st.Flags, now)
 	}
 	if newest {
-		p.in.counter, p.in.sent, p.in.at = uint64(st.Counter), 0, now
+		p.in.counter, p.in.sent, p.in.at = uint64(st.Counter), 0, d.At
 		p.flagged(s, st, now)
 	}
 	held := int64(-1)
@@ -120,7 +120,7 @@ func (p *Path) full(s *Set, d *Datagram, now int64) Drop {
 		p.greet(m, now)
 	}
 	if p.in.window.take(m.Counter) {
-		p.in.counter, p.in.sent, p.in.at = m.Counter, m.Sent, now
+		p.in.counter, p.in.sent, p.in.at = m.Counter, m.Sent, d.At
 	}
 	before := p.natAddr
 	p.noted(s, d)
@@ -177,7 +177,7 @@ func (p *Path) accept(s *Set, d *Datagram, echo uint64, held, now int64) {
 	}
 	challenge, room := p.ends.Heard(d.From, len(d.Data)+28, now)
 	if e != nil {
-		rtt := p.measure(e, held, now)
+		rtt := p.measure(e, held, d.At)
 		if s.frame.BFD.Final {
 			p.quality.answeredTest(echo, rtt)
 			if e.probe > 0 {
@@ -202,13 +202,13 @@ func (p *Path) accept(s *Set, d *Datagram, echo uint64, held, now int64) {
 }
 
 // measure takes the round trip of a packet of ours the first time that it is
-// echoed.
-func (p *Path) measure(e *sentTo, held, now int64) int64 {
+// echoed, by a packet that arrived at a time.
+func (p *Path) measure(e *sentTo, held, at int64) int64 {
 	if held < 0 || e.counter <= p.in.echoed {
 		return 0
 	}
 	p.in.echoed = e.counter
-	rtt := now - e.at - held
+	rtt := at - e.at - held
 	if rtt <= 0 {
 		rtt = 1
 	}

@@ -41,6 +41,8 @@ type side struct {
 	skew     int64 // of its wall clock, ms
 	sent     []packet
 	last     peer.Drop
+	late     int64 // by so much what arrives is read later
+	undated  bool  // and nobody knows when it arrived
 	starts   uint32
 	ledger   *ambient.Ledger
 }
@@ -193,7 +195,7 @@ func (n *network) run(d int64) {
 	for i := 0; ; i++ {
 		next := min(n.branch.set.Next(), n.hub.set.Next())
 		for _, p := range n.wire {
-			next = min(next, p.at)
+			next = min(next, p.at+p.to.late)
 		}
 		if next > end {
 			break
@@ -211,7 +213,7 @@ func (n *network) run(d int64) {
 
 func (n *network) deliver() {
 	for i := 0; i < len(n.wire); {
-		if p := n.wire[i]; p.at <= n.now {
+		if p := n.wire[i]; p.at+p.to.late <= n.now {
 			n.wire = slices.Delete(n.wire, i, i+1)
 			n.record = append(n.record, p)
 			p.to.receive(p)
@@ -223,8 +225,12 @@ func (n *network) deliver() {
 
 // receive hands a packet in; the data is the receiver's to overwrite.
 func (s *side) receive(p packet) peer.Drop {
-	s.last = s.set.Receive(&peer.Datagram{If: 0, To: netip.AddrPortFrom(s.addr, wire.BFDPort), From: p.from, Hops: 64,
-		Data: slices.Clone(p.data), Wall: s.wall(), Scratch: p.scratch}, s.net.now)
+	d := peer.Datagram{If: 0, To: netip.AddrPortFrom(s.addr, wire.BFDPort), From: p.from, Hops: 64,
+		Data: slices.Clone(p.data), Wall: s.wall(), Scratch: p.scratch, At: p.at}
+	if s.undated {
+		d.At = 0
+	}
+	s.last = s.set.Receive(&d, s.net.now)
 	return s.last
 }
 

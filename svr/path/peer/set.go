@@ -57,6 +57,9 @@ type Datagram struct {
 	Hops uint8
 	Data []byte // overwritten
 	Wall int64  // wall clock, ms since 1970
+	// At is when it arrived, 0: now. Only round trips, and what the peer is told of how
+	// long its packet was held, know the difference.
+	At int64
 	// Scratch names the port that it arrived at, 0: that of To.
 	Scratch uint8
 }
@@ -166,6 +169,9 @@ func (s *Set) Advance(now int64) {
 // Receive works in a datagram from one of the BFD ports. What is not taken
 // changes nothing that we believe.
 func (s *Set) Receive(d *Datagram, now int64) Drop {
+	if d.At == 0 || d.At > now {
+		d.At = now
+	}
 	r := s.receive(d, now)
 	s.stats[r]++
 	return r
