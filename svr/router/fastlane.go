@@ -30,7 +30,10 @@ type fastLane struct {
 	moved      atomic.Bool   // a next-hop has another link address than it had under this process
 	base       int64         // CLOCK_MONOTONIC where the router's clock stands at 0
 	blind      bool          // its programs look nothing up yet
-	ready      awake         // programs that see, to be put on devices
+	cutter     int           // interface of the cutter, 0: none
+
+	cutterTried bool  // it was to be made
+	ready       awake // programs that see, to be put on devices
 
 	ports   map[string]fast.PortConfig // by Linux interface
 	devices map[string]*device         // by Linux interface: what is known of XDP there

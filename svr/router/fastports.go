@@ -37,7 +37,30 @@ func (r *Router) followFast(v *host.View) error {
 			r.serveAlone(name, e)
 		}
 	}
+	r.followCutter()
 	return errors.Join(err, r.detachOthers(v))
+}
+
+// followCutter gives the ports whose ways out are known the cutter, which is made
+// when there are programs that see: a start has more urgent things to do.
+func (r *Router) followCutter() {
+	f := r.fast
+	if f.blind || len(r.tables.Paths) == 0 {
+		return
+	}
+	if !f.cutterTried {
+		f.cutterTried = true
+		var err error
+		if f.cutter, err = f.OpenCutter(); err != nil {
+			r.log.Info("encrypted TCP leaves segment by segment", "reason", err)
+		}
+	}
+	for _, p := range r.ports {
+		if f.cutter != 0 && p.lane != nil && !p.cuts {
+			p.cuts = true
+			_ = r.onLane(func() { p.lane.SetCutter(f.cutter) }) // fails only when the lane has ended
+		}
+	}
 }
 
 // detachOthers takes the programs that an earlier process left off devices that

@@ -16,6 +16,7 @@ type port struct {
 	err   error
 	// alone: the kernel takes no program there, so the service lane receives.
 	alone bool
+	cuts  bool // it was given the cutter
 }
 
 func (p *port) reason() string {
@@ -98,7 +99,7 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 		}
 		list = append(list, lane.Interface{
 			ID: laneID(uint16(f.ID)), VLAN: f.VLAN, Addrs: addrs, Coalesce: r.isLAN(f),
-			CoalesceUDP: r.hasPeers(f),
+			CoalesceUDP: r.hasPeers(f), CoalesceSealed: r.hasPeers(f),
 		})
 	}
 	return list

@@ -27,6 +27,7 @@ type Lane struct {
 	tap     *tap
 	ports   map[int]*port // by ifindex: what is attached
 	out     egress
+	cutter  int // interface to send to, 0: none
 }
 
 // Open takes over the lane that an earlier process left on cfg.Devices, or makes
@@ -200,6 +201,9 @@ func (l *Lane) header() (pool.Header, [hashKeys]uint64, error) {
 // ours is taken off the devices. A second call does nothing.
 func (l *Lane) Close(keep bool) error {
 	var err error
+	if l.cutter != 0 {
+		err = removeCutter(l.cfg.Cutter)
+	}
 	if !keep {
 		for index := range l.ports {
 			err = errors.Join(err, l.Detach(index))
@@ -228,5 +232,5 @@ func (l *Lane) release() {
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap, l.older = nil, nil, nil, nil
+	l.maps, l.ports, l.tap, l.older, l.cutter = nil, nil, nil, nil, 0
 }

@@ -16,7 +16,8 @@ const (
 	progBlind = "wm_blind1" // in the object; on a device it is called as the other
 	progXDP   = "wm_xdp1"
 	progSteer = "wm_steer1"
-	stem      = "wm_" // in the names of programs and maps of every version
+	progCut   = "wm_cut1" // in the object
+	stem      = "wm_"     // in the names of programs and maps of every version
 
 	mapTable  = ".data.wm_table"
 	mapHops   = ".data.wm_hops"
@@ -128,6 +129,8 @@ const (
 	countDropXDP    = 3
 	countCopied     = 4
 	countOlder      = 5
+	countCut        = 6
+	countCutLost    = 7
 	countReasons    = 8
 )
 
