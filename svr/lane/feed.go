@@ -14,6 +14,8 @@ type Feed interface {
 	// stay as the handler leaves them until the next Feed, and with workers the
 	// bytes until the Flights next that brought something are over.
 	Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int
+	// Rest is called before the loop waits for FD; false: packets wait already.
+	Rest() bool
 }
 
 // feedTurns is how many batches the first feed may have before the next gets

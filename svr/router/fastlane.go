@@ -131,7 +131,7 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) error
 // fastConfig sizes the lane, and names the devices where it may be already.
 func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	cfg := fast.Config{Slots: prof.Slots, Hops: prof.Hops + 1, Netifs: max(len(t.Interfaces), 1)}
-	cfg.Own, cfg.VLANs = 4*cfg.Netifs+16, cfg.Netifs
+	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, prof.Ring
 	c, err := rtnl.Dial()
 	if err != nil {
 		return cfg, err
@@ -236,6 +236,9 @@ const feedBatch = 48
 
 // FD implements lane.Feed.
 func (f *feed) FD() int { return f.queue.FD() }
+
+// Rest implements lane.Feed.
+func (f *feed) Rest() bool { return f.queue.Rest() }
 
 // Feed implements lane.Feed.
 func (f *feed) Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int {

@@ -209,9 +209,14 @@ func (r *Router) wantPort(v *host.View, name string, p *port, blind bool) fast.P
 	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3(),
 		XDP: !blind && r.wantsXDP(name), Blind: blind}
 	for i := range r.tables.Interfaces {
-		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
+		f := &r.tables.Interfaces[i]
+		if !f.Enabled || f.Target != name {
+			continue
+		}
+		if f.VLAN == 0 {
 			want.Untagged = uint16(f.ID)
 		}
+		want.Ring = want.Ring || r.hasPeers(f)
 	}
 	return want
 }

@@ -21,6 +21,7 @@ type PortConfig struct {
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
+	Ring     bool    // packets of known sessions come by the ring, where there is one (Config.Ring)
 	// Blind: the TC program looks no session up, so that all that is not the
 	// host's is punted. The kernel loads it in a fraction of the time: a start
 	// serves with it until the one that sees is loaded. Without XDP.
@@ -65,7 +66,14 @@ func (l *Lane) prepare(c PortConfig, older []installed) (*Prepared, error) {
 		return nil, fmt.Errorf("load for interface %d: no XDP without link header, nor blind: %w", c.Index, ErrConfig)
 	}
 	p := &port{cfg: c, older: older}
-	if err := l.loadPort(p); err != nil {
+	err := l.loadPort(p)
+	if err != nil && c.Ring { // not every kernel's compiler has what the ring needs
+		p.closeOwn()
+		p = &port{cfg: c, older: older}
+		p.cfg.Ring = false
+		err = l.loadPort(p)
+	}
+	if err != nil {
 		p.closeOwn()
 		return nil, fmt.Errorf("load for interface %d: %w", c.Index, err)
 	}

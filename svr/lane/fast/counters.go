@@ -61,7 +61,7 @@ func (l *Lane) Counters() (Counters, error) {
 		}
 	}
 	c.Older = l.forwardedOlder()
-	c.Lost = l.tap.lost()
+	c.Lost = l.tap.lost() + l.ring.lost()
 	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
 	c.XDP -= c.Reason[DropDevice]
 	return c, nil

@@ -28,6 +28,7 @@ type Lane struct {
 	ports   map[int]*port // by ifindex: what is attached
 	out     egress
 	cutter  int // interface to send to, 0: none
+	ring    *ring
 }
 
 // Open takes over the lane that an earlier process left on cfg.Devices, or makes
@@ -78,7 +79,25 @@ func (l *Lane) open() (err error) {
 	if l.tap, err = openTap(l.cfg); err != nil || l.tap == nil {
 		return err
 	}
+	if err = l.openRing(); err != nil {
+		return err
+	}
 	return l.steer()
+}
+
+// openRing makes the ring and gives it to its reader.
+func (l *Lane) openRing() (err error) {
+	if l.cfg.Ring <= 0 || l.cfg.Workers > 1 {
+		return nil
+	}
+	if l.maps[mapRing], err = createRing(l.cfg.Ring); err != nil {
+		delete(l.maps, mapRing)
+		return err
+	}
+	l.ring, err = openRing(l.maps[mapRing], l.cfg.Ring)
+	q, _ := l.Queues(0)
+	q.ring, q.limit = l.ring, l.cfg.Backlog
+	return err
 }
 
 // steer gives the TAP the program that chooses queues; the TAP keeps it.
@@ -224,6 +243,7 @@ func (l *Lane) release() {
 			*m = nil
 		}
 	}
+	l.ring.close()
 	closeMaps(l.maps)
 	l.older.close()
 	for _, p := range l.ports {
@@ -232,5 +252,5 @@ func (l *Lane) release() {
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap, l.older, l.cutter = nil, nil, nil, nil, 0
+	l.maps, l.ports, l.tap, l.older, l.cutter, l.ring = nil, nil, nil, nil, 0, nil
 }
