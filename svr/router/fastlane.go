@@ -240,6 +240,9 @@ func (f *feed) FD() int { return f.queue.FD() }
 // Rest implements lane.Feed.
 func (f *feed) Rest() bool { return f.queue.Rest() }
 
+// Lost implements lane.Feed.
+func (f *feed) Lost() uint64 { return f.queue.Lost() }
+
 // Feed implements lane.Feed.
 func (f *feed) Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int {
 	list, err := f.queue.Read()

@@ -409,3 +409,22 @@ type noHandler struct{}
 func (noHandler) Receive(*packet.Packet, int64) {}
 func (noHandler) Batch([]*packet.Packet, int64) {}
 func (noHandler) Tick(int64) int64              { return 0 }
+
+// TestCutterAllocs: to gather for the cutter costs no memory.
+func TestCutterAllocs(t *testing.T) {
+	w := newCutWorld(t)
+	list, allocs := sealed(1000, 77, 5, 300, 1424, 56), 1.0 // more than there are buffers: it has to send
+	err := w.svc.Do(func() {
+		w.port.SetCutter(w.cut)
+		allocs = testing.AllocsPerRun(20, func() {
+			for i := range list {
+				p := w.svc.Buffer(lane.Small)
+				list[i].write(p, false)
+				w.svc.Send(p, 1, w.hops[0])
+			}
+		})
+	})
+	if c := w.port.Counters(); err != nil || allocs != 0 || c.TxErrors != 0 || c.TxCoalesced < 5000 || w.counters().Cut < 5000 {
+		t.Errorf("%v allocations, %v, %+v, %+v", allocs, err, c, w.counters())
+	}
+}

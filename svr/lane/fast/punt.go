@@ -49,7 +49,7 @@ type Queue struct {
 type phase uint8
 
 const (
-	asleep   phase = iota // programs use the queue; what the ring holds still is older
+	asleep   phase = iota // the next packet comes by the queue; what the ring holds in front of it is older
 	waking                // programs use the ring; what the queue holds still is older
 	bothWays              // programs use the ring for what they put there, and the queue for other flows
 )
@@ -98,14 +98,10 @@ func (q *Queue) Read() ([]Punted, error) {
 		return q.readTap()
 	}
 	if q.phase == asleep {
-		q.owed = q.ring.waiting(len(q.batch))
+		q.wake()
 	}
 	if q.owed != q.ring.head {
 		return q.readRing()
-	}
-	if q.phase == asleep {
-		q.phase, q.older = waking, 0
-		q.ring.wake(true)
 	}
 	// Whatever came to the ring before this look came behind what the queue held then.
 	there := q.ring.waiting(len(q.batch))
@@ -123,6 +119,23 @@ func (q *Queue) Read() ([]Punted, error) {
 	return q.readRing()
 }
 
+// wake owes what the ring held before the packet that woke us; when there is none of
+// that any more, the queue is next.
+func (q *Queue) wake() {
+	q.owed = q.ring.waiting(len(q.batch))
+	edge, woken := q.ring.edge()
+	if woken {
+		q.owed = min(q.owed, max(edge, q.ring.head))
+	}
+	if q.owed != q.ring.head {
+		return
+	}
+	if !woken {
+		q.ring.wake()
+	}
+	q.phase, q.older = waking, 0
+}
+
 // readRing returns the packets that the ring owes, and what it had before is over.
 // Those that programs took back are in the queue.
 func (q *Queue) readRing() ([]Punted, error) {
@@ -133,19 +146,23 @@ func (q *Queue) readRing() ([]Punted, error) {
 	return q.readTap()
 }
 
+// Lost is how many packets found the ring full. What the queue itself lost the lane
+// counts for all queues.
+func (q *Queue) Lost() uint64 { return q.ring.lost() }
+
 // Rest tells programs that the caller is about to wait for FD: what they punt from now
 // on makes it readable. False: packets are there already.
 func (q *Queue) Rest() bool {
 	switch {
-	case q.ring == nil || q.phase == asleep && q.owed == q.ring.head:
+	case q.ring == nil:
 		return true
 	case q.phase == waking:
 		return false // the queue may hold what is older than the ring's
+	case q.phase == bothWays:
+		q.phase = asleep
+		q.ring.sleep()
 	}
-	q.phase = asleep
-	q.ring.wake(false)
-	q.owed = q.ring.waiting(len(q.batch))
-	return q.owed == q.ring.head
+	return q.ring.waiting(1) == q.ring.head
 }
 
 // readTap reads the queue itself.

@@ -15,8 +15,8 @@ import (
 )
 
 // The ring is memory that programs copy packets of known sessions to, from ports
-// towards peers (bpf/ring.h): a read of the TAP less for each. Programs use it while
-// its reader is awake, and the TAP otherwise, which wakes it.
+// towards peers (bpf/ring.h): a read of the TAP less for each. Where its reader sleeps
+// the first packet goes by the TAP, which wakes it.
 
 // Places in its memory, as bpf/ring.h has them.
 const (
@@ -30,6 +30,8 @@ const (
 	ringLine     = 64
 	ringEntry    = 64       // bytes of an entry in front of a packet's buffer
 	ringSlack    = 68 << 10 // behind the end: an entry begins in front of it
+	ringOn       = 1        // in the word that says whether the reader is awake
+	ringOff      = 2        // there: for good
 	ringFull     = 1        // in a tag
 	ringSkip     = 2
 	ringTaken    = 3
@@ -81,7 +83,7 @@ func openRing(m *ebpf.Map, bytes int) (*ring, error) {
 
 func (r *ring) close() {
 	if r != nil {
-		r.word(ringAwake).Store(0)
+		r.word(ringAwake).Store(ringOff)
 		_ = unix.Munmap(r.mem)
 	}
 }
@@ -97,14 +99,19 @@ func (r *ring) lost() uint64 {
 // word is a word of the head.
 func (r *ring) word(at int) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&r.mem[at])) }
 
-func (r *ring) awake() bool { return r.word(ringAwake).Load() != 0 }
+// sleep tells programs that the next packet is to wake the reader.
+func (r *ring) sleep() { r.word(ringAwake).Store(0) }
 
-func (r *ring) wake(on bool) {
-	v := uint64(0)
-	if on {
-		v = 1
-	}
-	r.word(ringAwake).Store(v)
+// wake tells them that nothing has to; it may be too late.
+func (r *ring) wake() {
+	r.word(ringAwake).CompareAndSwap(0, r.word(ringReserved).Load()|ringOn)
+}
+
+// edge is the position in front of which everything is older than the packet that
+// wakes the reader, if one did.
+func (r *ring) edge() (at uint64, woken bool) {
+	w := r.word(ringAwake).Load()
+	return w &^ ringOn, w != 0
 }
 
 // entry is where the entry at a position is, and tag its first word.
@@ -224,6 +231,6 @@ func silence(m *ebpf.Map) error {
 	if err != nil {
 		return fmt.Errorf("map ring: %w", err)
 	}
-	(*atomic.Uint64)(unsafe.Pointer(&mem[ringAwake])).Store(0)
+	(*atomic.Uint64)(unsafe.Pointer(&mem[ringAwake])).Store(ringOff)
 	return unix.Munmap(mem)
 }

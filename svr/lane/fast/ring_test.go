@@ -126,3 +126,44 @@ func numbered(row *fasttest.Row, from packet.Tuple, all, ahead uint32, got *atom
 	}
 	return nil
 }
+
+// TestRingAllocs: what comes by the ring costs no memory, and its memory is used
+// again and again.
+func TestRingAllocs(t *testing.T) {
+	w, row := ringWorld(t)
+	w.connect(row, false)
+	from := tuple(packet.ProtoUDP, "10.1.0.2:7", "10.2.0.2:7")
+	w.session(from, tuple(packet.ProtoUDP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+	known, _ := w.lane.Queues(0)
+	known.Init(48, 3)
+	fd := -1
+	if err := netns.Do(row.Client, func() (err error) {
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0); err == nil {
+			err = unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: row.C0.Index})
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	f := frame{t: from, ttl: 9, payload: make([]byte, 1000)}
+	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+	turn := func() {
+		for range 20 {
+			_, _ = unix.Write(fd, b)
+		}
+		for n := 0; n < 20; {
+			list, err := known.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(list)
+		}
+	}
+	if n := testing.AllocsPerRun(500, turn); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if got := w.lane.RingReserved(); got < 5*ringSize || w.counters().Lost != 0 {
+		t.Errorf("%d bytes by the ring, %d packets lost", got, w.counters().Lost)
+	}
+}

@@ -9,7 +9,7 @@
 enum {
 	RING_RESERVED = 0,  // position up to which programs have taken room
 	RING_CONSUMED = 64, // and up to which Go has given it back
-	RING_AWAKE = 128,   // Go looks at the ring
+	RING_AWAKE = 128,   // 0: Go sleeps; RING_OFF; else where the ring's packets are younger than what woke it
 	RING_LOST = 192,    // packets that found no room
 	RING_HEAD = 4096,
 	RING_IP = 576,      // of an entry: where its IP packet begins
@@ -27,6 +27,9 @@ struct ring_entry {
 	__u16 gso, valid; // the kernel knows that the checksum is right
 };
 enum { RING_FULL = 1, RING_SKIP = 2 };
+
+// In the word of RING_AWAKE.
+enum { RING_ON = 1, RING_OFF = 2 };
 
 INLINE __u64 ring_word(__u32 at) { return *(volatile __u64 *)place(wm_ring, at); }
 
@@ -47,13 +50,22 @@ INLINE int ring_reserve(__u64 need, __u64 *pos)
 	return 2;
 }
 
+// ring_wakes tells whether the caller's packet is the one that has to wake Go, by the
+// TAP. Those behind it find the ring in use.
+INLINE int ring_wakes(void)
+{
+	__u64 edge = ring_word(RING_RESERVED) | RING_ON;
+	return __sync_val_compare_and_swap((__u64 *)place(wm_ring, RING_AWAKE), 0, edge) == 0;
+}
+
 // ring_put puts a packet behind its marked link header into the ring. 0: it has to go
 // by the TAP. A router that goes to sleep says so first and looks at the ring then; we
 // put first and look whether it sleeps then: one of us sees the other.
 static __noinline int ring_put(struct __sk_buff *skb)
 {
 	__u32 len = skb->len;
-	if (!ring_word(RING_AWAKE) || len <= ETH_HLEN || len > RING_MOST)
+	__u64 awake = ring_word(RING_AWAKE);
+	if (awake == RING_OFF || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes()))
 		return 0;
 	__u64 need = (RING_IP - ETH_HLEN + len + RING_TAIL + RING_LINE - 1) & ~(__u64)(RING_LINE - 1), pos = 0;
 	int why = ring_reserve(need, &pos);
@@ -76,7 +88,7 @@ static __noinline int ring_put(struct __sk_buff *skb)
 	__sync_lock_test_and_set(&e->tag, tag);
 	if (failed)
 		return 0;
-	if (ring_word(RING_AWAKE))
+	if (ring_word(RING_AWAKE) || !ring_wakes())
 		return 1;
 	return __sync_val_compare_and_swap(&e->tag, tag, (pos | RING_SKIP) ^ ring_key) != tag;
 }
