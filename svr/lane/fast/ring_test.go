@@ -51,8 +51,8 @@ func TestRingOrder(t *testing.T) {
 	const all, ahead = 100_000, 200
 	w, row := ringWorld(t)
 	w.connect(row, false)
-	from := tuple(packet.ProtoUDP, "10.1.0.2:7", "10.2.0.2:7")
-	w.session(from, tuple(packet.ProtoUDP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
+	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
 	known, _ := w.lane.Queues(0)
 	known.Init(48, 1)
 	var got atomic.Uint32
@@ -66,7 +66,7 @@ func TestRingOrder(t *testing.T) {
 		}
 		for i := range list {
 			b := list[i].IP()
-			if n := binary.BigEndian.Uint32(b[28:]); n != got.Load() {
+			if n := binary.BigEndian.Uint32(b[40:]); n != got.Load() {
 				t.Fatalf("packet %d came, want %d", n, got.Load())
 			}
 			got.Add(1)
@@ -110,11 +110,11 @@ func numbered(row *fasttest.Row, from packet.Tuple, all, ahead uint32, got *atom
 		return err
 	}
 	rnd := rand.New(rand.NewPCG(3, 4))
-	f := frame{t: from, ttl: 9, payload: make([]byte, 100)}
+	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 100)}
 	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
 	for i := uint32(0); i < all; {
 		for n := rnd.Uint32N(40); n > 0 && i < all; n-- {
-			binary.BigEndian.PutUint32(b[14+28:], i)
+			binary.BigEndian.PutUint32(b[14+40:], i)
 			if _, err := unix.Write(fd, b); err != nil {
 				return err
 			}
@@ -132,8 +132,8 @@ func numbered(row *fasttest.Row, from packet.Tuple, all, ahead uint32, got *atom
 func TestRingAllocs(t *testing.T) {
 	w, row := ringWorld(t)
 	w.connect(row, false)
-	from := tuple(packet.ProtoUDP, "10.1.0.2:7", "10.2.0.2:7")
-	w.session(from, tuple(packet.ProtoUDP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
+	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
 	known, _ := w.lane.Queues(0)
 	known.Init(48, 3)
 	fd := -1
@@ -146,7 +146,7 @@ func TestRingAllocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	f := frame{t: from, ttl: 9, payload: make([]byte, 1000)}
+	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 1000)}
 	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
 	turn := func() {
 		for range 20 {

@@ -1,5 +1,5 @@
 // The ring: memory that Go reads packets of known sessions from while it is awake, at
-// ports towards peers. A packet there costs a copy; one by the TAP costs a system call
+// ports towards peers: TCP, whose segments are single there. A packet there costs a copy; one by the TAP costs a system call
 // besides, and a socket buffer that waits (../ring.go).
 #pragma once
 #include "maps.h"
@@ -58,6 +58,14 @@ INLINE int ring_wakes(void)
 	return __sync_val_compare_and_swap((__u64 *)place(wm_ring, RING_AWAKE), 0, edge) == 0;
 }
 
+// is_tcp tells TCP of a packet behind its link header.
+INLINE int is_tcp(struct __sk_buff *skb)
+{
+	__u8 proto = 0;
+	__u32 at = ETH_HLEN + (skb->protocol == bpf_htons(ETH_P_IPV6) ? 6 : 9);
+	return !bpf_skb_load_bytes(skb, at, &proto, 1) && proto == IPPROTO_TCP;
+}
+
 // ring_put puts a packet behind its marked link header into the ring. 0: it has to go
 // by the TAP. A router that goes to sleep says so first and looks at the ring then; we
 // put first and look whether it sleeps then: one of us sees the other.
@@ -65,7 +73,7 @@ static __noinline int ring_put(struct __sk_buff *skb)
 {
 	__u32 len = skb->len;
 	__u64 awake = ring_word(RING_AWAKE);
-	if (awake == RING_OFF || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes()))
+	if (!is_tcp(skb) || awake == RING_OFF || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes()))
 		return 0;
 	__u64 need = (RING_IP - ETH_HLEN + len + RING_TAIL + RING_LINE - 1) & ~(__u64)(RING_LINE - 1), pos = 0;
 	int why = ring_reserve(need, &pos);
