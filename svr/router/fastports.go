@@ -45,21 +45,32 @@ func (r *Router) followFast(v *host.View) error {
 // when there are programs that see: a start has more urgent things to do.
 func (r *Router) followCutter() {
 	f := r.fast
-	if f.blind || len(r.tables.Paths) == 0 {
+	if f.blind {
 		return
 	}
 	if !f.cutterTried {
 		f.cutterTried = true
-		var err error
-		if f.cutter, err = f.OpenCutter(); err != nil {
-			r.log.Info("encrypted TCP leaves segment by segment", "reason", err)
-		}
+		r.openCutter()
 	}
 	for _, p := range r.ports {
 		if f.cutter != 0 && p.lane != nil && !p.cuts {
 			p.cuts = true
 			_ = r.onLane(func() { p.lane.SetCutter(f.cutter) }) // fails only when the lane has ended
 		}
+	}
+}
+
+// openCutter makes the cutter, if there are paths to use it on.
+func (r *Router) openCutter() {
+	f := r.fast
+	err := error(nil)
+	if len(r.tables.Paths) == 0 {
+		err = f.CloseCutter()
+	} else {
+		f.cutter, err = f.OpenCutter()
+	}
+	if err != nil {
+		r.log.Info("encrypted TCP leaves segment by segment", "reason", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"waymark/net/link"
@@ -13,8 +14,8 @@ import (
 
 // The cutter is a pair of devices. What Go sends on the first as a super-packet the
 // kernel cuts on its way to the second, whose program gives every segment the
-// sequence number that is its own and sends it on (bpf/cut.h). It is made anew by
-// every process, and nothing depends on it: without it Go cuts.
+// sequence number that is its own and sends it on (bpf/cut.h). A killed process leaves
+// it to the next one. Nothing depends on it: without it Go cuts.
 
 // Ethtool's command for segmentation by a device (linux/ethtool.h), and the peer of a
 // pair (linux/veth.h).
@@ -43,10 +44,7 @@ func (l *Lane) OpenCutter() (index int, err error) {
 
 func (l *Lane) openCutter() (index int, err error) {
 	in, out := l.cfg.Cutter, l.cfg.Cutter+peerSuffix
-	if err := removeCutter(in); err != nil {
-		return 0, err
-	}
-	if err := withConn(func(c *rtnl.Conn) error { return makePair(c, in, out) }); err != nil {
+	if err := l.ensurePair(in, out); err != nil {
 		return 0, err
 	}
 	if err := refuseTSO(in); err != nil {
@@ -67,11 +65,52 @@ func (l *Lane) openCutter() (index int, err error) {
 	return indexes[0], l.attachCut(indexes[1])
 }
 
+// ensurePair makes the two devices, if they are not there.
+func (l *Lane) ensurePair(in, out string) error {
+	a, _ := Driver(in)
+	b, _ := Driver(out)
+	if a == "veth" && b == "veth" {
+		return nil
+	}
+	if err := removeCutter(in); err != nil {
+		return err
+	}
+	return withConn(func(c *rtnl.Conn) error { return makePair(c, in, out) })
+}
+
+// CloseCutter takes it away, also what an earlier process left.
+func (l *Lane) CloseCutter() error {
+	l.cutter = 0
+	if err := removeCutter(l.cfg.Cutter); err != nil && !errors.Is(err, ErrConfig) {
+		return fmt.Errorf("close cutter: %w", err)
+	}
+	return nil
+}
+
 // peerSuffix makes the name of the second device.
 const peerSuffix = "p"
 
+// detachCut takes the program of an earlier process off the second device.
+func detachCut(index int) error {
+	for _, t := range tcPrograms(index) {
+		prog, err := ebpf.NewProgramFromID(t.id)
+		if err != nil {
+			return fmt.Errorf("open program %d: %w", t.id, refused(err))
+		}
+		err = detachTC(index, prog, t.place)
+		prog.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // attachCut puts the program on the second device, which keeps it.
 func (l *Lane) attachCut(index int) error {
+	if err := detachCut(index); err != nil {
+		return err
+	}
 	spec, err := readSpec()
 	if err != nil {
 		return err

@@ -62,9 +62,6 @@ func (l *Lane) open() (err error) {
 			return err
 		}
 	}
-	if err = removeCutter(l.cfg.Cutter); err != nil && !errors.Is(err, ErrConfig) { // of a process that was killed
-		return err
-	}
 	if l.table == nil {
 		if l.table, err = mapMemory(l.maps[mapTable]); err != nil {
 			return err
