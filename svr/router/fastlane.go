@@ -128,10 +128,14 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) error
 	return nil
 }
 
+// leastRing is room for some 200 packets: what comes while a small processor does
+// other work.
+const leastRing = 512 << 10
+
 // fastConfig sizes the lane, and names the devices where it may be already.
 func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	cfg := fast.Config{Slots: prof.Slots, Hops: prof.Hops + 1, Netifs: max(len(t.Interfaces), 1)}
-	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, prof.Ring
+	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, max(prof.Ring, leastRing)
 	c, err := rtnl.Dial()
 	if err != nil {
 		return cfg, err
