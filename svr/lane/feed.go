@@ -14,6 +14,10 @@ type Feed interface {
 	// stay as the handler leaves them until the next Feed, and with workers the
 	// bytes until the Flights next that brought something are over.
 	Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int
+	// Rest is called before the loop waits for FD; false: packets wait already.
+	Rest() bool
+	// Lost is how many packets are known to have found no room.
+	Lost() uint64
 }
 
 // feedTurns is how many batches the first feed may have before the next gets
@@ -29,6 +33,7 @@ func (l *Lane) feed() (busy bool) {
 			got := f.Feed(l.accept)
 			if i == 0 {
 				l.fed.takes(got, l.now)
+				l.brought += uint64(got)
 			}
 			if got == 0 {
 				break

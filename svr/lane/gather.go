@@ -40,6 +40,8 @@ type gatherFlow struct {
 	flags   uint8  // PSH and FIN of the last segment
 	trusted bool   // checksum of the first segment is known to be right
 	open    bool   // may still grow
+	sealed  bool   // for the cutter
+	step    uint32 // sealed: what each segment moves the sequence number by
 	iov     [gatherMost + 1]unix.Iovec
 }
 
@@ -77,6 +79,7 @@ func (g *gather) start(k *packet.Packet, it *iface, hop uint16, msg int) {
 	g.used++
 	f.first, f.msg, f.link, f.hop = *k, msg, it, hop
 	f.count, f.length, f.flags, f.trusted, f.open = 1, k.Len(), 0, false, true
+	f.sealed = k.Kind == packet.KindTCP && !it.Coalesce
 	f.next = follower(k)
 }
 
@@ -113,6 +116,9 @@ func (f *gatherFlow) finish(q *txQueue) {
 	k := &f.first
 	f.lengths(k)
 	k.Csum, k.GSO, k.GSOSize = packet.CsumPartial, superKind(k), uint16(f.size())
+	if f.sealed {
+		f.finishCut(q)
+	}
 	h, m := &q.heads[f.msg], &q.hdrs[f.msg]
 	payload := k.End
 	k.End = k.Off + f.length // for writeVnet only: the bytes are not contiguous

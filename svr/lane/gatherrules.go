@@ -78,6 +78,9 @@ func (f *gatherFlow) accepts(k *packet.Packet) bool {
 // continues tells whether k comes next. With DF nobody looks at the
 // identification of a datagram (RFC 6864).
 func (f *gatherFlow) continues(k *packet.Packet) bool {
+	if f.sealed {
+		return f.grows(k)
+	}
 	if k.Kind == packet.KindTCP {
 		return seq(k) == f.next && sameTCP(&f.first, k)
 	}

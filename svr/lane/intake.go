@@ -39,8 +39,8 @@ func (n *intake) empty(now int64) {
 	}
 }
 
-// takes notes packets of a feed, which does not say what was lost before them: a queue
-// that was full brings so many in a row.
+// takes notes packets of a feed, which does not say all that was lost before them: a
+// queue that was full brings so many in a row.
 func (n *intake) takes(packets int, now int64) {
 	if packets == 0 {
 		n.empty(now)
@@ -73,6 +73,9 @@ func (l *Lane) weigh() {
 	l.weighed = l.now
 	for _, p := range l.ports {
 		p.weigh(l.now)
+	}
+	if len(l.cfg.Feeds) > 0 {
+		l.fed.weigh(l.cfg.Feeds[0].Lost(), l.brought, l.now)
 	}
 }
 

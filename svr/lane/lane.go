@@ -76,6 +76,7 @@ type Lane struct {
 	upkeep   int64 // next look at next-hops and stations
 	weighed  int64 // last look at what was lost
 	fed      intake
+	brought  uint64                   // packets of the first feed
 	awake    atomic.Int64             // since when the loop has something to do, 0: it sleeps
 	shared   atomic.Pointer[[]*iface] // byID, for other goroutines
 	counters Counters

@@ -78,6 +78,11 @@ func (l *Lane) ticks(busy bool) {
 
 // sleep waits for packets, mail or the next deadline.
 func (l *Lane) sleep() error {
+	for _, f := range l.cfg.Feeds {
+		if !f.Rest() {
+			return nil
+		}
+	}
 	var events [8]unix.EpollEvent
 	timeout := l.timeout()
 	l.awake.Store(0)

@@ -50,6 +50,9 @@ type Interface struct {
 	// kernel's (UDP_SEGMENT): it or the device cuts them again, so that nothing
 	// differs on the wire.
 	CoalesceUDP bool
+	// CoalesceSealed does so with TCP segments that were encrypted or signed, where
+	// the port has a cutter (SetCutter).
+	CoalesceSealed bool
 }
 
 // PortConfig says how to open a port.

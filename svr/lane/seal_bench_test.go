@@ -26,6 +26,10 @@ type replay struct {
 	most  int
 }
 
+func (r *replay) Rest() bool { return true }
+
+func (r *replay) Lost() uint64 { return 0 }
+
 func (r *replay) FD() int { return r.fd }
 
 func (r *replay) Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int {

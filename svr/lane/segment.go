@@ -17,12 +17,15 @@ func (q *txQueue) refused(i int, e unix.Errno) {
 		q.crowded.Add(1)
 	}
 	h := &q.heads[i]
-	offload := e == unix.EINVAL || e == unix.EOPNOTSUPP || e == unix.EIO
+	offload := e == unix.EINVAL || e == unix.EOPNOTSUPP || e == unix.EIO || h.cut.growth != 0 && goneDevice(e)
 	if !offload || h.gso == packet.GSONone {
 		q.counters.TxErrors++
 		return
 	}
-	if q.strikes[h.gso]++; q.strikes[h.gso] >= maxStrikes {
+	if h.cut.growth != 0 {
+		q.cutter.struck(goneDevice(e))
+		h.restore()
+	} else if q.strikes[h.gso]++; q.strikes[h.gso] >= maxStrikes {
 		q.offloads &^= offloadOf(h.gso)
 	}
 	var k packet.Packet
@@ -59,11 +62,16 @@ func (q *txQueue) cut(k *packet.Packet, h *txHead) bool {
 		return false
 	}
 	q.counters.TxSegmented++
+	first, size, grown := uint32(0), int(k.GSOSize), q.oneHead.cut.growth
+	if grown != 0 {
+		first = seq(k)
+	}
 	for {
 		q.scratch.Reset(q.scratch.Buf, Headroom, Headroom, 0)
 		if !q.seg.Next(&q.scratch) {
 			return true
 		}
+		renumber(&q.scratch, first, size, grown)
 		q.scratch.CompleteCsum()
 		q.sendOne()
 	}

@@ -11,8 +11,14 @@ func (l *Lane) Send(p *packet.Packet, ifc, hop uint16) {
 }
 
 // merges tells whether packets of a kind are gathered on their way out.
-func (it *iface) merges(k packet.Kind) bool {
-	return it.Coalesce && k == packet.KindTCP || it.CoalesceUDP && k == packet.KindUDP
+func (s *sender) merges(it *iface, k packet.Kind) bool {
+	switch k {
+	case packet.KindTCP:
+		return it.Coalesce || it.CoalesceSealed && s.tx.cutter.on
+	case packet.KindUDP:
+		return it.CoalesceUDP
+	}
+	return false
 }
 
 // completable tells whether the device or the kernel will complete the

@@ -32,7 +32,7 @@ func (s *sender) init(p *Port, fd int, o Offload) {
 // send queues p towards mac.
 func (s *sender) send(p *packet.Packet, it *iface, mac l2.MAC, hop uint16) {
 	q, port := &s.tx, s.port
-	merges := it.merges(p.Kind)
+	merges := s.merges(it, p.Kind)
 	if merges && s.gather.add(p, it, hop) {
 		return
 	}

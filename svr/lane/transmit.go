@@ -28,6 +28,7 @@ type txHead struct {
 	len uint8
 	gso packet.GSO // GSONone unless a super-packet
 	ip  uint32     // bytes of IP
+	cut cutNote
 }
 
 // txQueue collects a batch of packets for one port. All arrays are made once;
@@ -48,6 +49,7 @@ type txQueue struct {
 	scratch  packet.Packet
 	seg      packet.Segmenter
 	names    *[2]unix.RawSockaddrLinklayer // IPv4, IPv6 on devices without link header; else nil
+	cutter   cutter
 }
 
 func (q *txQueue) init(fd int, o Offload, c *PortCounters) {
@@ -118,7 +120,8 @@ func fill(m *mmsghdr, iov *[2]unix.Iovec, h *txHead, k *packet.Packet, dst, src 
 
 // setIov points a message to its head and its payload.
 func setIov(m *mmsghdr, iov *[2]unix.Iovec, h *txHead, link int, b []byte) {
-	h.len, h.ip = uint8(vnetLen+link), uint32(len(b))
+	h.len, h.ip, h.cut.growth = uint8(vnetLen+link), uint32(len(b)), 0
+	m.hdr.Name, m.hdr.Namelen = nil, 0
 	iov[0].SetLen(vnetLen + link)
 	iov[1].Base = unsafe.SliceData(b)
 	iov[1].SetLen(len(b))
@@ -150,7 +153,7 @@ func (q *txQueue) flush() {
 			}
 			i += sent
 		case e == unix.EINTR:
-		case e == unix.ENETDOWN || e == unix.ENXIO || e == unix.ENODEV:
+		case goneDevice(e) && q.heads[i].cut.growth == 0:
 			q.counters.TxErrors += uint64(q.n - i)
 			q.counters.TxNoDevice += uint64(q.n - i)
 			i = q.n
@@ -174,4 +177,7 @@ func (q *txQueue) count(h *txHead) {
 	q.counters.TxPackets++
 	q.counters.TxBytes += uint64(h.ip)
 	q.strikes[h.gso] = 0
+	if h.cut.growth != 0 {
+		q.cutter.strikes = 0
+	}
 }

@@ -30,7 +30,10 @@ type fastLane struct {
 	moved      atomic.Bool   // a next-hop has another link address than it had under this process
 	base       int64         // CLOCK_MONOTONIC where the router's clock stands at 0
 	asleep     bool          // no device has a program yet: the service lane receives
-	ready      awake         // programs to be put on devices
+	cutter     int           // interface of the cutter, 0: none
+
+	cutterTried bool  // it was to be made
+	ready       awake // programs to be put on devices
 
 	ports   map[string]fast.PortConfig // by Linux interface
 	devices map[string]*device         // by Linux interface: what is known of XDP there
@@ -125,10 +128,14 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) error
 	return nil
 }
 
+// leastRing is room for some 200 packets: what comes while a small processor does
+// other work.
+const leastRing = 512 << 10
+
 // fastConfig sizes the lane, and names the devices where it may be already.
 func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	cfg := fast.Config{Slots: prof.Slots, Hops: prof.Hops + 1, Netifs: max(len(t.Interfaces), 1)}
-	cfg.Own, cfg.VLANs = 4*cfg.Netifs+16, cfg.Netifs
+	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, max(prof.Ring, leastRing)
 	c, err := rtnl.Dial()
 	if err != nil {
 		return cfg, err
@@ -233,6 +240,12 @@ const feedBatch = 48
 
 // FD implements lane.Feed.
 func (f *feed) FD() int { return f.queue.FD() }
+
+// Rest implements lane.Feed.
+func (f *feed) Rest() bool { return f.queue.Rest() }
+
+// Lost implements lane.Feed.
+func (f *feed) Lost() uint64 { return f.queue.Lost() }
 
 // Feed implements lane.Feed.
 func (f *feed) Feed(deliver func(p *packet.Packet, etherType uint16, src [6]byte)) int {

@@ -40,7 +40,38 @@ func (r *Router) followFast(v *host.View) error {
 			r.serveAlone(name, e)
 		}
 	}
+	r.followCutter()
 	return errors.Join(err, r.detachOthers(v))
+}
+
+// followCutter gives the ports whose ways out are known the cutter, which is made
+// when there are programs: a start has more urgent things to do.
+func (r *Router) followCutter() {
+	f := r.fast
+	if !f.cutterTried {
+		f.cutterTried = true
+		r.openCutter()
+	}
+	for _, p := range r.ports {
+		if f.cutter != 0 && p.lane != nil && !p.cuts {
+			p.cuts = true
+			_ = r.onLane(func() { p.lane.SetCutter(f.cutter) }) // fails only when the lane has ended
+		}
+	}
+}
+
+// openCutter makes the cutter, if there are paths to use it on.
+func (r *Router) openCutter() {
+	f := r.fast
+	err := error(nil)
+	if len(r.tables.Paths) == 0 {
+		err = f.CloseCutter()
+	} else {
+		f.cutter, err = f.OpenCutter()
+	}
+	if err != nil {
+		r.log.Info("encrypted TCP leaves segment by segment", "reason", err)
+	}
 }
 
 // detachOthers takes the programs that an earlier process left off devices that
@@ -189,9 +220,14 @@ func (r *Router) wantPort(v *host.View, name string, p *port) fast.PortConfig {
 	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3(),
 		XDP: r.wantsXDP(name)}
 	for i := range r.tables.Interfaces {
-		if f := &r.tables.Interfaces[i]; f.Enabled && f.Target == name && f.VLAN == 0 {
+		f := &r.tables.Interfaces[i]
+		if !f.Enabled || f.Target != name {
+			continue
+		}
+		if f.VLAN == 0 {
 			want.Untagged = uint16(f.ID)
 		}
+		want.Ring = want.Ring || r.hasPeers(f)
 	}
 	return want
 }

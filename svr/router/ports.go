@@ -18,6 +18,7 @@ type port struct {
 	alone bool
 	// receives: the service lane does, alone or until a program is there.
 	receives bool
+	cuts     bool // it was given the cutter
 }
 
 func (p *port) reason() string {
@@ -101,7 +102,7 @@ func (r *Router) laneInterfaces(device string) (list []lane.Interface) {
 		}
 		list = append(list, lane.Interface{
 			ID: laneID(uint16(f.ID)), VLAN: f.VLAN, Addrs: addrs, Coalesce: r.isLAN(f),
-			CoalesceUDP: r.hasPeers(f),
+			CoalesceUDP: r.hasPeers(f), CoalesceSealed: r.hasPeers(f),
 		})
 	}
 	return list

@@ -45,6 +45,11 @@ func TestRow04SuperPackets(t *testing.T) {
 		})
 	}
 	s.noFragments("super-packets")
+	for _, r := range []*world.Router{s.branch, s.hub} { // what was encrypted left as super-packets
+		if st := s.stats(r); st["fast/in"] != 0 && (st["fast/cut"] < 1000 || st["fast/cut-lost"] != 0) {
+			t.Errorf("%s: %v segments were cut by the kernel, %v lost", r.Run, st["fast/cut"], st["fast/cut-lost"])
+		}
+	}
 }
 
 // noFragments: none of the traffic so far was cut, neither by IP nor by us.

@@ -38,6 +38,11 @@ func (l *Lane) adopt() error {
 			return fmt.Errorf("process %d: %w", g.header.Owner>>startBits, ErrOwned)
 		}
 	}
+	for _, g := range gens {
+		if err := g.quiet(); err != nil {
+			return err
+		}
+	}
 	if gen := newest(gens); gen != nil && !l.cfg.Beside {
 		for _, p := range newer {
 			if p.gen == gen && p.name != progTC && p.name != progXDP {
@@ -55,6 +60,9 @@ func (l *Lane) forget(gens map[ebpf.MapID]*generation) {
 		keep := l.older != nil && l.older.has(g) || l.maps != nil && l.maps[mapTable] == g.maps[mapTable]
 		if !keep {
 			closeMaps(g.maps)
+		}
+		if g.ring != nil {
+			g.ring.Close()
 		}
 	}
 }

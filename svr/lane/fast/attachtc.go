@@ -81,6 +81,7 @@ func tcPrograms(index int) (list []placed) {
 
 // Numbers of the clsact qdisc and of our filter (linux/pkt_sched.h, tc_bpf).
 const (
+	tcRoot         = 0xffffffff
 	clsactHandle   = 0xffff0000
 	parentClsact   = 0xfffffff1
 	parentIngress  = 0xfffffff2

@@ -12,8 +12,8 @@ import (
 	"waymark/net/rtnl"
 )
 
-// Clear takes the programs of lanes of any version off cfg.Devices, and the
-// TAP away: what Open refused, whatever the reason, would go on forwarding
+// Clear takes the programs of lanes of any version off cfg.Devices, and TAP and
+// cutter away: what Open refused, whatever the reason, would go on forwarding
 // beside a service lane otherwise. The sessions there end with it.
 func Clear(cfg Config) error {
 	cfg = cfg.defaults()
@@ -27,6 +27,9 @@ func Clear(cfg Config) error {
 		}
 	}
 	errs = append(errs, clearTap(cfg.Tap))
+	if err := removeCutter(cfg.Cutter); !errors.Is(err, ErrConfig) { // another device of that name is not ours
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clear fast lane: %w", err)
 	}

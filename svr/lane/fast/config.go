@@ -34,8 +34,10 @@ type Config struct {
 	Beside  bool  // adopt nothing either: what is on the devices goes on behind ours (Lane.Older)
 
 	Tap     string // name of the TAP; default "waymark0"; "-": none, misses are dropped
+	Cutter  string // name of the pair of devices of OpenCutter, the second with a "p" behind; default "waymark1"
 	Workers int    // pairs of queues of the TAP; default 1
 	Backlog int    // packets each queue holds; default 1,000
+	Ring    int    // bytes of the ring of ports that have one (PortConfig.Ring), about; 0: none. With one worker only
 }
 
 func (c Config) defaults() Config {
@@ -52,6 +54,9 @@ func (c Config) defaults() Config {
 	set(&c.Backlog, 1000)
 	if c.Tap == "" {
 		c.Tap = "waymark0"
+	}
+	if c.Cutter == "" {
+		c.Cutter = "waymark1"
 	}
 	return c
 }

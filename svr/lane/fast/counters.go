@@ -13,6 +13,8 @@ type Counters struct {
 	// Older were forwarded by programs of older lanes, PassedOn given to them; what
 	// they did not forward they punted, which no other counter here has.
 	Older, PassedOn uint64
+	// Cut are segments that the cutter sent on, CutLost those that it could not.
+	Cut, CutLost uint64
 	// Lost were punted and found the TAP's queue full or without reader.
 	Lost uint64
 }
@@ -52,12 +54,14 @@ func (l *Lane) Counters() (Counters, error) {
 		c.TC += n[countForwardTC]
 		c.XDP += n[countForwardXDP]
 		c.Copied += n[countCopied]
+		c.Cut += n[countCut]
+		c.CutLost += n[countCutLost]
 		for r, v := range n[countReasons:] {
 			c.Reason[r] += v
 		}
 	}
 	c.Older = l.forwardedOlder()
-	c.Lost = l.tap.lost()
+	c.Lost = l.tap.lost() + l.ring.lost()
 	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
 	c.XDP -= c.Reason[DropDevice]
 	return c, nil

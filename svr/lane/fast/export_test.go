@@ -15,6 +15,9 @@ const (
 	ProgXDP = progXDP
 )
 
+// RingReserved is how many bytes of the ring programs took so far.
+func (l *Lane) RingReserved() uint64 { return l.ring.word(ringReserved).Load() }
+
 // Load loads a program as Attach would for c.
 func (l *Lane) Load(name string, c PortConfig) (*ebpf.Program, error) {
 	consts, err := l.constantsOf(&c, false)

@@ -21,6 +21,7 @@ type world struct {
 	lane  *fast.Lane
 	table *pool.Table
 	now   int64
+	ring  bool // its ports have one
 }
 
 func newWorld(t testing.TB, cfg fast.Config) *world {

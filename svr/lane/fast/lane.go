@@ -27,6 +27,8 @@ type Lane struct {
 	tap     *tap
 	ports   map[int]*port // by ifindex: what is attached
 	out     egress
+	cutter  int // interface to send to, 0: none
+	ring    *ring
 
 	steering sync.Mutex // guards steered
 	steered  bool       // the TAP has its program
@@ -77,10 +79,28 @@ func (l *Lane) open() (err error) {
 	if l.netifs, err = mapMemory(l.maps[mapNetifs]); err != nil {
 		return err
 	}
-	if l.tap, err = openTap(l.cfg); err != nil || !l.adopted {
+	if l.tap, err = openTap(l.cfg); err != nil || l.tap == nil {
+		return err
+	}
+	if err = l.openRing(); err != nil || !l.adopted {
 		return err
 	}
 	return l.steer() // programs punt to it already
+}
+
+// openRing makes the ring and gives it to its reader.
+func (l *Lane) openRing() (err error) {
+	if l.cfg.Ring <= 0 || l.cfg.Workers > 1 {
+		return nil
+	}
+	if l.maps[mapRing], err = createRing(l.cfg.Ring); err != nil {
+		delete(l.maps, mapRing)
+		return err
+	}
+	l.ring, err = openRing(l.maps[mapRing], l.cfg.Ring)
+	q, _ := l.Queues(0)
+	q.ring, q.limit = l.ring, l.cfg.Backlog
+	return err
 }
 
 // steer gives the TAP, if there is one, the program that chooses queues, once; the TAP
@@ -212,6 +232,9 @@ func (l *Lane) header() (pool.Header, [hashKeys]uint64, error) {
 // ours is taken off the devices. A second call does nothing.
 func (l *Lane) Close(keep bool) error {
 	var err error
+	if l.cutter != 0 {
+		err = removeCutter(l.cfg.Cutter)
+	}
 	if !keep {
 		for index := range l.ports {
 			err = errors.Join(err, l.Detach(index))
@@ -232,6 +255,7 @@ func (l *Lane) release() {
 			*m = nil
 		}
 	}
+	l.ring.close()
 	closeMaps(l.maps)
 	l.older.close()
 	for _, p := range l.ports {
@@ -240,5 +264,5 @@ func (l *Lane) release() {
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap, l.older = nil, nil, nil, nil
+	l.maps, l.ports, l.tap, l.older, l.cutter, l.ring = nil, nil, nil, nil, 0, nil
 }

@@ -15,7 +15,8 @@ const (
 	progTC    = "wm_tc1"
 	progXDP   = "wm_xdp1"
 	progSteer = "wm_steer1"
-	stem      = "wm_" // in the names of programs and maps of every version
+	progCut   = "wm_cut1" // in the object
+	stem      = "wm_"     // in the names of programs and maps of every version
 
 	mapTable  = ".data.wm_table"
 	mapHops   = ".data.wm_hops"
@@ -127,6 +128,8 @@ const (
 	countDropXDP    = 3
 	countCopied     = 4
 	countOlder      = 5
+	countCut        = 6
+	countCutLost    = 7
 	countReasons    = 8
 )
 

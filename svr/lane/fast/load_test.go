@@ -18,8 +18,9 @@ const mostVerified = 40_000
 
 // TestLoad: the verifier takes every form of both programs, and soon.
 func TestLoad(t *testing.T) {
-	w := newWorld(t, fast.Config{})
+	w := newWorld(t, fast.Config{Ring: 1 << 20})
 	for _, c := range []fast.PortConfig{
+		{Index: 1, Untagged: 1, Ring: true},
 		{Index: 1, Untagged: 1},
 		{Index: 1, Untagged: fast.NoNetif},
 		{Index: 1, Untagged: 1, XDP: true},

@@ -44,7 +44,8 @@ type generation struct {
 	id     ebpf.MapID // of the table
 	header pool.Header
 	maps   map[string]*ebpf.Map
-	bytes  int // that all its maps take
+	ring   *ebpf.Map // nil: none that we know, or it is quiet
+	bytes  int       // that all its maps take
 }
 
 // look finds the programs of ours on a device and the lanes they belong to: those at
@@ -106,6 +107,10 @@ func belongs(ids []ebpf.MapID, gens map[ebpf.MapID]*generation) (*generation, er
 			return nil, fmt.Errorf("open map %d: %w", id, refused(err))
 		}
 		info, err := m.Info()
+		if err == nil && info.Name == mapRing && g.ring == nil {
+			g.ring = m
+			continue
+		}
 		if err != nil || !strings.Contains(info.Name, stem) || g.maps[info.Name] != nil {
 			m.Close()
 			continue

@@ -108,7 +108,13 @@ func (l *Lane) constantsOf(c *PortConfig, older bool) (constants, error) {
 		}
 		return 0
 	}
+	var ringSize uint32
+	var ringKey uint64
+	if c.Ring && l.ring != nil {
+		ringSize, ringKey = uint32(l.ring.size), l.ring.key
+	}
 	return constants{
+		"ring_size": ringSize, "ring_key": ringKey,
 		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
 		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
 		"weak":    weaklyOrdered(),

@@ -37,7 +37,22 @@ type Queue struct {
 	slabs [][]byte
 	turn  int // slab of the next Read
 	batch []Punted
+
+	ring  *ring  // beside it, nil: none
+	phase phase  // of the ring
+	owed  uint64 // position up to which the ring's packets come next
+	older int    // packets that the queue brought since the reader is awake
+	limit int    // most that the queue holds
 }
+
+// phase says which packets of a flow are older, those in the queue or in the ring.
+type phase uint8
+
+const (
+	asleep   phase = iota // the next packet comes by the queue; what the ring holds in front of it is older
+	waking                // programs use the ring; what the queue holds still is older
+	bothWays              // programs use the ring for what they put there, and the queue for other flows
+)
 
 func newQueue(fd int) *Queue { return &Queue{fd: fd} }
 
@@ -53,7 +68,13 @@ func (l *Lane) Queues(w int) (known, unknown *Queue) {
 func (q *Queue) FD() int { return q.fd }
 
 // Memory returns the bytes of the queue's buffers.
-func (q *Queue) Memory() int { return len(q.slabs) * len(q.slabs[0]) }
+func (q *Queue) Memory() int {
+	n := len(q.slabs) * len(q.slabs[0])
+	if q.ring != nil {
+		n += len(q.ring.mem)
+	}
+	return n
+}
 
 // Init makes room for n packets of up to 1,500 bytes a batch; super-packets take
 // more of it, so that a batch of them is small and stays in the cache. The bytes of
@@ -64,12 +85,88 @@ func (q *Queue) Init(n, batches int) {
 		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
 	}
 	q.batch = make([]Punted, n)
+	if q.ring != nil {
+		q.ring.keep, q.ring.ends = batches, make([]uint64, 0, batches+1)
+	}
 }
 
 // Read returns the packets that wait, at most a batch. They are the caller's until
 // the next Read, their bytes until as many batches with packets were read as Init
 // was told. No packets is no error.
 func (q *Queue) Read() ([]Punted, error) {
+	if q.ring == nil {
+		return q.readTap()
+	}
+	if q.phase == asleep {
+		q.wake()
+	}
+	if q.owed != q.ring.head {
+		return q.readRing()
+	}
+	// Whatever came to the ring before this look came behind what the queue held then.
+	there := q.ring.waiting(len(q.batch))
+	list, err := q.readTap()
+	q.older += len(list)
+	if q.phase == waking && (len(list) == 0 || q.older >= q.limit) {
+		q.phase = bothWays
+	}
+	if q.phase == bothWays {
+		q.owed = there
+	}
+	if err != nil || len(list) > 0 || q.owed == q.ring.head {
+		return list, err
+	}
+	return q.readRing()
+}
+
+// wake owes what the ring held before the packet that woke us; when there is none of
+// that any more, the queue is next.
+func (q *Queue) wake() {
+	q.owed = q.ring.waiting(len(q.batch))
+	edge, woken := q.ring.edge()
+	if woken {
+		q.owed = min(q.owed, max(edge, q.ring.head))
+	}
+	if q.owed != q.ring.head {
+		return
+	}
+	if !woken {
+		q.ring.wake()
+	}
+	q.phase, q.older = waking, 0
+}
+
+// readRing returns the packets that the ring owes, and what it had before is over.
+// Those that programs took back are in the queue.
+func (q *Queue) readRing() ([]Punted, error) {
+	q.ring.release()
+	if n := q.ring.take(q.batch, q.owed); n > 0 {
+		return q.batch[:n], nil
+	}
+	return q.readTap()
+}
+
+// Lost is how many packets found the ring full. What the queue itself lost the lane
+// counts for all queues.
+func (q *Queue) Lost() uint64 { return q.ring.lost() }
+
+// Rest tells programs that the caller is about to wait for FD: what they punt from now
+// on makes it readable. False: packets are there already.
+func (q *Queue) Rest() bool {
+	switch {
+	case q.ring == nil:
+		return true
+	case q.phase == waking:
+		return false // the queue may hold what is older than the ring's
+	case q.phase == bothWays:
+		q.phase = asleep
+		q.ring.sleep()
+	}
+	return q.ring.waiting(1) == q.ring.head
+}
+
+// readTap reads the queue itself.
+func (q *Queue) readTap() ([]Punted, error) {
 	n := 0
 	for rest := q.slabs[q.turn]; n < len(q.batch) && len(rest) >= bufSize; {
 		const at = Headroom - etherLen - vnetLen
@@ -98,6 +195,11 @@ func (q *Queue) Read() ([]Punted, error) {
 // parse fills p from a buffer that holds size bytes of IP packet behind both
 // headers; false for what no program of ours sent.
 func (p *Punted) parse(buf []byte, size int) bool {
+	return p.parseMark(buf, size) && readVnet(buf[Headroom-etherLen-vnetLen:], &p.Packet)
+}
+
+// parseMark is parse for a packet without what the kernel knows of it.
+func (p *Punted) parseMark(buf []byte, size int) bool {
 	if size < 0 {
 		return false
 	}
@@ -107,10 +209,7 @@ func (p *Punted) parse(buf []byte, size int) bool {
 	p.Hash = uint32(eth[3])<<16 | uint32(binary.BigEndian.Uint16(eth[4:]))
 	p.Src = [6]byte(eth[6:12])
 	p.EtherType = binary.BigEndian.Uint16(eth[12:])
-	if !p.Reason.Punted() || p.Reason.String() == "" {
-		return false
-	}
-	return readVnet(buf[Headroom-etherLen-vnetLen:], &p.Packet)
+	return p.Reason.Punted() && p.Reason.String() != ""
 }
 
 // Values of struct virtio_net_hdr, in host byte order (linux/virtio_net.h).

@@ -74,7 +74,13 @@ func (r *relay) loop(ctx context.Context, queues ...*fast.Queue) error {
 		fds[i] = unix.PollFd{Fd: int32(q.FD()), Events: unix.POLLIN}
 	}
 	for ctx.Err() == nil {
-		if _, err := unix.Poll(fds, 20); err != nil && !errors.Is(err, unix.EINTR) {
+		patience := 20
+		for _, q := range queues {
+			if !q.Rest() {
+				patience = 0
+			}
+		}
+		if _, err := unix.Poll(fds, patience); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
 		for i, q := range queues {
@@ -140,7 +146,7 @@ func (w *world) connect(row *fasttest.Row, xdp bool) {
 				return err
 			}
 			w.lane.SetHop(l.hop, l.peer, id)
-			if err := w.lane.Attach(fast.PortConfig{Index: l.index, MAC: l.mac, Untagged: id, XDP: xdp}); err != nil {
+			if err := w.lane.Attach(fast.PortConfig{Index: l.index, MAC: l.mac, Untagged: id, XDP: xdp, Ring: w.ring}); err != nil {
 				return err
 			}
 		}

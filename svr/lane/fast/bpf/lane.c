@@ -2,6 +2,7 @@
 // everything else of the transit traffic to a TAP, leaves the host its own.
 // Order of steps per packet: parse, look up, rules of refusal, rewrite, account,
 // redirect. See docs/table.md for the table.
+#include "cut.h"
 #include "steer.h"
 #include "tc.h"
 #include "xdp.h"

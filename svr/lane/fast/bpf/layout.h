@@ -120,7 +120,7 @@ struct counts {
 	__u64 in_tc, fwd_tc, fwd_xdp, drop_xdp;
 	__u64 copied; // to the TAP, and passed to the host
 	__u64 older;  // to the program of an older lane, which counts them, too
-	__u64 spare[2];
+	__u64 cut, cut_lost; // segments that Go left to be cut
 	__u64 reason[REASONS];
 };
 

@@ -1,5 +1,6 @@
 // Ways out of the TC hook other than forwarding: to the TAP, to the host.
 #pragma once
+#include "ring.h"
 #include "table.h"
 
 // Layer 2 of the packet under the TC hook.
@@ -16,6 +17,13 @@ INLINE int mark_macs(struct __sk_buff *skb, __u32 ifc, __u32 reason, __u32 hash)
 	w[1] = bpf_htons(reason << 8 | (hash >> 16 & 0xff));
 	w[2] = bpf_htons(hash & 0xffff);
 	return 1;
+}
+
+// known tells reasons of packets that have a session.
+INLINE int known(__u32 reason)
+{
+	return reason != PUNT_MISS && reason != PUNT_OWN && reason != PUNT_ODD && reason != PUNT_PROTO &&
+	       reason != PUNT_FRAGMENT && reason != PUNT_STATION;
 }
 
 INLINE int drop(struct counts *n, __u32 reason)
@@ -50,6 +58,8 @@ static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, _
 	if (!mark_macs(skb, ifc, reason, hash))
 		return drop(n, DROP_ROOM);
 	n->reason[reason & (REASONS - 1)]++;
+	if (ring_size && known(reason) && ring_put(skb))
+		return TC_ACT_SHOT;
 	return bpf_redirect(tap, 0);
 }
 

@@ -2,7 +2,7 @@
 // first half of the queues, all others in the second, so that a flood of
 // unknown flows fills queues of its own. One flow stays on one queue.
 #pragma once
-#include "maps.h"
+#include "punt.h"
 
 volatile const __u32 workers; // pairs of queues
 
@@ -14,7 +14,5 @@ int wm_steer1(struct __sk_buff *skb)
 		return 0;
 	__u8 why = mark[2];
 	__u32 hash = mark[3] | mark[4] << 8 | mark[5] << 16;
-	int known = why != PUNT_MISS && why != PUNT_OWN && why != PUNT_ODD && why != PUNT_PROTO &&
-		    why != PUNT_FRAGMENT && why != PUNT_STATION;
-	return hash % workers + (known ? 0 : workers);
+	return hash % workers + (known(why) ? 0 : workers);
 }
