@@ -21,7 +21,7 @@ func (r *Router) fastStats(row func(name string, value uint64) error) error {
 		value uint64
 	}{
 		{"fast/in", c.In}, {"fast/forwarded-tc", c.TC}, {"fast/forwarded-xdp", c.XDP},
-		{"fast/copied", c.Copied}, {"fast/cut", c.Cut}, {"fast/cut-lost", c.CutLost}, {"fast/punts-lost", c.Lost},
+		{"fast/copied", c.Copied}, {"fast/cut", c.Cut}, {"fast/cut-lost", c.CutLost}, {"fast/punts-ring", c.Ring}, {"fast/punts-lost", c.Lost},
 		{"fast/older-lanes", uint64(r.fast.Older().Lanes)}, {"fast/older-directions", r.fast.directions.Load()}, {"fast/older-passed-on", c.PassedOn}, {"fast/older-forwarded", c.Older},
 	}
 	for _, l := range list {

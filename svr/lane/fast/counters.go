@@ -15,6 +15,9 @@ type Counters struct {
 	Older, PassedOn uint64
 	// Cut are segments that the cutter sent on, CutLost those that it could not.
 	Cut, CutLost uint64
+	// Ring came by the ring, since the process began; all others that were punted by
+	// the TAP.
+	Ring uint64
 	// Lost were punted and found the TAP's queue full or without reader.
 	Lost uint64
 }
@@ -61,6 +64,7 @@ func (l *Lane) Counters() (Counters, error) {
 		}
 	}
 	c.Older = l.forwardedOlder()
+	c.Ring = l.ring.brought()
 	c.Lost = l.tap.lost() + l.ring.lost()
 	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
 	c.XDP -= c.Reason[DropDevice]

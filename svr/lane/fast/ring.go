@@ -47,6 +47,7 @@ type ring struct {
 	ends []uint64
 	// ends are the positions up to which the batches go whose bytes are still in use.
 	keep int
+	took atomic.Uint64 // packets, since the process began
 }
 
 // ringBytes is the size of a ring for about so many bytes: a power of two.
@@ -89,6 +90,14 @@ func (r *ring) lost() uint64 {
 		return 0
 	}
 	return r.word(ringLost).Load()
+}
+
+// brought are those that its reader took.
+func (r *ring) brought() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.took.Load()
 }
 
 // word is a word of the head.
@@ -143,6 +152,7 @@ func (r *ring) take(batch []Punted, to uint64) (n int) {
 		}
 	}
 	r.ends = append(r.ends, r.head)
+	r.took.Add(uint64(n))
 	return n
 }
 
