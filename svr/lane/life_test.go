@@ -195,3 +195,33 @@ func answerEcho(t *testing.T, fd, count int) {
 		count--
 	}
 }
+
+// A port that yields hands over what it holds, gives its ring back and receives
+// nothing more; it still sends, and to yield twice is nothing.
+func TestYield(t *testing.T) {
+	n := lanetest.NewNet(t)
+	guardRouter(t, n)
+	hops := n.Start(t, nil)
+	waitResolved(t, n, hops)
+	ping(t, n.Client, "10.2.0.2", 2)
+	left := n.Lane.Ports()[0]
+	for range 2 {
+		var err error
+		var room int
+		if e := n.Lane.Do(func() { err = n.Lane.Yield(left); room = left.Memory() }); e != nil || err != nil || room != 0 {
+			t.Fatalf("%v, %v, %d bytes of ring", e, err, room)
+		}
+	}
+	count := func() (wakeups, sent, received uint64) {
+		n.Lane.Do(func() { c := left.Counters(); sent, received = c.TxPackets, c.RxPackets })
+		c, _, _ := counters(t, n)
+		return c.Wakeups, sent, received
+	}
+	woke0, sent0, received0 := count()
+	runFails(t, n.Client, "ping", "-q", "-c", "3", "-i", "0.05", "-W", "1", "10.2.0.2")
+	runFails(t, n.Server, "ping", "-q", "-c", "3", "-i", "0.05", "-W", "1", "10.1.0.2") // no answer comes in
+	woke, sent, received := count()
+	if sent != sent0+3 || received != received0 || received0 == 0 || woke-woke0 > 100 {
+		t.Errorf("sent %d, then %d; received %d, then %d; woke %d times", sent0, sent, received0, received, woke-woke0)
+	}
+}
