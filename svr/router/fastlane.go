@@ -132,10 +132,14 @@ func (f *fastLane) takeOver(set *Settings, t *policy.Tables, prof Profile) error
 // other work.
 const leastRing = 512 << 10
 
+// mostRing is more than any rate needed that was measured: four times as much gained
+// nothing.
+const mostRing = 1 << 20
+
 // fastConfig sizes the lane, and names the devices where it may be already.
 func fastConfig(t *policy.Tables, prof Profile) (fast.Config, error) {
 	cfg := fast.Config{Slots: prof.Slots, Hops: prof.Hops + 1, Netifs: max(len(t.Interfaces), 1)}
-	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, max(prof.Ring, leastRing)
+	cfg.Own, cfg.VLANs, cfg.Ring = 4*cfg.Netifs+16, cfg.Netifs, min(max(prof.Ring, leastRing), mostRing)
 	c, err := rtnl.Dial()
 	if err != nil {
 		return cfg, err
