@@ -36,7 +36,8 @@ func beside(log *slog.Logger) {
 // awake are loaded programs, by what they were loaded for.
 type awake map[fast.PortConfig]*fast.Prepared
 
-// wake loads the programs for the devices as they are, and hands them to the reconciler. It returns when that is done, or ctx ended.
+// wake loads the programs for the devices as they are, and hands them to the
+// reconciler. It returns when that is done, or ctx ended.
 func (r *Router) wake(ctx context.Context, list []fast.PortConfig) {
 	if r.fast == nil || !r.fast.asleep {
 		return

@@ -81,11 +81,11 @@ func (l *Lane) prepare(c PortConfig, older []installed) (*Prepared, error) {
 	if c.XDP && c.L3 {
 		return nil, fmt.Errorf("load for interface %d: no XDP without link header: %w", c.Index, ErrConfig)
 	}
-	p := &port{cfg: c, older: older}
-	err := l.steer()
-	if err == nil {
-		err = l.loadPort(p)
+	if err := l.steer(); err != nil {
+		return nil, fmt.Errorf("load for interface %d: %w", c.Index, err)
 	}
+	p := &port{cfg: c, older: older}
+	err := l.loadPort(p)
 	if err != nil && c.Ring { // not every kernel's compiler has what the ring needs
 		p.closeOwn()
 		p = &port{cfg: c, older: older}

@@ -3,7 +3,6 @@ package fast
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -151,8 +150,7 @@ func refuseTSO(name string) error {
 // bringUp brings a device up on which the kernel has no business of its own: no IPv6
 // and no ARP.
 func bringUp(c *rtnl.Conn, name string) (index int, err error) {
-	err = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0o644)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := refuseIPv6(name); err != nil {
 		return 0, err
 	}
 	l, err := link.ByName(c, name)

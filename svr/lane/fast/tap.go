@@ -87,11 +87,19 @@ func setOffload(fd int) error {
 	return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, all)
 }
 
+// refuseIPv6 keeps the kernel's IPv6, if it has any, off an interface.
+func refuseIPv6(name string) error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0o644)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // setUp brings the interface up. The kernel itself has no business on it: no
 // IPv6 and no ARP.
 func (t *tap) setUp(cfg Config) error {
-	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+t.name+"/disable_ipv6", []byte("1"), 0o644)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := refuseIPv6(t.name); err != nil {
 		return err
 	}
 	return withConn(func(c *rtnl.Conn) error {

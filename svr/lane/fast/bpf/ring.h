@@ -1,6 +1,7 @@
 // The ring: memory that Go reads packets of known sessions from while it is awake, at
-// ports towards peers: TCP, whose segments are single there. A packet there costs a copy; one by the TAP costs a system call
-// besides, and a socket buffer that waits (../ring.go).
+// ports towards peers: TCP, whose segments are single there. A packet there costs a
+// copy; one by the TAP costs a system call besides, and a socket buffer that waits
+// (../ring.go).
 #pragma once
 #include "maps.h"
 
