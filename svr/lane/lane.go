@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -77,6 +78,8 @@ type Lane struct {
 	weighed  int64 // last look at what was lost
 	fed      intake
 	brought  uint64                   // packets of the first feed
+	naps     bool                     // other goroutines have a processor besides the loop's
+	brisk    bool                     // the last wait was short
 	awake    atomic.Int64             // since when the loop has something to do, 0: it sleeps
 	shared   atomic.Pointer[[]*iface] // byID, for other goroutines
 	counters Counters
@@ -87,7 +90,7 @@ type Lane struct {
 // over. Nothing is received before Run. Call it in the ports' network
 // namespace. Close it when Run has returned, or instead of Run.
 func New(ports []*Port, hops *Hops, h Handler, cfg Config) (*Lane, error) {
-	l := &Lane{hops: hops, handler: h, cfg: cfg.defaults(), epoll: -1, event: -1}
+	l := &Lane{hops: hops, handler: h, cfg: cfg.defaults(), epoll: -1, event: -1, naps: runtime.GOMAXPROCS(0) > 1}
 	l.small, l.large = newPool(l.cfg.Small, smallBuf), newPool(l.cfg.Large, largeBuf)
 	l.held.init()
 	l.pool.init(l.cfg.Workers)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,7 +87,12 @@ func (l *Lane) sleep() error {
 	var events [8]unix.EpollEvent
 	timeout := l.timeout()
 	l.awake.Store(0)
-	n, err := unix.EpollWait(l.epoll, events[:], timeout)
+	n, err := l.nap(events[:], timeout)
+	if n == 0 && err == nil {
+		start := l.cfg.Clock()
+		n, err = unix.EpollWait(l.epoll, events[:], timeout)
+		l.brisk = l.naps && l.cfg.Clock()-start < napTime*1_000_000
+	}
 	if err == unix.EINTR {
 		return nil
 	}
@@ -104,6 +110,26 @@ func (l *Lane) sleep() error {
 		}
 	}
 	return nil
+}
+
+// napTime, in milliseconds, is how long the lane waits first as the Go scheduler does
+// not notice: most waits under load are shorter. Its watcher, which looks every 20 µs
+// while threads come and go from calls, was 3 % of what a busy router took. Whoever
+// wants the processor meanwhile, the collector of garbage too, ends the wait by a signal.
+const napTime = 1
+
+// nap is a short wait, while waits are short; no events may as well be the end of it.
+func (l *Lane) nap(events []unix.EpollEvent, timeout int) (int, error) {
+	if timeout == 0 || !l.brisk {
+		return 0, nil
+	}
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), napTime, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	l.brisk = n > 0
+	return int(n), nil
 }
 
 // timeout is the time to the next deadline in milliseconds, rounded up.
