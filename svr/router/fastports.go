@@ -218,7 +218,7 @@ func (r *Router) followPort(v *host.View, name string, p *port) error {
 // wantPort says what programs a device is to have.
 func (r *Router) wantPort(v *host.View, name string, p *port) fast.PortConfig {
 	want := fast.PortConfig{Index: p.index, MAC: v.Links[name].MAC, Untagged: fast.NoNetif, L3: p.lane.L3(),
-		XDP: r.wantsXDP(name)}
+		XDP: r.wantsXDP(name), Ring: true}
 	for i := range r.tables.Interfaces {
 		f := &r.tables.Interfaces[i]
 		if !f.Enabled || f.Target != name {
@@ -227,7 +227,6 @@ func (r *Router) wantPort(v *host.View, name string, p *port) fast.PortConfig {
 		if f.VLAN == 0 {
 			want.Untagged = uint16(f.ID)
 		}
-		want.Ring = want.Ring || r.hasPeers(f)
 	}
 	return want
 }

@@ -21,7 +21,7 @@ type PortConfig struct {
 	XDP      bool    // an XDP program, too: see UseXDP
 	Generic  bool    // XDP in the kernel's generic form, for tests
 	Filter   bool    // TC by a clsact filter, as before Linux 6.6, even where TCX is
-	Ring     bool    // packets of known sessions come by the ring, where there is one (Config.Ring)
+	Ring     bool    // what it punts comes by the rings, where there are any (Config.Ring)
 }
 
 // port is what is attached to an interface.
@@ -86,7 +86,7 @@ func (l *Lane) prepare(c PortConfig, older []installed) (*Prepared, error) {
 	}
 	p := &port{cfg: c, older: older}
 	err := l.loadPort(p)
-	if err != nil && c.Ring { // not every kernel's compiler has what the ring needs
+	if err != nil && c.Ring { // not every kernel's compiler has what the rings need
 		p.closeOwn()
 		p = &port{cfg: c, older: older}
 		p.cfg.Ring = false

@@ -37,7 +37,7 @@ type Config struct {
 	Cutter  string // name of the pair of devices of OpenCutter, the second with a "p" behind; default "waymark1"
 	Workers int    // pairs of queues of the TAP; default 1
 	Backlog int    // packets each queue holds; default 1,000
-	Ring    int    // bytes of the ring of ports that have one (PortConfig.Ring), about; 0: none. With one worker only
+	Ring    int    // bytes of the larger of the rings beside the TAP, about; 0: none. With one worker only
 }
 
 func (c Config) defaults() Config {

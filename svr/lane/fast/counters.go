@@ -18,7 +18,7 @@ type Counters struct {
 	// Ring came by the ring, since the process began; all others that were punted by
 	// the TAP.
 	Ring uint64
-	// Lost were punted and found the TAP's queue full or without reader.
+	// Lost were punted and found the TAP's queue full or without reader, or no room in a ring.
 	Lost uint64
 }
 
@@ -64,8 +64,8 @@ func (l *Lane) Counters() (Counters, error) {
 		}
 	}
 	c.Older = l.forwardedOlder()
-	c.Ring = l.ring.brought()
-	c.Lost = l.tap.lost() + l.ring.lost()
+	c.Ring = l.rings.brought()
+	c.Lost = l.tap.lost() + l.rings.lost()
 	c.Reason[DropDevice] = min(l.out.lost(), c.XDP)
 	c.XDP -= c.Reason[DropDevice]
 	return c, nil

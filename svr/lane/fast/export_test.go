@@ -15,8 +15,10 @@ const (
 	ProgXDP = progXDP
 )
 
-// RingReserved is how many bytes of the ring programs took so far.
-func (l *Lane) RingReserved() uint64 { return l.ring.word(ringReserved).Load() }
+// RingReserved is how many bytes of the rings programs took so far.
+func (l *Lane) RingReserved() (known, first uint64) {
+	return l.rings.known.word(ringReserved).Load(), l.rings.first.word(ringReserved).Load()
+}
 
 // Load loads a program as Attach would for c.
 func (l *Lane) Load(name string, c PortConfig) (*ebpf.Program, error) {

@@ -28,7 +28,7 @@ type Lane struct {
 	ports   map[int]*port // by ifindex: what is attached
 	out     egress
 	cutter  int // interface to send to, 0: none
-	ring    *ring
+	rings   *rings
 
 	steering sync.Mutex // guards steered
 	steered  bool       // the TAP has its program
@@ -82,25 +82,27 @@ func (l *Lane) open() (err error) {
 	if l.tap, err = openTap(l.cfg); err != nil || l.tap == nil {
 		return err
 	}
-	if err = l.openRing(); err != nil || !l.adopted {
+	if err = l.openRings(); err != nil || !l.adopted {
 		return err
 	}
 	return l.steer() // programs punt to it already
 }
 
-// openRing makes the ring and gives it to its reader.
-func (l *Lane) openRing() (err error) {
+// openRings makes the rings and gives them to their reader.
+func (l *Lane) openRings() (err error) {
 	if l.cfg.Ring <= 0 || l.cfg.Workers > 1 {
 		return nil
 	}
-	if l.maps[mapRing], err = createRing(l.cfg.Ring); err != nil {
+	if l.maps[mapRing], err = createRings(l.cfg.Ring); err != nil {
 		delete(l.maps, mapRing)
 		return err
 	}
-	l.ring, err = openRing(l.maps[mapRing], l.cfg.Ring)
-	q, _ := l.Queues(0)
-	q.ring, q.limit = l.ring, l.cfg.Backlog
-	return err
+	if l.rings, err = openRings(l.maps[mapRing], l.cfg.Ring); err != nil {
+		return err
+	}
+	known, first := l.Queues(0)
+	known.ring, first.ring = l.rings.known, l.rings.first
+	return nil
 }
 
 // steer gives the TAP, if there is one, the program that chooses queues, once; the TAP
@@ -255,7 +257,7 @@ func (l *Lane) release() {
 			*m = nil
 		}
 	}
-	l.ring.close()
+	l.rings.close()
 	closeMaps(l.maps)
 	l.older.close()
 	for _, p := range l.ports {
@@ -264,5 +266,5 @@ func (l *Lane) release() {
 	if l.tap != nil {
 		l.tap.close()
 	}
-	l.maps, l.ports, l.tap, l.older, l.cutter, l.ring = nil, nil, nil, nil, 0, nil
+	l.maps, l.ports, l.tap, l.older, l.cutter, l.rings = nil, nil, nil, nil, 0, nil
 }

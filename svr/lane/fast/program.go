@@ -108,13 +108,13 @@ func (l *Lane) constantsOf(c *PortConfig, older bool) (constants, error) {
 		}
 		return 0
 	}
-	var ringSize uint32
-	var ringKey uint64
-	if c.Ring && l.ring != nil {
-		ringSize, ringKey = uint32(l.ring.size), l.ring.key
+	var known, first uint32 // bytes of the rings
+	var key uint64
+	if r := l.rings; c.Ring && r != nil {
+		known, first, key = uint32(r.known.size), uint32(r.first.size), r.known.key
 	}
 	return constants{
-		"ring_size": ringSize, "ring_key": ringKey,
+		"ring_size": known, "ring_first_size": first, "ring_key": key,
 		"hash_key": keys, "buckets": h.Buckets, "base": h.Base, "slots": h.Slots,
 		"hops": l.maps[mapHops].ValueSize() / hopSize, "netifs": l.maps[mapNetifs].ValueSize() / netifSize,
 		"weak":    weaklyOrdered(),

@@ -19,7 +19,8 @@ const (
 	etherLen  = 14
 	maxPacket = 1<<16 + 128
 	bufSize   = Headroom + maxPacket + Tailroom
-	lineSize  = 64 // where the next packet may begin
+	lineSize  = 64   // where the next packet may begin
+	markStamp = 0x80 // beside a reason in a mark
 )
 
 // Punted is a packet that a program did not forward.
@@ -29,6 +30,8 @@ type Punted struct {
 	Hash          uint32 // 24 bits of the flow's hash, 0 unknown
 	EtherType     uint16 // IPv4 or IPv6, except with PuntStation
 	Src           [6]byte
+	stamp         uint32 // see before in ring.go
+	stamped       bool
 }
 
 // Queue is one queue of the TAP, for one goroutine.
@@ -38,21 +41,10 @@ type Queue struct {
 	turn  int // slab of the next Read
 	batch []Punted
 
-	ring  *ring  // beside it, nil: none
-	phase phase  // of the ring
-	owed  uint64 // position up to which the ring's packets come next
-	older int    // packets that the queue brought since the reader is awake
-	limit int    // most that the queue holds
+	ring *ring  // beside it, nil: none
+	next Punted // of the queue, while the ring has older ones
+	held bool   // there is one
 }
-
-// phase says which packets of a flow are older, those in the queue or in the ring.
-type phase uint8
-
-const (
-	asleep   phase = iota // the next packet comes by the queue; what the ring holds in front of it is older
-	waking                // programs use the ring; what the queue holds still is older
-	bothWays              // programs use the ring for what they put there, and the queue for other flows
-)
 
 func newQueue(fd int) *Queue { return &Queue{fd: fd} }
 
@@ -67,26 +59,22 @@ func (l *Lane) Queues(w int) (known, unknown *Queue) {
 // FD is the descriptor to poll for readability.
 func (q *Queue) FD() int { return q.fd }
 
-// Memory returns the bytes of the queue's buffers.
-func (q *Queue) Memory() int {
-	n := len(q.slabs) * len(q.slabs[0])
-	if q.ring != nil {
-		n += len(q.ring.mem)
-	}
-	return n
-}
+// ringedRead is how many packets come by the queue at a time where there is a ring: few,
+// and large.
+const ringedRead = 16
 
 // Init makes room for n packets of up to 1,500 bytes a batch; super-packets take
 // more of it, so that a batch of them is small and stays in the cache. The bytes of
 // so many batches stay as they are at a time. Once, before Read.
 func (q *Queue) Init(n, batches int) {
 	const each = (Headroom + 1500 + Tailroom + lineSize - 1) &^ (lineSize - 1)
-	for range batches {
-		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
-	}
 	q.batch = make([]Punted, n)
 	if q.ring != nil {
 		q.ring.keep, q.ring.ends = batches, make([]uint64, 0, batches+1)
+		n, batches = min(n, ringedRead), batches+1 // one may hold what comes with the next batch
+	}
+	for range batches {
+		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
 	}
 }
 
@@ -94,102 +82,110 @@ func (q *Queue) Init(n, batches int) {
 // the next Read, their bytes until as many batches with packets were read as Init
 // was told. No packets is no error.
 func (q *Queue) Read() ([]Punted, error) {
-	if q.ring == nil {
-		return q.readTap()
+	if q.ring != nil {
+		return q.merge()
 	}
-	if q.phase == asleep {
-		q.wake()
+	n, rest := 0, q.slabs[q.turn]
+	for n < len(q.batch) && len(rest) >= bufSize {
+		got, err := readTap(q.fd, &rest, &q.batch[n])
+		if err != nil {
+			return nil, err
+		}
+		if !got {
+			break
+		}
+		n++
 	}
-	if q.owed != q.ring.head {
-		return q.readRing()
-	}
-	// Whatever came to the ring before this look came behind what the queue held then.
-	there := q.ring.waiting(len(q.batch))
-	list, err := q.readTap()
-	q.older += len(list)
-	if q.phase == waking && (len(list) == 0 || q.older >= q.limit) {
-		q.phase = bothWays
-	}
-	if q.phase == bothWays {
-		q.owed = there
-	}
-	if err != nil || len(list) > 0 || q.owed == q.ring.head {
-		return list, err
-	}
-	return q.readRing()
+	return q.over(n, rest), nil
 }
 
-// wake owes what the ring held before the packet that woke us; when there is none of
-// that any more, the queue is next.
-func (q *Queue) wake() {
-	q.owed = q.ring.waiting(len(q.batch))
-	edge, woken := q.ring.edge()
-	if woken {
-		q.owed = min(q.owed, max(edge, q.ring.head))
-	}
-	if q.owed != q.ring.head {
-		return
-	}
-	if !woken {
-		q.ring.wake()
-	}
-	q.phase, q.older = waking, 0
-}
-
-// readRing returns the packets that the ring owes, and what it had before is over.
-// Those that programs took back are in the queue.
-func (q *Queue) readRing() ([]Punted, error) {
+// merge returns what waits in the ring and in the queue, in its order: what the ring
+// holds now is younger than what the queue held before, which is read after that look,
+// as far as its stamps do not say that it is younger itself.
+func (q *Queue) merge() ([]Punted, error) {
+	q.ring.wake()
 	q.ring.release()
-	if n := q.ring.take(q.batch, q.owed); n > 0 {
-		return q.batch[:n], nil
+	n, rest, dry := 0, q.slabs[q.turn], false
+	to := q.ring.waiting(len(q.batch))
+	for n < len(q.batch) {
+		if !q.held && !dry {
+			if len(rest) < bufSize {
+				break
+			}
+			got, err := readTap(q.fd, &rest, &q.next)
+			if err != nil {
+				return nil, err
+			}
+			q.held, dry = got, !got
+		}
+		if q.held && q.ring.before(&q.next) && q.ring.head == to {
+			to = q.ring.await(len(q.batch) - n)
+		}
+		switch there := q.ring.head != to; {
+		case q.held && !(there && q.ring.before(&q.next)):
+			q.batch[n], q.held = q.next, false
+			n++
+		case !there:
+			if n == 0 {
+				q.ring.idle()
+			}
+			return q.over(n, rest), nil
+		case q.ring.take(&q.batch[n]):
+			n++
+		}
 	}
-	return q.readTap()
+	return q.over(n, rest), nil
 }
 
-// Lost is how many packets found the ring full. What the queue itself lost the lane
+// over ends a batch of n packets, which left so much of the slab.
+func (q *Queue) over(n int, rest []byte) []Punted {
+	if len(rest) < len(q.slabs[q.turn]) {
+		q.turn = (q.turn + 1) % len(q.slabs)
+	}
+	if n > 0 && q.ring != nil {
+		q.ring.over()
+	}
+	return q.batch[:n]
+}
+
+// Lost is how many packets found no room in the ring. What the queue itself lost the lane
 // counts for all queues.
 func (q *Queue) Lost() uint64 { return q.ring.lost() }
 
 // Rest tells programs that the caller is about to wait for FD: what they punt from now
 // on makes it readable. False: packets are there already.
 func (q *Queue) Rest() bool {
-	switch {
-	case q.ring == nil:
+	if q.ring == nil {
 		return true
-	case q.phase == waking:
-		return false // the queue may hold what is older than the ring's
-	case q.phase == bothWays:
-		q.phase = asleep
-		q.ring.sleep()
 	}
+	if q.held {
+		return false
+	}
+	q.ring.sleep()
 	return q.ring.waiting(1) == q.ring.head
 }
 
-// readTap reads the queue itself.
-func (q *Queue) readTap() ([]Punted, error) {
-	n := 0
-	for rest := q.slabs[q.turn]; n < len(q.batch) && len(rest) >= bufSize; {
+// readTap fills p with the next packet of a queue, in front of rest, which has room for
+// one; false: there is none.
+func readTap(fd int, rest *[]byte, p *Punted) (bool, error) {
+	for {
 		const at = Headroom - etherLen - vnetLen
-		room := rest[at : bufSize-Tailroom]
+		room := (*rest)[at : bufSize-Tailroom]
 		// Raw, as the service lane's sendmmsg is: it never waits.
-		got, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(q.fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)))
+		got, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&room[0])), uintptr(len(room)))
 		if e == unix.EAGAIN || e == unix.EINTR {
-			break
+			return false, nil
 		}
 		if e != 0 {
-			return nil, fmt.Errorf("read TAP: %w", e)
+			return false, fmt.Errorf("read TAP: %w", e)
 		}
 		size := int(got) - vnetLen - etherLen
 		end := Headroom + max(size, 0) + Tailroom
-		if q.batch[n].parse(rest[:end:end], size) {
-			n++
-			rest = rest[(end+lineSize-1)&^(lineSize-1):]
+		if p.parse((*rest)[:end:end], size) {
+			*rest = (*rest)[(end+lineSize-1)&^(lineSize-1):]
+			return true, nil
 		}
 	}
-	if n > 0 {
-		q.turn = (q.turn + 1) % len(q.slabs)
-	}
-	return q.batch[:n], nil
 }
 
 // parse fills p from a buffer that holds size bytes of IP packet behind both
@@ -205,9 +201,10 @@ func (p *Punted) parseMark(buf []byte, size int) bool {
 	}
 	eth := buf[Headroom-etherLen : Headroom]
 	p.Reset(buf, Headroom, Headroom+size, binary.BigEndian.Uint16(eth))
-	p.Reason = Reason(eth[2])
+	p.Reason, p.stamped = Reason(eth[2]&^markStamp), eth[2]&markStamp != 0
 	p.Hash = uint32(eth[3])<<16 | uint32(binary.BigEndian.Uint16(eth[4:]))
 	p.Src = [6]byte(eth[6:12])
+	p.stamp = binary.NativeEndian.Uint32(eth[8:])
 	p.EtherType = binary.BigEndian.Uint16(eth[12:])
 	return p.Reason.Punted() && p.Reason.String() != ""
 }

@@ -14,33 +14,43 @@ import (
 	"waymark/svr/packet"
 )
 
-// The ring is memory that programs copy packets of known sessions to, from ports
-// towards peers (bpf/ring.h): a read of the TAP less for each. Where its reader sleeps
-// the first packet goes by the TAP, which wakes it.
+// The rings are memory that programs copy punted packets to (bpf/ring.h), one for packets
+// of known sessions, one for the first ones of flows: a read of the TAP less for each.
+// Where their reader sleeps a packet goes by the TAP, which wakes it, and so do those that
+// are too large, and the first ones that find no room.
 
-// Places in its memory, as bpf/ring.h has them.
+// Places in the memory, as bpf/ring.h has them.
 const (
 	ringReserved = 0
 	ringConsumed = 64
 	ringAwake    = 128
-	ringLost     = 192
-	ringHead     = 4096
+	ringSpilt    = 192
+	ringLost     = 200
+	ringNext     = 256
+	ringFirst    = 4096
 	ringIP       = 576
 	ringTail     = 192
 	ringLine     = 64
 	ringEntry    = 64       // bytes of an entry in front of a packet's buffer
-	ringSlack    = 68 << 10 // behind the end: an entry begins in front of it
-	ringOn       = 1        // in the word that says whether the reader is awake
-	ringOff      = 2        // there: for good
+	ringSlack    = 20 << 10 // behind the end: an entry begins in front of it
+	ringOn       = 1        // the reader is awake
+	ringOff      = 2        // for good
 	ringFull     = 1        // in a tag
 	ringSkip     = 2
 	ringTaken    = 3
 	mapRing      = ".data.ring" // not of the lane's: another process does not look for it
 )
 
-// ring is its reader, for one goroutine but for the atomic words in the memory.
+// rings are both, and the memory they share.
+type rings struct {
+	mem          []byte
+	known, first *ring
+}
+
+// ring is the reader of one, for one goroutine but for the atomic words in the memory.
 type ring struct {
-	mem  []byte
+	mem  []byte // its head
+	data []byte // its entries, and the room behind them
 	size uint64
 	key  uint64
 	head uint64 // position of the next entry
@@ -58,33 +68,52 @@ func ringBytes(bytes int) uint32 {
 	return 1 << (bits.Len(uint(max(bytes, 128<<10))) - 1)
 }
 
-// createRing makes the map.
-func createRing(bytes int) (*ebpf.Map, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: mapRing, Type: ebpf.Array, KeySize: 4, ValueSize: ringHead + ringBytes(bytes) + ringSlack,
-		MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
+// createRings makes the map.
+func createRings(bytes int) (*ebpf.Map, error) {
+	size := ringFirst + ringBytes(bytes) + ringSlack + ringBytes(bytes/2) + ringSlack
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: mapRing, Type: ebpf.Array, KeySize: 4, ValueSize: size, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
 	if err != nil {
 		return nil, fmt.Errorf("create map %s: %w", mapRing, refused(err))
 	}
 	return m, nil
 }
 
-// openRing maps the memory of a new ring.
-func openRing(m *ebpf.Map, bytes int) (*ring, error) {
+// openRings maps the memory of new rings: that of first packets has half the size.
+func openRings(m *ebpf.Map, bytes int) (*rings, error) {
 	mem, err := mapMemory(m)
 	if err != nil {
 		return nil, err
 	}
-	return &ring{mem: mem, size: uint64(ringBytes(bytes)), key: rand.Uint64() &^ 63}, nil
+	known, first, key := ringBytes(bytes), ringBytes(bytes/2), rand.Uint64()&^63
+	next := mem[ringFirst+known+ringSlack:]
+	return &rings{mem, &ring{mem: mem, data: mem[ringFirst : ringFirst+known+ringSlack], size: uint64(known), key: key},
+		&ring{mem: mem[ringNext:], data: next[:first+ringSlack], size: uint64(first), key: key}}, nil
 }
 
-func (r *ring) close() {
+func (r *rings) close() {
 	if r != nil {
-		r.word(ringAwake).Store(ringOff)
+		r.known.word(ringAwake).Store(ringOff)
+		r.first.word(ringAwake).Store(ringOff)
 		_ = unix.Munmap(r.mem)
 	}
 }
 
 // lost are packets that found no room.
+func (r *rings) lost() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.known.lost() + r.first.lost()
+}
+
+// brought are those that their reader took.
+func (r *rings) brought() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.known.took.Load() + r.first.took.Load()
+}
+
 func (r *ring) lost() uint64 {
 	if r == nil {
 		return 0
@@ -92,12 +121,11 @@ func (r *ring) lost() uint64 {
 	return r.word(ringLost).Load()
 }
 
-// brought are those that its reader took.
-func (r *ring) brought() uint64 {
-	if r == nil {
-		return 0
+// idle tells programs that nothing waits, neither here nor in the queue.
+func (r *ring) idle() {
+	if w := r.word(ringSpilt); w.Load() != 0 {
+		w.Store(0)
 	}
-	return r.took.Load()
 }
 
 // word is a word of the head.
@@ -108,18 +136,13 @@ func (r *ring) sleep() { r.word(ringAwake).Store(0) }
 
 // wake tells them that nothing has to; it may be too late.
 func (r *ring) wake() {
-	r.word(ringAwake).CompareAndSwap(0, r.word(ringReserved).Load()|ringOn)
-}
-
-// edge is the position in front of which everything is older than the packet that
-// wakes the reader, if one did.
-func (r *ring) edge() (at uint64, woken bool) {
-	w := r.word(ringAwake).Load()
-	return w &^ ringOn, w != 0
+	if w := r.word(ringAwake); w.Load() == 0 {
+		w.CompareAndSwap(0, ringOn)
+	}
 }
 
 // entry is where the entry at a position is, and tag its first word.
-func (r *ring) entry(at uint64) []byte { return r.mem[ringHead+at&(r.size-1):] }
+func (r *ring) entry(at uint64) []byte { return r.data[at&(r.size-1):] }
 func (r *ring) tag(at uint64) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&r.entry(at)[0]))
 }
@@ -142,18 +165,34 @@ func (r *ring) waiting(most int) uint64 {
 	return at
 }
 
-// take fills batch with the packets in front of a position and returns how many there
-// are.
-func (r *ring) take(batch []Punted, to uint64) (n int) {
-	for ; r.head != to && n < len(batch); r.head = r.next(r.head) {
-		full, taken := (r.head|ringFull)^r.key, (r.head|ringTaken)^r.key
-		if r.tag(r.head).CompareAndSwap(full, taken) && batch[n].parseEntry(r.entry(r.head)) {
-			n++
+// take fills p with the packet of the next entry; false: there is none in it.
+func (r *ring) take(p *Punted) bool {
+	full, taken := (r.head|ringFull)^r.key, (r.head|ringTaken)^r.key
+	e, ours := r.entry(r.head), r.tag(r.head).CompareAndSwap(full, taken)
+	r.head = r.next(r.head)
+	if !ours || !p.parseEntry(e) {
+		return false
+	}
+	r.took.Add(1)
+	return true
+}
+
+// over notes the end of a batch.
+func (r *ring) over() { r.ends = append(r.ends, r.head) }
+
+// before tells that the ring's next entry is older than a packet of the queue.
+func (r *ring) before(p *Punted) bool {
+	return p.stamped && int32(p.stamp-uint32(r.head/ringLine)) > 0
+}
+
+// await is waiting for what is being written, for as long as that takes at most.
+func (r *ring) await(most int) (at uint64) {
+	for range 1000 {
+		if at = r.waiting(most); at != r.head {
+			break
 		}
 	}
-	r.ends = append(r.ends, r.head)
-	r.took.Add(uint64(n))
-	return n
+	return at
 }
 
 // release gives the memory back of batches whose bytes nobody needs any more.
@@ -170,14 +209,13 @@ func (p *Punted) parseEntry(e []byte) bool {
 	if !p.parseMark(e[ringEntry:ringIP+size+ringTail:ringIP+size+ringTail], size) {
 		return false
 	}
-	gso, valid := binary.NativeEndian.Uint16(e[12:]), binary.NativeEndian.Uint16(e[14:]) != 0
-	return p.guess(gso, valid)
+	return p.guess(binary.NativeEndian.Uint32(e[12:]) != 0)
 }
 
-// guess says what the kernel does not tell a program: whether a checksum is partial.
-// That of a super-packet is, and one that is the pseudo-header's alone. Where that is
-// the right one by chance, the packet leaves with a right one, too.
-func (p *Punted) guess(gso uint16, valid bool) bool {
+// guess says what the kernel does not tell a program: whether a checksum is partial, one
+// that is the pseudo-header's alone. Where that is the right one by chance, the packet
+// leaves with a right one, too.
+func (p *Punted) guess(valid bool) bool {
 	b := p.IP()
 	if len(b) < packet.IPv4Size+packet.UDPSize {
 		return false
@@ -186,18 +224,13 @@ func (p *Punted) guess(gso uint16, valid bool) bool {
 	if v6 {
 		proto, l4 = b[6], packet.IPv6Size
 	}
-	at, kind := l4+csumTCP, packet.GSOTCP4
-	switch {
-	case proto == packet.ProtoUDP:
-		at, kind = l4+csumUDP, packet.GSOUDP
-	case v6:
-		kind = packet.GSOTCP6
+	at := l4 + csumTCP
+	if proto == packet.ProtoUDP {
+		at = l4 + csumUDP
 	}
 	switch {
 	case len(b) < at+2:
 		return false
-	case gso != 0:
-		p.Csum, p.GSO, p.GSOSize = packet.CsumPartial, kind, gso
 	case valid:
 		p.Csum = packet.CsumValid
 	case binary.BigEndian.Uint16(b[at:]) == pseudoSum(b, proto, l4, v6):
@@ -230,12 +263,14 @@ func (g *generation) quiet() error {
 	return err
 }
 
-// silence makes programs that a process left use the TAP: nobody reads their ring.
+// silence makes programs that a process left use the TAP: nobody reads their rings.
 func silence(m *ebpf.Map) error {
-	mem, err := unix.Mmap(m.FD(), 0, ringHead, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(m.FD(), 0, ringFirst, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return fmt.Errorf("map ring: %w", err)
+		return fmt.Errorf("map rings: %w", err)
 	}
-	(*atomic.Uint64)(unsafe.Pointer(&mem[ringAwake])).Store(ringOff)
+	for _, at := range []int{ringAwake, ringNext + ringAwake} {
+		(*atomic.Uint64)(unsafe.Pointer(&mem[at])).Store(ringOff)
+	}
 	return unix.Munmap(mem)
 }

@@ -40,44 +40,71 @@ func TestRingStream(t *testing.T) {
 	}
 	w.session(tuple(packet.ProtoTCP, "10.1.0.2:40001", "10.2.0.2:5300"), tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:5300"), 1500)
 	stream(t, row, "10.1.0.2:40001", "10.2.0.2:5300", "10.2.0.2:5300", 8<<20)
-	if n := r.count(fast.PuntSlow); n < 5000 || r.wrong != 0 || w.lane.RingReserved() == 0 {
-		t.Errorf("%d packets came, %d by the wrong way, %d bytes by the ring", n, r.wrong, w.lane.RingReserved())
+	known, _ := w.lane.RingReserved()
+	if n := r.count(fast.PuntSlow); n < 5000 || r.wrong != 0 || known == 0 {
+		t.Errorf("%d packets came, %d by the wrong way, %d bytes by the ring", n, r.wrong, known)
 	}
 }
 
 // TestRingOrder: packets of a flow keep their order, and none gets lost, while the
-// reader falls asleep and wakes at any moment.
+// reader falls asleep and wakes at any moment, in either ring.
 func TestRingOrder(t *testing.T) {
-	const all, ahead = 100_000, 200
-	w, row := ringWorld(t)
-	w.connect(row, false)
-	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
-	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
-	known, _ := w.lane.Queues(0)
-	known.Init(48, 1)
+	for _, c := range []struct {
+		name  string
+		known bool
+		from  packet.Tuple
+	}{
+		{"known session", true, tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")},
+		{"unknown flow", false, tuple(packet.ProtoUDP, "10.1.0.2:7", "10.2.0.2:7")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const all = 100_000
+			w, row := ringWorld(t)
+			w.connect(row, false)
+			queue, other := w.lane.Queues(0)
+			if c.known {
+				w.session(c.from, tuple(c.from.Proto, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+			} else {
+				queue, other = other, queue
+			}
+			queue.Init(48, 1)
+			other.Init(1, 1)
+			n := ordered(t, w, row, queue, c.from, all)
+			bytes, wrong := w.lane.RingReserved()
+			if !c.known {
+				bytes, wrong = wrong, bytes
+			}
+			t.Logf("%d naps, %d bytes by the ring", n, bytes)
+			if n < 100 || bytes < all*100 || wrong != 0 {
+				t.Errorf("%d naps, %d bytes of the ring, %d of the other: not what is to be tested", n, bytes, wrong)
+			}
+		})
+	}
+}
+
+// ordered takes numbered packets from a queue, with rests, and returns how many.
+func ordered(t *testing.T, w *world, row *fasttest.Row, q *fast.Queue, from packet.Tuple, all uint32) (naps int) {
+	const ahead = 150
 	var got atomic.Uint32
 	sent := inside(row.Client, func() error { return numbered(row, from, all, ahead, &got) })
 	rnd, deadline := rand.New(rand.NewPCG(1, 2)), time.Now().Add(time.Minute)
-	naps, rings := 0, 0
 	for got.Load() < all {
-		list, err := known.Read()
+		list, err := q.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range list {
-			b := list[i].IP()
-			if n := binary.BigEndian.Uint32(b[40:]); n != got.Load() {
+			if n := number(&list[i]); n != got.Load() {
 				t.Fatalf("packet %d came, want %d", n, got.Load())
 			}
 			got.Add(1)
 		}
 		if len(list) > 0 && rnd.IntN(8) > 0 {
-			rings++
 			continue
 		}
-		if known.Rest() {
+		if q.Rest() {
 			naps++
-			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(known.FD()), Events: unix.POLLIN}}, 100)
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(q.FD()), Events: unix.POLLIN}}, 100)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%d packets of %d came; lost %d", got.Load(), all, w.counters().Lost)
@@ -86,10 +113,144 @@ func TestRingOrder(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d naps, %d batches, %d bytes by the ring", naps, rings, w.lane.RingReserved())
-	if naps < 100 || w.lane.RingReserved() < all*100 {
-		t.Errorf("%d naps, %d bytes of the ring: not what is to be tested", naps, w.lane.RingReserved())
+	return naps
+}
+
+// number is that in a packet's last bytes.
+func number(p *fast.Punted) uint32 { return binary.BigEndian.Uint32(p.IP()[p.Len()-4:]) }
+
+// TestRingLarge: super-packets come by the TAP, what is between them by the ring, all of
+// it in order.
+func TestRingLarge(t *testing.T) {
+	w, row := ringWorld(t)
+	w.connect(row, false)
+	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
+	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+	known, _ := w.lane.Queues(0)
+	known.Init(48, 1)
+	fd := clientSocket(t, row)
+	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 3000)}
+	large := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+	f.payload = f.payload[:100]
+	single := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+		t.Fatal(err)
 	}
+	send := func(b []byte, n uint32, gso uint16) {
+		binary.BigEndian.PutUint32(b[len(b)-4:], n)
+		head := make([]byte, 10) // struct virtio_net_hdr
+		if gso != 0 {
+			head[0], head[1] = 1, 1 // partial checksum, TCP over IPv4
+			binary.NativeEndian.PutUint16(head[2:], 54)
+			binary.NativeEndian.PutUint16(head[4:], gso)
+			binary.NativeEndian.PutUint16(head[6:], 34)
+			binary.NativeEndian.PutUint16(head[8:], 16)
+		}
+		if _, err := unix.Write(fd, append(head, b...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range uint32(10) {
+		send(large, 10*n, 1000)
+		for k := range uint32(9) {
+			send(single, 10*n+k+1, 0)
+		}
+	}
+	for want := uint32(0); want < 100; {
+		list, err := known.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			if n := number(&list[i]); n != want || (n%10 == 0) != (list[i].GSO == packet.GSOTCP4) {
+				t.Fatalf("packet %d came with GSO %v, want %d", n, list[i].GSO, want)
+			}
+			want++
+		}
+	}
+	if n, _ := w.lane.RingReserved(); n < 80*896 {
+		t.Errorf("%d bytes by the ring", n)
+	}
+}
+
+// TestRingFull: what finds no room goes by the TAP, in order, up to 500; more is lost and
+// counted, until the reader had nothing to do.
+func TestRingFull(t *testing.T) {
+	w, row := ringWorld(t)
+	w.connect(row, false)
+	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
+	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+	known, _ := w.lane.Queues(0)
+	known.Init(48, 1)
+	fd := clientSocket(t, row)
+	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 1300)}
+	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+	const room, all = ringSize / 2112, ringSize/2112 + 500
+	for n := range uint32(all + 50) {
+		binary.BigEndian.PutUint32(b[len(b)-4:], n)
+		if _, err := unix.Write(fd, b); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			awake(t, known)
+		}
+	}
+	for want := uint32(1); want < all; {
+		list, err := known.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			if n := number(&list[i]); n != want {
+				t.Fatalf("packet %d came, want %d", n, want)
+			}
+			want++
+		}
+		if len(list) == 0 {
+			t.Fatalf("nothing more behind packet %d, %d lost", want-1, w.counters().Lost)
+		}
+	}
+	if n, _ := w.lane.RingReserved(); n != room*2112 || w.counters().Lost != 49 {
+		t.Errorf("%d bytes by the ring of %d, %d packets lost", n, ringSize, w.counters().Lost)
+	}
+	if list, err := known.Read(); len(list) != 0 || err != nil {
+		t.Fatal(list, err)
+	}
+	for range room + 100 {
+		if _, err := unix.Write(fd, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.counters().Lost; n != 49 {
+		t.Errorf("%d packets lost after the reader had nothing to do", n)
+	}
+}
+
+// awake reads the first packet.
+func awake(t *testing.T, q *fast.Queue) {
+	for {
+		list, err := q.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) > 0 {
+			return
+		}
+	}
+}
+
+// clientSocket sends frames from the client.
+func clientSocket(t *testing.T, row *fasttest.Row) (fd int) {
+	if err := netns.Do(row.Client, func() (err error) {
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0); err == nil {
+			err = unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: row.C0.Index})
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }
 
 // numbered sends numbered datagrams from one CPU, so that they keep their order,
@@ -114,7 +275,7 @@ func numbered(row *fasttest.Row, from packet.Tuple, all, ahead uint32, got *atom
 	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
 	for i := uint32(0); i < all; {
 		for n := rnd.Uint32N(40); n > 0 && i < all; n-- {
-			binary.BigEndian.PutUint32(b[14+40:], i)
+			binary.BigEndian.PutUint32(b[len(b)-4:], i)
 			if _, err := unix.Write(fd, b); err != nil {
 				return err
 			}
@@ -136,16 +297,7 @@ func TestRingAllocs(t *testing.T) {
 	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
 	known, _ := w.lane.Queues(0)
 	known.Init(48, 3)
-	fd := -1
-	if err := netns.Do(row.Client, func() (err error) {
-		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0); err == nil {
-			err = unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: row.C0.Index})
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
+	fd := clientSocket(t, row)
 	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 1000)}
 	b := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
 	turn := func() {
@@ -163,7 +315,7 @@ func TestRingAllocs(t *testing.T) {
 	if n := testing.AllocsPerRun(500, turn); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if got := w.lane.RingReserved(); got < 5*ringSize || w.counters().Lost != 0 {
+	if got, _ := w.lane.RingReserved(); got < 5*ringSize || w.counters().Lost != 0 {
 		t.Errorf("%d bytes by the ring, %d packets lost", got, w.counters().Lost)
 	}
 }

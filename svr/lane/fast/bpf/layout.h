@@ -112,6 +112,7 @@ enum {
 	HOST_OTHER,        // to another station
 	HOST_PROTO,        // not IP, or an unknown tag
 	REASONS = 64,
+	MARK_STAMP = 0x80, // beside a reason in a packet's mark: it is stamped (ring.h)
 };
 
 // Counters of one CPU. A packet that XDP passes up is TC's to count. The first three

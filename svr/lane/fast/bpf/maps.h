@@ -6,7 +6,7 @@
 // The program has their address as a constant and needs no lookup.
 SEC(".data.wm_table") char wm_table[64] = {1};   // the session table
 SEC(".data.wm_hops") __u64 wm_hops[1] = {1};     // six bytes of MAC, network-interface + 1
-// The ring has a name that says nothing of a lane: each process makes its own.
+// The rings' has a name that says nothing of a lane: each process makes its own.
 SEC(".data.ring") char wm_ring[64] = {1};
 SEC(".data.wm_netifs") struct netif wm_netifs[1] = {{.ifindex = 1}};
 
@@ -43,7 +43,8 @@ volatile const __u64 hash_key[11];
 volatile const __u32 buckets, slots;
 volatile const __u32 base; // offset of slot 0
 volatile const __u32 hops, netifs; // sizes
-volatile const __u32 ring_size; // bytes of the ring's entries, a power of two; 0: this port has none
+volatile const __u32 ring_size; // bytes of the rings' entries, powers of two; 0: this port has none
+volatile const __u32 ring_first_size;
 volatile const __u64 ring_key;
 volatile const __u32 weak; // the CPU reorders loads
 

@@ -19,12 +19,26 @@ INLINE int mark_macs(struct __sk_buff *skb, __u32 ifc, __u32 reason, __u32 hash)
 	return 1;
 }
 
+// stamp says in a marked packet, in place of the source address, what the ring took
+// before it.
+INLINE void stamp(struct __sk_buff *skb, __u32 first)
+{
+	__u16 *w = (void *)(long)skb->data;
+	if ((void *)w + ETH_HLEN > (void *)(long)skb->data_end)
+		return;
+	w[1] |= bpf_htons(MARK_STAMP << 8);
+	*(__u32 *)(w + 4) = ring_stamp(first);
+}
+
 // known tells reasons of packets that have a session.
 INLINE int known(__u32 reason)
 {
 	return reason != PUNT_MISS && reason != PUNT_OWN && reason != PUNT_ODD && reason != PUNT_PROTO &&
 	       reason != PUNT_FRAGMENT && reason != PUNT_STATION;
 }
+
+// ringed tells reasons of packets that may come by a ring: they are TCP or UDP, whole.
+INLINE int ringed(__u32 reason) { return known(reason) || reason == PUNT_MISS || reason == PUNT_OWN; }
 
 INLINE int drop(struct counts *n, __u32 reason)
 {
@@ -58,8 +72,11 @@ static __noinline int punt(struct __sk_buff *skb, struct counts *n, __u32 ifc, _
 	if (!mark_macs(skb, ifc, reason, hash))
 		return drop(n, DROP_ROOM);
 	n->reason[reason & (REASONS - 1)]++;
-	if (ring_size && known(reason) && ring_put(skb))
-		return TC_ACT_SHOT;
+	if (ring_size && ringed(reason)) {
+		if (ring_put(skb, !known(reason)))
+			return TC_ACT_SHOT;
+		stamp(skb, !known(reason));
+	}
 	return bpf_redirect(tap, 0);
 }
 

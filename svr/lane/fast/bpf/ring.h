@@ -1,23 +1,28 @@
-// The ring: memory that Go reads packets of known sessions from while it is awake, at
-// ports towards peers: TCP, whose segments are single there. A packet there costs a
-// copy; one by the TAP costs a system call besides, and a socket buffer that waits
-// (../ring.go).
+// The rings: memory that Go reads punted packets from while it is awake, one for packets
+// of known sessions, one for the first ones of flows. A packet there costs a copy; one by
+// the TAP costs a system call besides, and a socket buffer that waits (../ring.go).
+// Super-packets, and what finds no room, go by the TAP; each of its packets says what the
+// ring had taken before it, so that Go has all of them in their order.
 #pragma once
 #include "maps.h"
 
-// Places in the ring's memory: words of its head in lines of their own, then entries,
-// and room behind the end for one that begins before it.
+// Places in the memory: heads of the rings, whose words have lines of their own; then the
+// rings, each with entries, and room behind their end for one that begins before it.
 enum {
 	RING_RESERVED = 0,  // position up to which programs have taken room
 	RING_CONSUMED = 64, // and up to which Go has given it back
-	RING_AWAKE = 128,   // 0: Go sleeps; RING_OFF; else where the ring's packets are younger than what woke it
-	RING_LOST = 192,    // packets that found no room
-	RING_HEAD = 4096,
+	RING_AWAKE = 128,   // 0: Go sleeps; RING_ON, RING_OFF
+	RING_SPILT = 192,   // packets that found no room and went by the TAP, since Go had nothing to do
+	RING_LOST = 200,    // those that went nowhere
+	RING_NEXT = 256,    // head of the second ring
+	RING_FIRST = 4096,  // entries of the first ring
 	RING_IP = 576,      // of an entry: where its IP packet begins
 	RING_TAIL = 192,    // room behind it
 	RING_LINE = 64,
-	RING_MOST = ETH_HLEN + 65535,
+	RING_MOST = ETH_HLEN + 16384,
+	RING_SLACK = 20 << 10,
 	RING_TRIES = 3,
+	RING_SPILL = 500, // more are lost: they would cost the most where there is least time
 };
 
 // An entry begins with its position, with one of these bits and the key: nothing that
@@ -25,23 +30,38 @@ enum {
 struct ring_entry {
 	__u64 tag;
 	__u32 len; // of the frame
-	__u16 gso, valid; // the kernel knows that the checksum is right
+	__u32 valid; // the kernel knows that the checksum is right
 };
 enum { RING_FULL = 1, RING_SKIP = 2 };
 
-// In the word of RING_AWAKE.
 enum { RING_ON = 1, RING_OFF = 2 };
+
+// A ring, as places in the memory, and its size.
+struct ring {
+	__u32 head, entries, size;
+};
 
 INLINE __u64 ring_word(__u32 at) { return *(volatile __u64 *)place(wm_ring, at); }
 
-// ring_reserve takes room; 1: there is none, 2: others were faster each time.
-INLINE int ring_reserve(__u64 need, __u64 *pos)
+INLINE struct ring ring_of(__u32 first)
 {
-	__u64 *reserved = place(wm_ring, RING_RESERVED);
+	struct ring r = {0, RING_FIRST, ring_size};
+	if (first) {
+		r.head = RING_NEXT;
+		r.entries = RING_FIRST + ring_size + RING_SLACK;
+		r.size = ring_first_size;
+	}
+	return r;
+}
+
+// ring_reserve takes room; 1: there is none, 2: others were faster each time.
+INLINE int ring_reserve(const struct ring *r, __u64 need, __u64 *pos)
+{
+	__u64 *reserved = place(wm_ring, r->head + RING_RESERVED);
 #pragma unroll
 	for (int i = 0; i < RING_TRIES; i++) {
 		__u64 p = *(volatile __u64 *)reserved;
-		if (p + need - ring_word(RING_CONSUMED) > ring_size)
+		if (p + need - ring_word(r->head + RING_CONSUMED) > r->size)
 			return 1;
 		if (__sync_val_compare_and_swap(reserved, p, p + need) == p) {
 			*pos = p;
@@ -53,43 +73,52 @@ INLINE int ring_reserve(__u64 need, __u64 *pos)
 
 // ring_wakes tells whether the caller's packet is the one that has to wake Go, by the
 // TAP. Those behind it find the ring in use.
-INLINE int ring_wakes(void)
+INLINE int ring_wakes(const struct ring *r)
 {
-	__u64 edge = ring_word(RING_RESERVED) | RING_ON;
-	return __sync_val_compare_and_swap((__u64 *)place(wm_ring, RING_AWAKE), 0, edge) == 0;
+	return __sync_val_compare_and_swap((__u64 *)place(wm_ring, r->head + RING_AWAKE), 0, RING_ON) == 0;
 }
 
-// is_tcp tells TCP of a packet behind its link header.
-INLINE int is_tcp(struct __sk_buff *skb)
+// ring_loses tells whether a packet that found no room is lost.
+INLINE int ring_loses(const struct ring *r)
 {
-	__u8 proto = 0;
-	__u32 at = ETH_HLEN + (skb->protocol == bpf_htons(ETH_P_IPV6) ? 6 : 9);
-	return !bpf_skb_load_bytes(skb, at, &proto, 1) && proto == IPPROTO_TCP;
+	__u64 *spilt = place(wm_ring, r->head + RING_SPILT);
+	if (*(volatile __u64 *)spilt < RING_SPILL) {
+		__sync_fetch_and_add(spilt, 1);
+		return 0;
+	}
+	__sync_fetch_and_add((__u64 *)place(wm_ring, r->head + RING_LOST), 1);
+	return 1;
+}
+
+// ring_stamp is what a packet by the TAP says: the end of what the ring took so far, in
+// lines.
+INLINE __u32 ring_stamp(__u32 first)
+{
+	struct ring r = ring_of(first);
+	return ring_word(r.head + RING_RESERVED) / RING_LINE;
 }
 
 // ring_put puts a packet behind its marked link header into the ring. 0: it has to go
 // by the TAP. A router that goes to sleep says so first and looks at the ring then; we
 // put first and look whether it sleeps then: one of us sees the other.
-static __noinline int ring_put(struct __sk_buff *skb)
+static __noinline int ring_put(struct __sk_buff *skb, __u32 first)
 {
+	struct ring r = ring_of(first);
 	__u32 len = skb->len;
-	__u64 awake = ring_word(RING_AWAKE);
-	if (!is_tcp(skb) || awake == RING_OFF || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes()))
+	__u64 awake = ring_word(r.head + RING_AWAKE);
+	if (awake == RING_OFF || skb->gso_size || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes(&r)))
 		return 0;
 	__u64 need = (RING_IP - ETH_HLEN + len + RING_TAIL + RING_LINE - 1) & ~(__u64)(RING_LINE - 1), pos = 0;
-	int why = ring_reserve(need, &pos);
-	if (why == 1)
-		__sync_fetch_and_add((__u64 *)place(wm_ring, RING_LOST), 1);
+	int why = ring_reserve(&r, need, &pos);
 	if (why)
-		return why == 1;
-	__u32 at = pos & (ring_size - 1) & ~(RING_LINE - 1);
+		return why == 1 && ring_loses(&r);
+	__u32 at = pos & (r.size - 1) & ~(RING_LINE - 1);
 	HIDE(at);
-	if (at >= ring_size)
+	if (at >= r.size)
 		return 0;
-	struct ring_entry *e = place(wm_ring, RING_HEAD + at);
+	struct ring_entry *e = place(wm_ring, r.entries + at);
 	__u64 tag = (pos | RING_FULL) ^ ring_key;
 	e->len = len;
-	e->gso = skb->gso_size;
 	e->valid = bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0;
 	int failed = bpf_skb_load_bytes(skb, 0, (void *)e + RING_IP - ETH_HLEN, len) != 0;
 	if (failed)
@@ -97,7 +126,7 @@ static __noinline int ring_put(struct __sk_buff *skb)
 	__sync_lock_test_and_set(&e->tag, tag);
 	if (failed)
 		return 0;
-	if (ring_word(RING_AWAKE) || !ring_wakes())
+	if (ring_word(r.head + RING_AWAKE) || !ring_wakes(&r))
 		return 1;
 	return __sync_val_compare_and_swap(&e->tag, tag, (pos | RING_SKIP) ^ ring_key) != tag;
 }

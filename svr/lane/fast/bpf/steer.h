@@ -12,7 +12,7 @@ int wm_steer1(struct __sk_buff *skb)
 	__u8 mark[6];
 	if (!workers || bpf_skb_load_bytes(skb, 0, mark, 6))
 		return 0;
-	__u8 why = mark[2];
+	__u8 why = mark[2] & ~MARK_STAMP;
 	__u32 hash = mark[3] | mark[4] << 8 | mark[5] << 16;
 	return hash % workers + (known(why) ? 0 : workers);
 }
