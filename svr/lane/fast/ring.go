@@ -41,6 +41,10 @@ const (
 	mapRing      = ".data.ring" // not of the lane's: another process does not look for it
 )
 
+// firstShare: the ring of first packets, which are short and single, has that part of the
+// size of the other.
+const firstShare = 4
+
 // rings are both, and the memory they share.
 type rings struct {
 	mem          []byte
@@ -70,7 +74,7 @@ func ringBytes(bytes int) uint32 {
 
 // createRings makes the map.
 func createRings(bytes int) (*ebpf.Map, error) {
-	size := ringFirst + ringBytes(bytes) + ringSlack + ringBytes(bytes/2) + ringSlack
+	size := ringFirst + ringBytes(bytes) + ringSlack + ringBytes(bytes/firstShare) + ringSlack
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: mapRing, Type: ebpf.Array, KeySize: 4, ValueSize: size, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
 	if err != nil {
 		return nil, fmt.Errorf("create map %s: %w", mapRing, refused(err))
@@ -78,13 +82,13 @@ func createRings(bytes int) (*ebpf.Map, error) {
 	return m, nil
 }
 
-// openRings maps the memory of new rings: that of first packets has half the size.
+// openRings maps the memory of new rings.
 func openRings(m *ebpf.Map, bytes int) (*rings, error) {
 	mem, err := mapMemory(m)
 	if err != nil {
 		return nil, err
 	}
-	known, first, key := ringBytes(bytes), ringBytes(bytes/2), rand.Uint64()&^63
+	known, first, key := ringBytes(bytes), ringBytes(bytes/firstShare), rand.Uint64()&^63
 	next := mem[ringFirst+known+ringSlack:]
 	return &rings{mem, &ring{mem: mem, data: mem[ringFirst : ringFirst+known+ringSlack], size: uint64(known), key: key},
 		&ring{mem: mem[ringNext:], data: next[:first+ringSlack], size: uint64(first), key: key}}, nil
