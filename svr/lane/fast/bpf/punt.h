@@ -24,10 +24,11 @@ INLINE int mark_macs(struct __sk_buff *skb, __u32 ifc, __u32 reason, __u32 hash)
 INLINE void stamp(struct __sk_buff *skb, __u32 first)
 {
 	__u16 *w = (void *)(long)skb->data;
-	if ((void *)w + ETH_HLEN > (void *)(long)skb->data_end)
+	__u32 lines;
+	if ((void *)w + ETH_HLEN > (void *)(long)skb->data_end || !ring_stamp(first, &lines))
 		return;
 	w[1] |= bpf_htons(MARK_STAMP << 8);
-	*(__u32 *)(w + 4) = ring_stamp(first);
+	*(__u32 *)(w + 4) = lines;
 }
 
 // known tells reasons of packets that have a session.

@@ -91,11 +91,12 @@ INLINE int ring_loses(const struct ring *r)
 }
 
 // ring_stamp is what a packet by the TAP says: the end of what the ring took so far, in
-// lines.
-INLINE __u32 ring_stamp(__u32 first)
+// lines. Nothing, where nobody reads the ring.
+INLINE int ring_stamp(__u32 first, __u32 *lines)
 {
 	struct ring r = ring_of(first);
-	return ring_word(r.head + RING_RESERVED) / RING_LINE;
+	*lines = ring_word(r.head + RING_RESERVED) / RING_LINE;
+	return ring_word(r.head + RING_AWAKE) != RING_OFF;
 }
 
 // ring_put puts a packet behind its marked link header into the ring. 0: it has to go
