@@ -184,12 +184,24 @@ INLINE int search(const int v6, const struct key *k, __u64 hash)
 __noinline int search4(const struct key *k, __u64 hash) { return k ? search(0, k, hash) : -DIFFERS; }
 __noinline int search6(const struct key *k, __u64 hash) { return k ? search(1, k, hash) : -DIFFERS; }
 
+// touch begins to bring slot n into the cache; nobody waits for what it reads.
+INLINE void touch(__u32 n)
+{
+	struct slot *s = slot_at(n);
+	if (s)
+		(void)*(volatile __u32 *)&s->meta;
+}
+
 // look_up finds the slot of a key. Returns 0 or a reason.
 INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)
 {
 	__u64 hash = hash_of(v6, k);
 	__u32 n = home_of(hash);
 	v->hash = hash & 0xffffff;
+	// The next place of the search, while home is on its way: of the directions in a
+	// table at 60 % some 30 % are not at home, and an IPv6 one has its second slot
+	// there. No branch must depend on it; to compare both without one was slower.
+	touch(n ^ 1);
 #pragma clang loop unroll(disable)
 	for (int again = 0;; again = 1) {
 		int r = read_slot(v6, n, k, a, six, s);
