@@ -61,6 +61,7 @@ const (
 	wordSince  = 0    // CLOCK_MONOTONIC when the older lanes came behind ours
 	wordBase   = 1    // what they had forwarded then
 	wordBefore = 2    // what older lanes that have gone forwarded behind ours
+	wordTick   = 3    // the programs' own: the clock as of the last jiffy (bpf/table.h)
 )
 
 func (l *Lane) other(i int) *uint64 {

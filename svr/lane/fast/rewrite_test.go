@@ -11,6 +11,7 @@ import (
 
 	"waymark/svr/lane/fast"
 	"waymark/svr/packet"
+	"waymark/svr/pool"
 )
 
 // Verdicts of the programs.
@@ -245,5 +246,30 @@ func (w *world) rewrites(t *testing.T, tc, xdp *ebpf.Program, f frame, to packet
 			}
 		}
 		w.remove(slot)
+	}
+}
+
+// TestSeen: the last-seen word follows the clock, which the programs ask once per
+// jiffy only. 16.8 ms are its own grain, 10 ms are the longest jiffy.
+func TestSeen(t *testing.T) {
+	const grain, jiffy = 1 << 24, 10e6
+	w := bench(t)
+	cfg := fast.PortConfig{Index: 1, Untagged: 1}
+	f := frame{t: tuple(packet.ProtoUDP, addrs[4][0], addrs[4][1]), ttl: 64}
+	slot := w.insert(f.t, 1, tuple(packet.ProtoUDP, addrs[4][2], addrs[4][3]), 2, fast.Fast|1500)
+	h, err := pool.ReadHeader(w.lane.Memory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prog := range []*ebpf.Program{w.load(fast.ProgTC, cfg), w.load(fast.ProgXDP, cfg)} {
+		for start := fast.Monotonic(); fast.Monotonic() < start+6*grain; {
+			before := fast.Monotonic()
+			run(t, prog, f.bytes(), nil)
+			after := fast.Monotonic()
+			_, _, seen, _ := w.table.Counters(slot)
+			if at := h.Clock + seen; at < before-2*jiffy || at > after+grain {
+				t.Fatalf("packet of %d to %d: seen at %d", before, after, at)
+			}
+		}
 	}
 }

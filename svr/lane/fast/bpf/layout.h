@@ -50,6 +50,8 @@ enum { FORM_LIVE = 1, FORM_KEY6 = 2, FORM_NEW6 = 4, FORM_PAIR = 8, FORM_PROTO = 
 // The table: header page, buckets of eight words, slots; how many of them, in the
 // aligned block around a key's home, may hold it without an entry in a bucket.
 enum { INDEX_OFF = 4096, WAYS = 8, WINDOW = 8 };
+// Words of the header page that are the lane's (../older.go); this one is the programs'.
+enum { OTHERS_OFF = 1024, WORD_TICK = 3 };
 #define ENTRY_USED (1u << 31)
 #define ENTRY_SLOT ((1u << 22) - 1)
 
