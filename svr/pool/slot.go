@@ -157,8 +157,7 @@ func (t *Table) secondOf(slot uint32) uint32 {
 // publish writes an image under an odd generation.
 func (t *Table) publish(s spot, m *image) {
 	o := t.off(s.slot)
-	gen := t.mem.load32(o + offGen)
-	t.mem.store32(o+offGen, gen|1)
+	gen := t.mem.open(o + offGen)
 	if m.pair() {
 		m.link(s.second)
 		t.publishSecond(s.second, m)
@@ -167,7 +166,7 @@ func (t *Table) publish(s spot, m *image) {
 	for i, v := range m.words {
 		t.mem.store32(o+offSrc+4*uintptr(i), v)
 	}
-	t.mem.store32(o+offGen, (gen|1)+1)
+	t.mem.store32(o+offGen, gen+1)
 }
 
 // publishSecond writes the second slot; its form comes first and stays.
@@ -192,11 +191,10 @@ func (t *Table) unpublish(slot uint32) (second uint32) {
 
 func (t *Table) clearFirst(slot uint32) {
 	o := t.off(slot)
-	gen := t.mem.load32(o + offGen)
-	t.mem.store32(o+offGen, gen|1)
+	gen := t.mem.open(o + offGen)
 	t.mem.clear(o+offMeta, offBytes-offMeta)
 	t.mem.store32(o+offGone, t.seenTick(t.now))
-	t.mem.store32(o+offGen, (gen|1)+1)
+	t.mem.settle32(o+offGen, gen+1) // before the caller reads what was counted till then
 	t.tags.set(slot, 0)
 }
 

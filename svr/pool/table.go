@@ -283,7 +283,7 @@ func (t *Table) Get(k *Key, a *Action) (slot uint32, ok bool) {
 func (t *Table) Owner(slot uint32) uint32 { return atomic.LoadUint32(&t.owner[slot]) }
 
 // SetOwner names another record. Writer only.
-func (t *Table) SetOwner(slot, owner uint32) { atomic.StoreUint32(&t.owner[slot], owner) }
+func (t *Table) SetOwner(slot, owner uint32) { release32(&t.owner[slot], owner) }
 
 // Key returns the key of a slot, zero when it holds no direction. Any goroutine.
 func (t *Table) Key(slot uint32) Key {
