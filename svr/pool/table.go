@@ -65,6 +65,7 @@ type Table struct {
 	barrier func()
 	owner   []uint32 // by slot, what Go alone knows: caller's record; resting: next slot of the queue
 	tags    tags
+	strays  strays
 	free    freeBits
 	resting restQueue
 	stats   TableStats
@@ -126,7 +127,7 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	n := uint32(cfg.slots())
 	t := &Table{
 		mem: m, slots: n, buckets: uint32(bucketsFor(int(n))), window: windowSize, clock: cfg.Clock, barrier: cfg.Barrier,
-		owner: make([]uint32, n), tags: newTags(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
+		owner: make([]uint32, n), tags: newTags(n), strays: newStrays(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
 	}
 	t.base = slotBase(int(t.buckets))
 	t.stats.Capacity = int(n)
