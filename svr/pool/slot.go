@@ -104,14 +104,25 @@ func (m *image) linked() uint32 {
 
 // parse reverses build.
 func (m *image) parse() (k Key, a Action) {
+	m.key(&k)
+	m.action(&a)
+	return k, a
+}
+
+// key fills a key that is zero.
+func (m *image) key(k *Key) {
 	k.If, k.Proto, _ = unpackMeta(m.meta)
 	k.SrcPort, k.DstPort = unpackPorts(m.words[wPorts])
 	k.Family = m.getAddrs(wSrc, six, m.form&formKey6 != 0, &k.Src, &k.Dst)
+}
+
+// action fills an action that is zero.
+func (m *image) action(a *Action) {
+	_, proto, _ := unpackMeta(m.meta)
 	a.To.SrcPort, a.To.DstPort = unpackPorts(m.words[wNewPorts])
 	a.To.Family = m.getAddrs(wNewSrc, 0, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
-	a.To.Proto = codeProto(k.Proto, m.form>>formProto&7)
+	a.To.Proto = codeProto(proto, m.form>>formProto&7)
 	a.Hop, a.Flags = unpack16(m.words[wHop])
-	return k, a
 }
 
 // off is the offset of a slot in the memory.
