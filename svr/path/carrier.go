@@ -28,8 +28,8 @@ type Change struct {
 // from any goroutine.
 type Carrier struct {
 	mu    sync.RWMutex // guards everything below
-	paths map[uint16]*carried
-	ids   []uint16 // order of Setup, so that changes come in a stable order
+	paths []*carried   // by ID, nil where there is none: every packet that opens a session asks
+	ids   []uint16     // order of Setup, so that changes come in a stable order
 	ifs   map[uint16]device
 }
 
@@ -52,10 +52,11 @@ type device struct {
 // NewCarrier makes the monitor; every interface is without carrier until
 // SetInterface says otherwise. A second Setup of one ID replaces the first.
 func NewCarrier(paths []Setup) *Carrier {
-	c := &Carrier{paths: map[uint16]*carried{}, ifs: map[uint16]device{}}
+	c := &Carrier{ifs: map[uint16]device{}}
 	for _, s := range paths {
-		if c.paths[s.ID] == nil {
+		if c.path(s.ID) == nil {
 			c.ids = append(c.ids, s.ID)
+			c.paths = append(c.paths, make([]*carried, max(int(s.ID)+1-len(c.paths), 0))...)
 		}
 		p := &carried{Setup: s}
 		if s.Watched {
@@ -67,12 +68,20 @@ func NewCarrier(paths []Setup) *Carrier {
 	return c
 }
 
+// path returns a path, nil if there is none. The caller holds mu, or is its maker.
+func (c *Carrier) path(id uint16) *carried {
+	if int(id) >= len(c.paths) {
+		return nil
+	}
+	return c.paths[id]
+}
+
 // Status returns the state of a path; an unknown one is down with reason
 // admin. It allocates nothing.
 func (c *Carrier) Status(id uint16) Status {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		return p.status
 	}
 	return Status{Reason: ReasonAdmin}
@@ -97,7 +106,7 @@ func (c *Carrier) SetInterface(ifc uint16, carrier bool, addrs []netip.Addr, mtu
 func (c *Carrier) SetRemote(id uint16, remote netip.Addr) []Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.Remote = remote
 	}
 	return c.update(func(p *carried) bool { return p.ID == id })
@@ -109,7 +118,7 @@ func (c *Carrier) SetRemote(id uint16, remote netip.Addr) []Change {
 func (c *Carrier) SetLife(id uint16, l Life, remote netip.Addr) []Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.life = l
 		if remote.IsValid() {
 			p.Remote = remote
@@ -123,7 +132,7 @@ func (c *Carrier) SetLife(id uint16, l Life, remote netip.Addr) []Change {
 func (c *Carrier) SetMTU(id uint16, fits int) []Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.fits = fits
 	}
 	return c.update(func(p *carried) bool { return p.ID == id })
@@ -133,7 +142,7 @@ func (c *Carrier) SetMTU(id uint16, fits int) []Change {
 func (c *Carrier) SetHops(id uint16, hops int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.hops, p.status.Hops = hops, hops
 	}
 }
@@ -143,7 +152,7 @@ func (c *Carrier) SetHops(id uint16, hops int) {
 func (c *Carrier) SetShedding(id uint16, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.status.Shedding = now
 	}
 }
@@ -153,7 +162,7 @@ func (c *Carrier) SetShedding(id uint16, now int64) {
 func (c *Carrier) SetRTT(id uint16, smooth, least time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil && smooth > 0 {
+	if p := c.path(id); p != nil && smooth > 0 {
 		p.status.RTT, p.status.MinRTT = smooth, least
 	}
 }
@@ -163,7 +172,7 @@ func (c *Carrier) SetRTT(id uint16, smooth, least time.Duration) {
 func (c *Carrier) SetEnabled(id uint16, enabled bool) []Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.paths[id]; p != nil {
+	if p := c.path(id); p != nil {
 		p.Disabled = !enabled
 	}
 	return c.update(func(p *carried) bool { return p.ID == id })
@@ -174,7 +183,7 @@ func (c *Carrier) SetEnabled(id uint16, enabled bool) []Change {
 func (c *Carrier) ObserveRTT(id uint16, rtt time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := c.paths[id]
+	p := c.path(id)
 	if p == nil || rtt <= 0 {
 		return
 	}

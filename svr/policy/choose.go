@@ -49,6 +49,12 @@ func (t *Tables) Choose(s ServiceID, up func(PathID) bool, ifUp func(IfID) bool,
 	return t.ChooseBy(s, &Ask{Up: up, IfUp: ifUp, Pick: pick})
 }
 
+// Spreads says whether sessions of service s are spread over its ways, so that Pick
+// counts.
+func (t *Tables) Spreads(s ServiceID) bool {
+	return int(s) < len(t.Services) && t.Services[s].Policy.Strategy == Proportional
+}
+
 // ChooseBy is Choose for those who know more about paths. With
 // path-quality-filter, paths beyond the limits are taken only when no other is
 // up and best-effort allows it.

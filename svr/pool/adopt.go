@@ -102,6 +102,7 @@ func (a *adoption) sweepIndex() {
 				continue
 			}
 			a.kind[slot] = kindIndexed
+			t.strays.add(t.block(t.hashAt(slot)))
 		}
 	}
 	t.moved()

@@ -18,8 +18,8 @@ func broken(format string, args ...any) error {
 // of Stats are those of the slots. It allocates some bytes per slot and takes
 // time in proportion to the table. Writer only.
 func (t *Table) Check() error {
-	c := tableCheck{Table: t, use: make([]uint8, t.slots)}
-	for _, step := range []func() error{c.entries, c.directions, c.unused} {
+	c := tableCheck{Table: t, use: make([]uint8, t.slots), stray: make([]uint32, t.slots/windowSize+1)}
+	for _, step := range []func() error{c.entries, c.counts, c.directions, c.unused} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -33,7 +33,8 @@ func (t *Table) Check() error {
 // tableCheck is what one Check found so far.
 type tableCheck struct {
 	*Table
-	use                       []uint8 // by slot: bits below
+	use                       []uint8  // by slot: bits below
+	stray                     []uint32 // by block: entries of its keys
 	live, used, resting, free int
 }
 
@@ -60,6 +61,17 @@ func (c *tableCheck) entries() error {
 				return broken("slot %d stands in the index twice", slot)
 			}
 			c.use[slot] |= useIndexed
+			c.stray[c.block(c.hashAt(slot))]++
+		}
+	}
+	return nil
+}
+
+// counts looks at what says which blocks have keys in the overflow index.
+func (c *tableCheck) counts() error {
+	for b, n := range c.stray {
+		if got := c.strays.of(uint32(b)); got != n && (got < strayEnd || n == 0) {
+			return broken("block %d has %d directions in the index, its count says %d", b, n, got)
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"generation odd":  func(t *Table, s uint32) { t.mem.store32(t.off(s)+offGen, t.mem.load32(t.off(s)+offGen)+1) },
 		"tag lost":        func(t *Table, s uint32) { t.tags.set(s, 0) },
 		"tag needless":    func(t *Table, s uint32) { t.tags.set(t.free.near(s), 1) },
+		"stray needless":  func(t *Table, s uint32) { t.strays.add(t.block(t.hashAt(s))) },
 		"direction extra": func(t *Table, s uint32) { t.stats.Directions++ },
 	} {
 		t.Run(name, func(t *testing.T) {

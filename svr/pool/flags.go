@@ -9,10 +9,11 @@ const (
 )
 
 // SetFlags publishes new flags of a live direction in one store: readers see
-// the old or the new ones, and all else stays as it is. Writer only.
+// the old or the new ones, the new ones before whatever the caller does next, and all
+// else stays as it is. Writer only.
 func (t *Table) SetFlags(slot uint32, flags uint16) {
 	t.check(slot)
 	at := t.off(slot) + offHop
 	hop, _ := unpack16(t.mem.load32(at))
-	t.mem.store32(at, pack16(hop, flags))
+	t.mem.settle32(at, pack16(hop, flags))
 }

@@ -1,6 +1,9 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // Header is the first page of the shared memory: what another process needs to
 // know before it may use the table.
@@ -81,8 +84,9 @@ func (h *Header) valid(size int) error {
 // before each batch.
 func (t *Table) OwnerWord() uint64 { return t.mem.load64(offOwner) }
 
-// SetOwnerWord makes the caller the owner (start time of the process).
-func (t *Table) SetOwnerWord(v uint64) { t.mem.store64(offOwner, v) }
+// SetOwnerWord makes the caller the owner (start time of the process): everybody sees
+// it before whatever the caller does next.
+func (t *Table) SetOwnerWord(v uint64) { atomic.StoreUint64(t.mem.u64(offOwner), v) }
 
 // ConfigGeneration returns the generation of the configuration that the
 // actions in the table were made from.

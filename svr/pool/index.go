@@ -72,6 +72,9 @@ func (t *Table) search(h uint64, w *keyWords) (slot uint32, result outcome) {
 	if slot, result = t.inWindow(h, w); result != differs {
 		return slot, result
 	}
+	if t.strays.of(t.block(h)) == 0 {
+		return 0, differs
+	}
 	if slot, result = t.scan(t.bucket1(h), h, w); result == differs {
 		slot, result = t.scan(t.bucket2(h), h, w)
 	}
@@ -168,6 +171,7 @@ func (t *Table) enter(h uint64, slot uint32) {
 	if b2, way2, ok2 := t.emptyOf(t.bucket2(h)); !ok || ok2 && t.load(b2) < t.load(b) {
 		b, way = b2, way2
 	}
+	t.strays.add(t.block(h))
 	t.mem.store32(entryOff(b, way), entryOf(h, slot))
 }
 
@@ -188,6 +192,7 @@ func (t *Table) place(h uint64, slot uint32) (off uintptr, ok bool) {
 func (t *Table) leave(h uint64, slot uint32) {
 	if off, ok := t.place(h, slot); ok {
 		t.mem.store32(off, 0)
+		t.strays.drop(t.block(h))
 	}
 }
 

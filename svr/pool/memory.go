@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// memory is the shared region. Every access is a 32- or 64-bit atomic on an
-// aligned word, because a BPF program reads and writes the same bytes.
+// memory is the shared region. Every access is of an aligned word of 32 or 64 bits,
+// in one piece, because a BPF program reads and writes the same bytes.
 type memory struct {
 	base unsafe.Pointer
 	size uintptr
@@ -36,10 +36,25 @@ func newMemory(b []byte, size int) (memory, error) {
 func (m *memory) u32(off uintptr) *uint32 { return (*uint32)(unsafe.Add(m.base, off)) }
 func (m *memory) u64(off uintptr) *uint64 { return (*uint64)(unsafe.Add(m.base, off)) }
 
-func (m *memory) load32(off uintptr) uint32     { return atomic.LoadUint32(m.u32(off)) }
-func (m *memory) store32(off uintptr, v uint32) { atomic.StoreUint32(m.u32(off), v) }
-func (m *memory) load64(off uintptr) uint64     { return atomic.LoadUint64(m.u64(off)) }
-func (m *memory) store64(off uintptr, v uint64) { atomic.StoreUint64(m.u64(off), v) }
+func (m *memory) load32(off uintptr) uint32 { return atomic.LoadUint32(m.u32(off)) }
+func (m *memory) load64(off uintptr) uint64 { return atomic.LoadUint64(m.u64(off)) }
+
+// store32 and store64 become visible after every store before them.
+func (m *memory) store32(off uintptr, v uint32) { release32(m.u32(off), v) }
+func (m *memory) store64(off uintptr, v uint64) { release64(m.u64(off), v) }
+
+// settle32 is store32 that everybody sees before whatever the caller does next.
+func (m *memory) settle32(off uintptr, v uint32) { atomic.StoreUint32(m.u32(off), v) }
+
+// open makes the generation of a slot odd. It stands alone, so that the compiler
+// does not find that another store to the same word follows.
+//
+//go:noinline
+func (m *memory) open(off uintptr) (gen uint32) {
+	gen = m.load32(off) | 1
+	m.store32(off, gen)
+	return gen
+}
 
 // clear writes zeros over n bytes; off and n are multiples of four.
 func (m *memory) clear(off, n uintptr) {

@@ -104,14 +104,25 @@ func (m *image) linked() uint32 {
 
 // parse reverses build.
 func (m *image) parse() (k Key, a Action) {
+	m.key(&k)
+	m.action(&a)
+	return k, a
+}
+
+// key fills a key that is zero.
+func (m *image) key(k *Key) {
 	k.If, k.Proto, _ = unpackMeta(m.meta)
 	k.SrcPort, k.DstPort = unpackPorts(m.words[wPorts])
 	k.Family = m.getAddrs(wSrc, six, m.form&formKey6 != 0, &k.Src, &k.Dst)
+}
+
+// action fills an action that is zero.
+func (m *image) action(a *Action) {
+	_, proto, _ := unpackMeta(m.meta)
 	a.To.SrcPort, a.To.DstPort = unpackPorts(m.words[wNewPorts])
 	a.To.Family = m.getAddrs(wNewSrc, 0, m.form&formNew6 != 0, &a.To.Src, &a.To.Dst)
-	a.To.Proto = codeProto(k.Proto, m.form>>formProto&7)
+	a.To.Proto = codeProto(proto, m.form>>formProto&7)
 	a.Hop, a.Flags = unpack16(m.words[wHop])
-	return k, a
 }
 
 // off is the offset of a slot in the memory.
@@ -157,8 +168,7 @@ func (t *Table) secondOf(slot uint32) uint32 {
 // publish writes an image under an odd generation.
 func (t *Table) publish(s spot, m *image) {
 	o := t.off(s.slot)
-	gen := t.mem.load32(o + offGen)
-	t.mem.store32(o+offGen, gen|1)
+	gen := t.mem.open(o + offGen)
 	if m.pair() {
 		m.link(s.second)
 		t.publishSecond(s.second, m)
@@ -167,7 +177,7 @@ func (t *Table) publish(s spot, m *image) {
 	for i, v := range m.words {
 		t.mem.store32(o+offSrc+4*uintptr(i), v)
 	}
-	t.mem.store32(o+offGen, (gen|1)+1)
+	t.mem.store32(o+offGen, gen+1)
 }
 
 // publishSecond writes the second slot; its form comes first and stays.
@@ -192,11 +202,10 @@ func (t *Table) unpublish(slot uint32) (second uint32) {
 
 func (t *Table) clearFirst(slot uint32) {
 	o := t.off(slot)
-	gen := t.mem.load32(o + offGen)
-	t.mem.store32(o+offGen, gen|1)
+	gen := t.mem.open(o + offGen)
 	t.mem.clear(o+offMeta, offBytes-offMeta)
 	t.mem.store32(o+offGone, t.seenTick(t.now))
-	t.mem.store32(o+offGen, (gen|1)+1)
+	t.mem.settle32(o+offGen, gen+1) // before the caller reads what was counted till then
 	t.tags.set(slot, 0)
 }
 

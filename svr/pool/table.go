@@ -65,6 +65,7 @@ type Table struct {
 	barrier func()
 	owner   []uint32 // by slot, what Go alone knows: caller's record; resting: next slot of the queue
 	tags    tags
+	strays  strays
 	free    freeBits
 	resting restQueue
 	stats   TableStats
@@ -126,7 +127,7 @@ func newTable(mem []byte, cfg TableConfig) (*Table, error) {
 	n := uint32(cfg.slots())
 	t := &Table{
 		mem: m, slots: n, buckets: uint32(bucketsFor(int(n))), window: windowSize, clock: cfg.Clock, barrier: cfg.Barrier,
-		owner: make([]uint32, n), tags: newTags(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
+		owner: make([]uint32, n), tags: newTags(n), strays: newStrays(n), free: newFreeBits(n), resting: restQueue{endOfList, endOfList}, hash: expandSeed(cfg.Seed),
 	}
 	t.base = slotBase(int(t.buckets))
 	t.stats.Capacity = int(n)
@@ -283,33 +284,62 @@ func (t *Table) Get(k *Key, a *Action) (slot uint32, ok bool) {
 func (t *Table) Owner(slot uint32) uint32 { return atomic.LoadUint32(&t.owner[slot]) }
 
 // SetOwner names another record. Writer only.
-func (t *Table) SetOwner(slot, owner uint32) { atomic.StoreUint32(&t.owner[slot], owner) }
+func (t *Table) SetOwner(slot, owner uint32) { release32(&t.owner[slot], owner) }
 
 // Key returns the key of a slot, zero when it holds no direction. Any goroutine.
-func (t *Table) Key(slot uint32) Key {
-	k, _, _ := t.Read(slot)
+func (t *Table) Key(slot uint32) (k Key) {
+	var img image
+	if t.read(slot, &img) {
+		img.key(&k)
+	}
 	return k
 }
 
 // Action returns the action of a slot, zero when it holds no direction. Any
 // goroutine.
-func (t *Table) Action(slot uint32) Action {
-	_, a, _ := t.Read(slot)
+func (t *Table) Action(slot uint32) (a Action) {
+	var img image
+	if t.read(slot, &img) {
+		img.action(&a)
+	}
 	return a
+}
+
+// Proto returns the protocol of a slot's key, and Flags the flags of its action: one
+// word each, where Key and Action copy twenty. Zero when it holds no direction. Any
+// goroutine.
+func (t *Table) Proto(slot uint32) uint8 {
+	t.check(slot)
+	_, proto, form := unpackMeta(t.mem.load32(t.off(slot) + offMeta))
+	if form&formLive == 0 {
+		return 0
+	}
+	return proto
+}
+
+// Flags: see Proto.
+func (t *Table) Flags(slot uint32) uint16 {
+	t.check(slot)
+	_, flags := unpack16(t.mem.load32(t.off(slot) + offHop))
+	return flags
 }
 
 // Read returns key and action of one moment; ok is false when the slot holds no
 // direction. Any goroutine.
 func (t *Table) Read(slot uint32) (k Key, a Action, ok bool) {
+	var img image
+	if ok = t.read(slot, &img); ok {
+		k, a = img.parse()
+	}
+	return k, a, ok
+}
+
+// read takes a snapshot of a slot, and tells whether it holds a direction.
+func (t *Table) read(slot uint32, img *image) bool {
 	t.check(slot)
 	for try := 1; ; try++ {
-		var img image
-		if t.snapshot(slot, &img) {
-			if img.form&formLive == 0 {
-				return Key{}, Action{}, false
-			}
-			k, a = img.parse()
-			return k, a, true
+		if t.snapshot(slot, img) {
+			return img.form&formLive != 0
 		}
 		if try%8 == 0 {
 			runtime.Gosched() // the writer was interrupted between its words

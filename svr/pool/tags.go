@@ -10,7 +10,7 @@ import "sync/atomic"
 //
 // A tag is set before its slot is published and cleared after the slot was, so
 // a reader that sees a published direction's word cannot miss its tag.
-type tags []atomic.Uint64
+type tags []uint64
 
 func newTags(slots uint32) tags { return make(tags, (slots+windowSize-1)/windowSize) }
 
@@ -25,14 +25,14 @@ const (
 
 // candidates has the top bit of byte i set where slot i of the block has the tag of h.
 func (g tags) candidates(block uint32, h uint64) uint64 {
-	x := g[block].Load() ^ tagOf(h)*everyByte
+	x := atomic.LoadUint64(&g[block]) ^ tagOf(h)*everyByte
 	return ^(x&lowBits + lowBits | x | lowBits)
 }
 
 // set gives slot a tag, 0 for none. Writer only.
 func (g tags) set(slot uint32, tag uint64) {
 	w, shift := &g[slot/windowSize], slot%windowSize*8
-	w.Store(w.Load()&^(0xff<<shift) | tag<<shift)
+	release64(w, *w&^(0xff<<shift)|tag<<shift)
 }
 
 // inWindow finds the key in the window of its hash, in the order in which the
@@ -56,5 +56,5 @@ func (t *Table) inWindow(h uint64, w *keyWords) (slot uint32, result outcome) {
 
 // at is the tag of a slot.
 func (g tags) at(slot uint32) uint64 {
-	return g[slot/windowSize].Load() >> (slot % windowSize * 8) & 0xff
+	return atomic.LoadUint64(&g[slot/windowSize]) >> (slot % windowSize * 8) & 0xff
 }

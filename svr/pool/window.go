@@ -17,6 +17,9 @@ func (t *Table) home(h uint64) uint32 { return uint32((h >> 32) * uint64(t.slots
 // direct tells whether slot is in the window of h.
 func (t *Table) direct(h uint64, slot uint32) bool { return t.home(h)^slot < t.window }
 
+// block is the number of the block around the home slot.
+func (t *Table) block(h uint64) uint32 { return t.home(h) / windowSize }
+
 // spot is one slot, or two.
 type spot struct{ slot, second uint32 } // second: none when there is none
 

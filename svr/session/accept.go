@@ -66,11 +66,13 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 		e.stats.Add(DropUnknownPeer, 1)
 		return
 	}
-	if i, l, ok := e.known(m, from); ok {
+	h := e.hashUUID(&m.p.UUID)
+	named := e.named(m, h)
+	if i, l, ok := e.known(m, named, from); ok {
 		e.moved(p, i, l, id, m)
 		return
 	}
-	if e.cameBack(m) {
+	if named != none && e.cameBack(named, m) {
 		e.stats.Add(DropOwnRouter, 1)
 		return
 	}
@@ -79,7 +81,7 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 		e.stats.Add(DropControl, 1)
 		return
 	}
-	if !echoed && e.ended.has(e.hashUUID(&m.p.UUID), e.now) {
+	if !echoed && e.ended.has(h, e.now) {
 		e.challenge(p, id, m)
 		return
 	}
@@ -108,12 +110,21 @@ func (e *Engine) pathFrom(p *packet.Packet, from policy.PeerID) policy.PathID {
 	return found
 }
 
-// known finds the session that forward metadata speaks of: same UUID, or same
-// context and router. l is its leg towards that router.
-func (e *Engine) known(m *receivedMeta, from policy.PeerID) (i uint32, l int, ok bool) {
-	if m.p.Has.Has(wire.TypeUUID) {
-		if i = e.findUUID(&m.p.UUID); i != none && e.facing(i, from) >= 0 {
-			return i, e.facing(i, from), true
+// named returns the session whose UUID metadata carries, none without; h is the hash
+// of that UUID.
+func (e *Engine) named(m *receivedMeta, h uint64) uint32 {
+	if !m.p.Has.Has(wire.TypeUUID) {
+		return none
+	}
+	return e.findUUID(&m.p.UUID, h)
+}
+
+// known finds the session that forward metadata speaks of: same UUID, which is that
+// of session named, or same context and router. l is its leg towards that router.
+func (e *Engine) known(m *receivedMeta, named uint32, from policy.PeerID) (i uint32, l int, ok bool) {
+	if named != none {
+		if l = e.facing(named, from); l >= 0 {
+			return named, l, true
 		}
 	}
 	i, mirrored := e.findContext(&m.p.Context)
@@ -128,14 +139,10 @@ func (e *Engine) known(m *receivedMeta, from policy.PeerID) (i uint32, l int, ok
 	return i, l, g.kind() == kindSVR && g.path != policy.NoPath && e.paths[g.path].peer == from
 }
 
-// cameBack says whether m speaks of a session that a host behind us opened:
-// other routers sent it round in a loop.
-func (e *Engine) cameBack(m *receivedMeta) bool {
-	if !m.p.Has.Has(wire.TypeUUID) {
-		return false
-	}
-	i := e.findUUID(&m.p.UUID)
-	return i != none && e.recs[i].leg[0].kind() != kindSVR && e.inner(&e.recs[i]) == m.p.Context
+// cameBack says whether m, which has the UUID of session i, speaks of it and a host
+// behind us opened it: other routers sent it round in a loop.
+func (e *Engine) cameBack(i uint32, m *receivedMeta) bool {
+	return e.recs[i].leg[0].kind() != kindSVR && e.inner(&e.recs[i]) == m.p.Context
 }
 
 // facing returns the leg of session i that leads to a peer, -1 without one.

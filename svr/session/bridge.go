@@ -57,7 +57,7 @@ func (e *Engine) setBridge(r *record, proto0, proto1 uint8) bool {
 // now. Both sides need to hear of the keys that count from here on.
 func (e *Engine) rebridge(r *record, l int, proto uint8) {
 	protos := [2]uint8{proto, proto}
-	protos[1-l] = e.table.Key(r.slot[1-l]).Proto
+	protos[1-l] = e.table.Proto(r.slot[1-l])
 	was := r.is(recBridge)
 	e.setBridge(r, protos[0], protos[1])
 	if was != r.is(recBridge) {
@@ -123,7 +123,7 @@ func (e *Engine) tellClosed(i uint32) {
 		return
 	}
 	for l := range r.leg {
-		if r.leg[l].role() == roleInitiator && e.table.Key(r.slot[l]).Proto == packet.ProtoUDP {
+		if r.leg[l].role() == roleInitiator && e.table.Proto(r.slot[l]) == packet.ProtoUDP {
 			e.sendDelete(i, l)
 		}
 	}

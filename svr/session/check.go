@@ -53,7 +53,7 @@ func (e *Engine) checkRecord(i uint32, owned []int) error {
 			}
 		}
 	}
-	if e.findUUID(&r.uuid) == none {
+	if e.findUUID(&r.uuid, e.hashUUID(&r.uuid)) == none {
 		return fmt.Errorf("not found by UUID")
 	}
 	if !e.whole(i) {

@@ -117,8 +117,12 @@ func (e *Engine) lendLate() {
 // numbers of a connection that comes back begin anew.
 func (e *Engine) publishFlags(r *record) {
 	for d, s := range r.slot {
-		if s != none {
-			e.table.SetFlags(s, e.flags(r, d, int(e.table.Action(s).Flags&pool.FlagMTU)))
+		if s == none {
+			continue
+		}
+		old := e.table.Flags(s)
+		if f := e.flags(r, d, int(old&pool.FlagMTU)); f != old {
+			e.table.SetFlags(s, f)
 		}
 	}
 	if blind := e.inKernel(r); blind != r.tcp.blind() {
@@ -197,8 +201,9 @@ func (e *Engine) unwatch(r *record) {
 	}
 }
 
-// sweep looks at some of the sessions that may be in the kernel's hands: TCP ones
-// may have closed.
+// sweep looks at some of the sessions that may be in the kernel's hands. TCP ones may
+// have closed; when the last packet of others passed, in slots that no cache has by
+// now, is early enough to know when they may be over (onTimer).
 func (e *Engine) sweep() {
 	if !e.cfg.Fast {
 		return
@@ -212,7 +217,9 @@ func (e *Engine) sweep() {
 		e.swept++
 		r := &e.recs[i]
 		if r.is(recUsed) && !r.tcp.closedBothWays() && e.fast(r) {
-			e.refresh(r)
+			if r.proto == packet.ProtoTCP {
+				e.refresh(r)
+			}
 			e.unwatch(r)
 		}
 	}

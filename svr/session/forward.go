@@ -58,7 +58,7 @@ func (e *Engine) settle(i uint32) {
 		if g.kind() != kindSVR || r.slot[l] == none {
 			continue
 		}
-		if g.signal() || g.due != 0 || e.pads(g.path) || e.table.Key(r.slot[l]).Proto != r.proto {
+		if g.signal() || g.due != 0 || e.pads(g.path) || e.table.Proto(r.slot[l]) != r.proto {
 			done = false
 		}
 	}

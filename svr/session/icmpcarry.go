@@ -22,7 +22,7 @@ const controlTOS = 0xc0
 func (e *Engine) carries(i uint32, l int) bool {
 	r := &e.recs[i]
 	g := &r.leg[l]
-	return g.kind() == kindSVR && g.path != noPath && r.slot[l] != none && e.carriesOn(g.path, e.table.Key(r.slot[l]).Proto)
+	return g.kind() == kindSVR && g.path != noPath && r.slot[l] != none && e.carriesOn(g.path, e.table.Proto(r.slot[l]))
 }
 
 // carriesOn says whether errors go in datagrams on a path, about a flow of outer

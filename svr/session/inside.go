@@ -261,7 +261,7 @@ func (e *Engine) opened(p *packet.Packet, m *receivedMeta) {
 // elsewhere: the peer signals a session that it opened for us from another
 // place. It is asked by BFD; what it says then counts.
 func (e *Engine) elsewhere(p *packet.Packet, from policy.PeerID, m *receivedMeta) {
-	i := e.findUUID(&m.p.UUID)
+	i := e.findUUID(&m.p.UUID, e.hashUUID(&m.p.UUID))
 	if i == none || e.recs[i].leg[1].role() != roleInitiator || !e.recs[i].leg[1].inside() ||
 		e.paths[e.recs[i].leg[1].path].peer != from || e.paths[e.recs[i].leg[1].path].ifc != p.If {
 		e.stats.Add(DropDirection, 1)

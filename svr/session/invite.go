@@ -24,7 +24,7 @@ func (e *Engine) Requested(id policy.PathID, b []byte) {
 		return
 	}
 	m := e.requestMeta(&q, pp.peer)
-	if i, l, ok := e.known(&m, pp.peer); ok {
+	if i, l, ok := e.known(&m, e.named(&m, e.hashUUID(&m.p.UUID)), pp.peer); ok {
 		e.requestedAgain(i, l, id, &q)
 		return
 	}

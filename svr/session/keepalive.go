@@ -18,7 +18,10 @@ func (e *Engine) keepEvery(r *record, l int) int64 {
 		return 0
 	}
 	a := &e.tables.Paths[g.path].Adjacency
-	outer := e.table.Key(r.slot[l]).Proto
+	if !a.UDPTransform.NATKeepAlive && !a.NATKeepAlive.Auto {
+		return 0 // before the slot is read
+	}
+	outer := e.table.Proto(r.slot[l])
 	switch {
 	case outer != r.proto && a.UDPTransform.NATKeepAlive:
 		return int64(a.UDPTransform.NATKeepAliveTimeout)

@@ -106,7 +106,11 @@ func (e *Engine) sealedSize(b []byte, pol *secure.Policy) int {
 
 // addMetadata puts metadata in front of the data of p.
 func (e *Engine) addMetadata(p *packet.Packet, o *outgoing) bool {
-	b := e.sealMetadata(e.compose(o), e.paths[o.g.path].send)
+	b := o.meta
+	if b == nil {
+		b = e.compose(o)
+	}
+	b = e.sealMetadata(b, e.paths[o.g.path].send)
 	room := p.InsertData(len(b))
 	if room == nil {
 		e.stats.Add(DropNoRoom, 1)

@@ -83,8 +83,11 @@ func (e *Engine) choose(svc policy.ServiceID, t *packet.Tuple, from policy.PathI
 		return id != from && e.reaches(id)
 	}
 	ifUp := func(id policy.IfID) bool { return e.ifs[id].up }
-	return e.tables.ChooseBy(svc, &policy.Ask{Up: up, IfUp: ifUp, Poor: e.poor, Merit: e.merit,
-		Pick: uint32(maphash.Comparable(e.seed, *t))})
+	ask := policy.Ask{Up: up, IfUp: ifUp, Poor: e.poor, Merit: e.merit}
+	if e.tables.Spreads(svc) {
+		ask.Pick = uint32(maphash.Comparable(e.seed, *t))
+	}
+	return e.tables.ChooseBy(svc, &ask)
 }
 
 // begin makes the record of a session whose leg 0 is native.

@@ -233,10 +233,10 @@ func (e *Engine) hashContext(r *record) uint64 {
 	return e.hashTuple(&t)
 }
 
-// findUUID returns the session with this UUID.
-func (e *Engine) findUUID(u *[16]byte) uint32 {
+// findUUID returns the session with this UUID, whose hash is h.
+func (e *Engine) findUUID(u *[16]byte, h uint64) uint32 {
 	found := none
-	e.byUUID.Each(e.hashUUID(u), func(i uint32) bool {
+	e.byUUID.Each(h, func(i uint32) bool {
 		if e.recs[i].uuid == *u {
 			found = i
 		}

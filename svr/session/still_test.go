@@ -34,7 +34,7 @@ const (
 	stillLarge = 65536 + 2*stillRoom
 )
 
-func newStill(t testing.TB, tables *policy.Tables, prof router.Profile) *still {
+func newStill(t testing.TB, tables *policy.Tables, prof router.Profile, fast bool) *still {
 	t.Helper()
 	s := &still{tables: tables, sent: make([]packet.Packet, 64), work: make([]byte, stillLarge), hops: make([]hopKey, 0, 64)}
 	for i := range s.sent {
@@ -47,7 +47,7 @@ func newStill(t testing.TB, tables *policy.Tables, prof router.Profile) *still {
 		}
 	}
 	var err error
-	opt := router.Options{Out: s, Now: 1e9}
+	opt := router.Options{Out: s, Now: 1e9, Fast: fast}
 	if sealing > 0 {
 		opt.Later = s
 	}
@@ -134,13 +134,26 @@ type stillPair struct {
 
 func newStillPair(t testing.TB, prof router.Profile, replace ...string) *stillPair {
 	t.Helper()
+	return stillPairOf(t, prof, false, replace...)
+}
+
+// newLentPair is a pair whose routers have lanes in the kernel, and as many
+// wayports as the profile has.
+func newLentPair(t testing.TB, prof router.Profile) *stillPair {
+	t.Helper()
+	const fiber = `"vector": ["fiber"]`
+	return stillPairOf(t, prof, true, fiber, fiber+`, "max-way-points": 1000000`)
+}
+
+func stillPairOf(t testing.TB, prof router.Profile, fast bool, replace ...string) *stillPair {
+	t.Helper()
 	a := acmeAuthority(t, replace...)
 	make := func(name string) *still {
 		tables, err := policy.Build(a, name, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return newStill(t, tables, prof)
+		return newStill(t, tables, prof, fast)
 	}
 	p := &stillPair{t: t, branch: make("branch1"), hub: make("hub1"), now: 1e9}
 	ifc := func(s *still, name string) uint16 {

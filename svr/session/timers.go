@@ -1,5 +1,7 @@
 package session
 
+import "waymark/svr/packet"
+
 // Limits of a handshake that nobody answers (docs/wire.md 10).
 const (
 	handshakeTime    = 10 * second
@@ -50,7 +52,9 @@ func (e *Engine) onTimer(i uint32) {
 	if !r.is(recUsed) {
 		return
 	}
-	e.refresh(r)
+	if r.proto == packet.ProtoTCP || e.deadline(r) <= e.now { // what the kernel saw only prolongs others
+		e.refresh(r)
+	}
 	for l := range r.leg {
 		if g := &r.leg[l]; g.due != 0 && g.due.time(e.now) <= e.now {
 			if g.role() == roleInitiator {

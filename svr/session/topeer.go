@@ -17,9 +17,10 @@ type outgoing struct {
 	pol    *secure.Policy // payload policy, nil without
 	seal   bool           // we are the end that encrypts
 	mtu    int
-	change bool // the L4 header changes form
-	syn    bool // the packet is a TCP SYN
-	marks  bool // a SYN leaves in UDP: metadata says so
+	change bool   // the L4 header changes form
+	syn    bool   // the packet is a TCP SYN
+	marks  bool   // a SYN leaves in UDP: metadata says so
+	meta   []byte // in clear, for the packet at hand, if it was composed to know its size
 }
 
 // toPeer sends a packet out on an SVR leg, with what the handshake and the
@@ -173,11 +174,13 @@ func (e *Engine) sendToPeer(p *packet.Packet, o *outgoing) {
 		e.build(p, o, false)
 		return
 	}
-	meta := e.metadataSize(o)
-	dig := e.paths[o.g.path].send.DigestSize()
+	b, send := e.compose(o), e.paths[o.g.path].send
+	meta, dig := e.sealedSize(b, send), send.DigestSize()
 	over := bareSize - e.bareDigest(p, o) + meta + dig - o.mtu
 	if over <= 0 {
+		o.meta = b
 		e.build(p, o, false)
+		o.meta = nil
 		return
 	}
 	if room := e.segmentRoom(p, o, meta+dig); e.splits(p, room) {
