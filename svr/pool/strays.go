@@ -10,20 +10,20 @@ import "sync/atomic"
 //
 // As with tags, the words are not in the shared memory, and Open makes them anew. A
 // direction is counted before its entry is written, until after the entry is gone.
-type strays []uint32 // four counts each
+type strays []uint32 // eight counts each
 
-const strayEnd = 0xff
+const strayEnd = 0xf
 
-func newStrays(slots uint32) strays { return make(strays, (slots/windowSize+4)/4) }
+func newStrays(slots uint32) strays { return make(strays, (slots/windowSize+8)/8) }
 
 // of is the count of a block.
 func (s strays) of(block uint32) uint32 {
-	return atomic.LoadUint32(&s[block/4]) >> (block % 4 * 8) & strayEnd
+	return atomic.LoadUint32(&s[block/8]) >> (block % 8 * 4) & strayEnd
 }
 
 // set changes the count of a block from the one that it has. Writer only.
 func (s strays) set(block, count uint32) {
-	w, shift := &s[block/4], block%4*8
+	w, shift := &s[block/8], block%8*4
 	release32(w, *w&^(strayEnd<<shift)|count<<shift)
 }
 

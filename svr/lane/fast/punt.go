@@ -61,7 +61,7 @@ func (q *Queue) FD() int { return q.fd }
 
 // ringedRead is how many packets come by the queue at a time where there is a ring: few,
 // and large.
-const ringedRead = 16
+const ringedRead = 8
 
 // Init makes room for n packets of up to 1,500 bytes a batch; super-packets take
 // more of it, so that a batch of them is small and stays in the cache. The bytes of

@@ -43,7 +43,7 @@ const (
 
 // firstShare: the ring of first packets, which are short and single, has that part of the
 // size of the other.
-const firstShare = 4
+const firstShare = 8
 
 // rings are both, and the memory they share.
 type rings struct {
