@@ -44,6 +44,7 @@ type Queue struct {
 	ring *ring  // beside it, nil: none
 	next Punted // of the queue, while the ring has older ones
 	held bool   // there is one
+	rest []byte // of its slab, behind it
 }
 
 func newQueue(fd int) *Queue { return &Queue{fd: fd} }
@@ -71,7 +72,7 @@ func (q *Queue) Init(n, batches int) {
 	q.batch = make([]Punted, n)
 	if q.ring != nil {
 		q.ring.keep, q.ring.ends = batches, make([]uint64, 0, batches+1)
-		n, batches = min(n, ringedRead), batches+1 // one may hold what comes with the next batch
+		n = min(n, ringedRead)
 	}
 	for range batches {
 		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
@@ -106,6 +107,9 @@ func (q *Queue) merge() ([]Punted, error) {
 	q.ring.wake()
 	q.ring.release()
 	n, rest, dry := 0, q.slabs[q.turn], false
+	if q.held {
+		rest = q.rest
+	}
 	to := q.ring.waiting(len(q.batch))
 	for n < len(q.batch) {
 		if !q.held && !dry {
@@ -137,9 +141,12 @@ func (q *Queue) merge() ([]Punted, error) {
 	return q.over(n, rest), nil
 }
 
-// over ends a batch of n packets, which left so much of the slab.
+// over ends a batch of n packets, which left so much of the slab. One that is held comes
+// with the next batch, which goes on in the same slab.
 func (q *Queue) over(n int, rest []byte) []Punted {
-	if len(rest) < len(q.slabs[q.turn]) {
+	if q.held {
+		q.rest = rest
+	} else if len(rest) < len(q.slabs[q.turn]) {
 		q.turn = (q.turn + 1) % len(q.slabs)
 	}
 	if n > 0 && q.ring != nil {

@@ -32,7 +32,7 @@ const (
 	ringTail     = 192
 	ringLine     = 64
 	ringEntry    = 64       // bytes of an entry in front of a packet's buffer
-	ringSlack    = 20 << 10 // behind the end: an entry begins in front of it
+	ringSlack    = 12 << 10 // behind the end: an entry begins in front of it
 	ringOn       = 1        // the reader is awake
 	ringOff      = 2        // for good
 	ringFull     = 1        // in a tag

@@ -19,8 +19,8 @@ enum {
 	RING_IP = 576,      // of an entry: where its IP packet begins
 	RING_TAIL = 192,    // room behind it
 	RING_LINE = 64,
-	RING_MOST = ETH_HLEN + 16384,
-	RING_SLACK = 20 << 10,
+	RING_MOST = ETH_HLEN + 9216,
+	RING_SLACK = 12 << 10,
 	RING_TRIES = 3,
 	RING_SPILL = 500, // more are lost: they would cost the most where there is least time
 };
