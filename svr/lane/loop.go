@@ -114,8 +114,8 @@ func (l *Lane) sleep() error {
 
 // napTime, in milliseconds, is how long the lane waits first as the Go scheduler does
 // not notice: most waits under load are shorter. Its watcher, which looks every 20 µs
-// while threads come and go from calls, was 3 % of what a busy router took. Whoever
-// wants the processor meanwhile, the collector of garbage too, ends the wait by a signal.
+// while threads come and go from calls, was 3 % of what a busy router took. The collector
+// of garbage waits for the lane meanwhile, at most so long.
 const napTime = 1
 
 // nap is a short wait, while waits are short; no events may as well be the end of it.

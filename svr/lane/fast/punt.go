@@ -27,10 +27,10 @@ const (
 type Punted struct {
 	packet.Packet // If, Csum, GSO and GSOSize are set, Parse was not called
 	Reason        Reason
-	Hash          uint32 // 24 bits of the flow's hash, 0 unknown
-	EtherType     uint16 // IPv4 or IPv6, except with PuntStation
-	Src           [6]byte
-	stamp         uint32 // see before in ring.go
+	Hash          uint32  // 24 bits of the flow's hash, 0 unknown
+	EtherType     uint16  // IPv4 or IPv6, except with PuntStation
+	Src           [6]byte // of the frame; of TCP and UDP it may be a stamp's instead
+	stamp         uint32  // see before in ring.go
 	stamped       bool
 }
 

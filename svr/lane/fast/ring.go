@@ -27,7 +27,7 @@ const (
 	ringSpilt    = 192
 	ringLost     = 200
 	ringNext     = 256
-	ringFirst    = 4096
+	ringData     = 4096
 	ringIP       = 576
 	ringTail     = 192
 	ringLine     = 64
@@ -74,7 +74,7 @@ func ringBytes(bytes int) uint32 {
 
 // createRings makes the map.
 func createRings(bytes int) (*ebpf.Map, error) {
-	size := ringFirst + ringBytes(bytes) + ringSlack + ringBytes(bytes/firstShare) + ringSlack
+	size := ringData + ringBytes(bytes) + ringSlack + ringBytes(bytes/firstShare) + ringSlack
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: mapRing, Type: ebpf.Array, KeySize: 4, ValueSize: size, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
 	if err != nil {
 		return nil, fmt.Errorf("create map %s: %w", mapRing, refused(err))
@@ -89,8 +89,8 @@ func openRings(m *ebpf.Map, bytes int) (*rings, error) {
 		return nil, err
 	}
 	known, first, key := ringBytes(bytes), ringBytes(bytes/firstShare), rand.Uint64()&^63
-	next := mem[ringFirst+known+ringSlack:]
-	return &rings{mem, &ring{mem: mem, data: mem[ringFirst : ringFirst+known+ringSlack], size: uint64(known), key: key},
+	next := mem[ringData+known+ringSlack:]
+	return &rings{mem, &ring{mem: mem, data: mem[ringData : ringData+known+ringSlack], size: uint64(known), key: key},
 		&ring{mem: mem[ringNext:], data: next[:first+ringSlack], size: uint64(first), key: key}}, nil
 }
 
@@ -269,7 +269,7 @@ func (g *generation) quiet() error {
 
 // silence makes programs that a process left use the TAP: nobody reads their rings.
 func silence(m *ebpf.Map) error {
-	mem, err := unix.Mmap(m.FD(), 0, ringFirst, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(m.FD(), 0, ringData, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map rings: %w", err)
 	}

@@ -156,18 +156,7 @@ func TestRingLarge(t *testing.T) {
 			send(single, 10*n+k+1, 0)
 		}
 	}
-	for want := uint32(0); want < 100; {
-		list, err := known.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range list {
-			if n := number(&list[i]); n != want || (n%10 == 0) != (list[i].GSO == packet.GSOTCP4) {
-				t.Fatalf("packet %d came with GSO %v, want %d", n, list[i].GSO, want)
-			}
-			want++
-		}
-	}
+	inOrder(t, w, known, 0, 100, func(n uint32, p *fast.Punted) bool { return (n%10 == 0) == (p.GSO == packet.GSOTCP4) })
 	if n, _ := w.lane.RingReserved(); n < 80*896 {
 		t.Errorf("%d bytes by the ring", n)
 	}
@@ -192,24 +181,10 @@ func TestRingFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			awake(t, known)
+			inOrder(t, w, known, 0, 1, func(uint32, *fast.Punted) bool { return true }) // the reader is awake from here on
 		}
 	}
-	for want := uint32(1); want < all; {
-		list, err := known.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range list {
-			if n := number(&list[i]); n != want {
-				t.Fatalf("packet %d came, want %d", n, want)
-			}
-			want++
-		}
-		if len(list) == 0 {
-			t.Fatalf("nothing more behind packet %d, %d lost", want-1, w.counters().Lost)
-		}
-	}
+	inOrder(t, w, known, 1, all, func(uint32, *fast.Punted) bool { return true })
 	if n, _ := w.lane.RingReserved(); n != room*2112 || w.counters().Lost != 49 {
 		t.Errorf("%d bytes by the ring of %d, %d packets lost", n, ringSize, w.counters().Lost)
 	}
@@ -226,15 +201,22 @@ func TestRingFull(t *testing.T) {
 	}
 }
 
-// awake reads the first packet.
-func awake(t *testing.T, q *fast.Queue) {
-	for {
+// inOrder reads the packets from number first up to end, each as it should be.
+func inOrder(t *testing.T, w *world, q *fast.Queue, first, end uint32, right func(n uint32, p *fast.Punted) bool) {
+	t.Helper()
+	for want, deadline := first, time.Now().Add(20*time.Second); want < end; {
 		list, err := q.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(list) > 0 {
-			return
+		for i := range list {
+			if n := number(&list[i]); n != want || !right(n, &list[i]) {
+				t.Fatalf("packet %d came with GSO %v, want %d", n, list[i].GSO, want)
+			}
+			want++
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("packet %d did not come; %d lost", want, w.counters().Lost)
 		}
 	}
 }

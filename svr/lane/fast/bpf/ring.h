@@ -15,7 +15,7 @@ enum {
 	RING_SPILT = 192,   // packets that found no room and went by the TAP, since Go had nothing to do
 	RING_LOST = 200,    // those that went nowhere
 	RING_NEXT = 256,    // head of the second ring
-	RING_FIRST = 4096,  // entries of the first ring
+	RING_DATA = 4096,   // entries of the first one
 	RING_IP = 576,      // of an entry: where its IP packet begins
 	RING_TAIL = 192,    // room behind it
 	RING_LINE = 64,
@@ -43,12 +43,13 @@ struct ring {
 
 INLINE __u64 ring_word(__u32 at) { return *(volatile __u64 *)place(wm_ring, at); }
 
+// ring_of is the ring of packets of known sessions, or that of first packets.
 INLINE struct ring ring_of(__u32 first)
 {
-	struct ring r = {0, RING_FIRST, ring_size};
+	struct ring r = {0, RING_DATA, ring_size};
 	if (first) {
 		r.head = RING_NEXT;
-		r.entries = RING_FIRST + ring_size + RING_SLACK;
+		r.entries = RING_DATA + ring_size + RING_SLACK;
 		r.size = ring_first_size;
 	}
 	return r;
