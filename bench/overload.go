@@ -129,6 +129,17 @@ func (b *bench) lanePackets() error {
 	return nil
 }
 
+// Priorities of a thread that receives. Alone on its CPU it need only be spared
+// other work of the machine. Beside a router it is to be the router's equal: our
+// session's group is raised (raise), but of its weight the router's CPU gets only
+// what a router (nice 0) is beside the generator (GeneratorNice), which is about
+// what one thread of GeneratorNice weighs outside of the group. Above that the
+// thread starves the router, and what is measured is the scheduler.
+const (
+	aloneNice = -20
+	levelNice = probe.GeneratorNice
+)
+
 // splitService is the service lane of a router that shares CPU 1 with the
 // thread that receives its frames, as on a box that is overloaded.
 func (b *bench) splitService() error {
@@ -141,7 +152,7 @@ func (b *bench) splitService() error {
 		return err
 	}
 	b.sweep(sweepLane, sweep{g, l.tap, ready, done, serviceOverload})
-	return l.Threaded(l.West, field.LAN, 1)
+	return l.Threaded(l.West, field.LAN, 1, levelNice)
 }
 
 // split is a contestant in the kernel that receives in a thread on CPU 1, while
@@ -163,5 +174,5 @@ func (b *bench) split(name, tag string, xdp bool, set contender) error {
 	}
 	nothing := func() error { return nil }
 	b.sweep(name, sweep{g, s, nothing, nothing, 0})
-	return l.Threaded(l.West, field.LAN, 1)
+	return l.Threaded(l.West, field.LAN, 1, aloneNice)
 }

@@ -10,14 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nice puts receivers on a level with the bench's own session, which has the
-// highest priority, too.
-const nice = -20
-
 // Threaded makes an interface receive in a kernel thread of its own, bound to
-// one CPU, instead of in soft interrupts of whoever sends to it. The interface
-// must receive by NAPI already.
-func (l *Line) Threaded(ns, dev string, cpu int) error {
+// one CPU, instead of in soft interrupts of whoever sends to it, and gives that
+// thread a priority. The interface must receive by NAPI already.
+func (l *Line) Threaded(ns, dev string, cpu, nice int) error {
 	before := receivers(dev)
 	if _, err := l.World.Exec(ns, "sh", "-c", "echo 1 > /sys/class/net/"+dev+"/threaded"); err != nil {
 		return fmt.Errorf("make %s of %s threaded: %w", dev, ns, err)

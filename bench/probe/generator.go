@@ -21,8 +21,8 @@ const (
 	burstTime  = 200 * time.Millisecond
 )
 
-// generatorNice keeps what else runs on the generator's CPU from disturbing it.
-const generatorNice = -10
+// GeneratorNice keeps what else runs on the generator's CPU from disturbing it.
+const GeneratorNice = -10
 
 // Generator sends frames into the peer of a veth interface, whose owner must
 // receive by NAPI (GRO on, or an XDP program).
@@ -161,7 +161,7 @@ func (g *Generator) Pace(rate float64) error { return g.pace(0, math.MaxUint64, 
 
 // flood sends on the calling thread and returns the CPU time that took.
 func (g *Generator) flood(stop *atomic.Bool) (cpu time.Duration, err error) {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, generatorNice); err != nil {
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, GeneratorNice); err != nil {
 		return 0, fmt.Errorf("raise priority: %w", err)
 	}
 	defer unix.Setpriority(unix.PRIO_PROCESS, 0, 0)
