@@ -116,7 +116,7 @@ func (l *Lane) sleep() error {
 // not notice: most waits under load are shorter. Its watcher, which looks every 20 µs
 // while threads come and go from calls, was 3 % of what a busy router took. The collector
 // of garbage waits for the lane meanwhile, at most so long.
-const napTime = 1
+const napTime = 4
 
 // nap is a short wait, while waits are short; no events may as well be the end of it.
 func (l *Lane) nap(events []unix.EpollEvent, timeout int) (int, error) {

@@ -44,7 +44,6 @@ type Queue struct {
 	ring *ring  // beside it, nil: none
 	next Punted // of the queue, while the ring has older ones
 	held bool   // there is one
-	rest []byte // of its slab, behind it
 }
 
 func newQueue(fd int) *Queue { return &Queue{fd: fd} }
@@ -108,7 +107,7 @@ func (q *Queue) merge() ([]Punted, error) {
 	q.ring.release()
 	n, rest, dry := 0, q.slabs[q.turn], false
 	if q.held {
-		rest = q.rest
+		rest = q.carry(rest)
 	}
 	to := q.ring.waiting(len(q.batch))
 	for n < len(q.batch) {
@@ -134,19 +133,32 @@ func (q *Queue) merge() ([]Punted, error) {
 				q.ring.idle()
 			}
 			return q.over(n, rest), nil
-		case q.ring.take(&q.batch[n]):
+		case len(rest) < smallRoom:
+			return q.over(n, rest), nil
+		case q.ring.take(&q.batch[n], &rest):
 			n++
 		}
 	}
 	return q.over(n, rest), nil
 }
 
+// carry copies the packet that is held to the front of the batch's own slab, and returns
+// what is behind it.
+func (q *Queue) carry(rest []byte) []byte {
+	const from = Headroom - etherLen - vnetLen
+	old, size := q.next.Buf, q.next.End-q.next.Off
+	buf := carve(&rest, size)
+	if &buf[0] != &old[0] {
+		copy(buf[from:Headroom+size], old[from:])
+		q.held = q.next.parse(buf, size)
+	}
+	return rest
+}
+
 // over ends a batch of n packets, which left so much of the slab. One that is held comes
-// with the next batch, which goes on in the same slab.
+// with the next batch.
 func (q *Queue) over(n int, rest []byte) []Punted {
-	if q.held {
-		q.rest = rest
-	} else if len(rest) < len(q.slabs[q.turn]) {
+	if q.held || len(rest) < len(q.slabs[q.turn]) {
 		q.turn = (q.turn + 1) % len(q.slabs)
 	}
 	if n > 0 && q.ring != nil {
@@ -186,10 +198,9 @@ func readTap(fd int, rest *[]byte, p *Punted) (bool, error) {
 		if e != 0 {
 			return false, fmt.Errorf("read TAP: %w", e)
 		}
-		size := int(got) - vnetLen - etherLen
-		end := Headroom + max(size, 0) + Tailroom
-		if p.parse((*rest)[:end:end], size) {
-			*rest = (*rest)[(end+lineSize-1)&^(lineSize-1):]
+		size, buf := int(got)-vnetLen-etherLen, *rest
+		if p.parse(carve(&buf, size), size) {
+			*rest = buf
 			return true, nil
 		}
 	}

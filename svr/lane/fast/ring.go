@@ -31,7 +31,9 @@ const (
 	ringIP       = 576
 	ringTail     = 192
 	ringLine     = 64
-	ringEntry    = 64       // bytes of an entry in front of a packet's buffer
+	ringEntry    = 64  // bytes of an entry in front of a packet's buffer
+	ringSmall    = 512 // frames of up to so many bytes follow ringHead: they are copied out
+	ringHead     = 16
 	ringSlack    = 12 << 10 // behind the end: an entry begins in front of it
 	ringOn       = 1        // the reader is awake
 	ringOff      = 2        // for good
@@ -154,6 +156,9 @@ func (r *ring) tag(at uint64) *atomic.Uint64 {
 // next is the position behind an entry that was put.
 func (r *ring) next(at uint64) uint64 {
 	n := uint64(binary.NativeEndian.Uint32(r.entry(at)[8:]))
+	if n <= ringSmall {
+		return at + (ringHead+n+ringLine-1)&^(ringLine-1)
+	}
 	return at + (ringIP-etherLen+n+ringTail+ringLine-1)&^(ringLine-1)
 }
 
@@ -169,12 +174,13 @@ func (r *ring) waiting(most int) uint64 {
 	return at
 }
 
-// take fills p with the packet of the next entry; false: there is none in it.
-func (r *ring) take(p *Punted) bool {
+// take fills p with the packet of the next entry, a small one in front of rest, which has
+// room for one; false: there is none in it.
+func (r *ring) take(p *Punted, rest *[]byte) bool {
 	full, taken := (r.head|ringFull)^r.key, (r.head|ringTaken)^r.key
 	e, ours := r.entry(r.head), r.tag(r.head).CompareAndSwap(full, taken)
 	r.head = r.next(r.head)
-	if !ours || !p.parseEntry(e) {
+	if !ours || !p.parseEntry(e, rest) {
 		return false
 	}
 	r.took.Add(1)
@@ -208,12 +214,27 @@ func (r *ring) release() {
 }
 
 // parseEntry fills p from an entry.
-func (p *Punted) parseEntry(e []byte) bool {
-	size := int(binary.NativeEndian.Uint32(e[8:])) - etherLen
-	if !p.parseMark(e[ringEntry:ringIP+size+ringTail:ringIP+size+ringTail], size) {
-		return false
+func (p *Punted) parseEntry(e []byte, rest *[]byte) bool {
+	n := int(binary.NativeEndian.Uint32(e[8:]))
+	size, buf := n-etherLen, e
+	if n > ringSmall {
+		buf = e[ringEntry : ringIP+size+ringTail : ringIP+size+ringTail]
+	} else {
+		buf = carve(rest, size)
+		copy(buf[Headroom-etherLen:], e[ringHead:ringHead+n])
 	}
-	return p.guess(binary.NativeEndian.Uint32(e[12:]) != 0)
+	return p.parseMark(buf, size) && p.guess(binary.NativeEndian.Uint32(e[12:]) != 0)
+}
+
+// smallRoom is what a small frame takes of a slab at most.
+const smallRoom = (Headroom + ringSmall - etherLen + Tailroom + lineSize - 1) &^ (lineSize - 1)
+
+// carve takes the buffer of a packet of so many bytes from the front of rest.
+func carve(rest *[]byte, size int) []byte {
+	end := Headroom + max(size, 0) + Tailroom
+	buf := (*rest)[:end:end]
+	*rest = (*rest)[(end+lineSize-1)&^(lineSize-1):]
+	return buf
 }
 
 // guess says what the kernel does not tell a program: whether a checksum is partial, one

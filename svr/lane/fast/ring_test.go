@@ -122,43 +122,65 @@ func number(p *fast.Punted) uint32 { return binary.BigEndian.Uint32(p.IP()[p.Len
 // TestRingLarge: super-packets come by the TAP, what is between them by the ring, all of
 // it in order.
 func TestRingLarge(t *testing.T) {
-	w, row := ringWorld(t)
-	w.connect(row, false)
-	from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
-	w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
-	known, _ := w.lane.Queues(0)
-	known.Init(48, 1)
-	fd := clientSocket(t, row)
-	f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, 3000)}
-	large := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
-	f.payload = f.payload[:100]
-	single := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+	for _, c := range []struct {
+		name          string
+		large, single int // bytes of payload
+		between       uint32
+		batches       int
+		entry         int // of a single one in the ring
+	}{
+		{"small ones", 3000, 100, 9, 1, 192},
+		{"large ones", 3000, 600, 9, 1, 1408},
+		{"more small ones than a batch has", 60_000, 100, 150, 1, 192},
+		{"more large ones than a batch has", 60_000, 600, 70, 1, 1408},
+		{"more small ones than a batch has, of which some are kept", 60_000, 100, 150, 3, 192},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, row := ringWorld(t)
+			w.connect(row, false)
+			from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
+			w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
+			known, _ := w.lane.Queues(0)
+			known.Init(48, c.batches)
+			fd := clientSocket(t, row)
+			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+				t.Fatal(err)
+			}
+			f := frame{t: from, ttl: 9, flags: packet.FlagACK, payload: make([]byte, c.large)}
+			large := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+			f.payload = f.payload[:c.single]
+			single := link(row.A0.MAC, row.C0.MAC, 0, 4, f.ip())
+			const groups = 5
+			all := c.between + 1
+			for n := range groups * all {
+				if n%all == 0 {
+					sendVnet(t, fd, large, n, 1000)
+				} else {
+					sendVnet(t, fd, single, n, 0)
+				}
+			}
+			inOrder(t, w, known, 0, groups*all, func(n uint32, p *fast.Punted) bool { return (n%all == 0) == (p.GSO == packet.GSOTCP4) })
+			least := (groups*int(c.between) - 1) * c.entry // one may wake
+			if n, _ := w.lane.RingReserved(); int(n) < least {
+				t.Errorf("%d bytes by the ring, want %d", n, least)
+			}
+		})
+	}
+}
+
+// sendVnet sends a frame whose last bytes are a number; gso: bytes of a segment's payload.
+func sendVnet(t *testing.T, fd int, b []byte, n uint32, gso uint16) {
+	binary.BigEndian.PutUint32(b[len(b)-4:], n)
+	head := make([]byte, 10) // struct virtio_net_hdr
+	if gso != 0 {
+		head[0], head[1] = 1, 1 // partial checksum, TCP over IPv4
+		binary.NativeEndian.PutUint16(head[2:], 54)
+		binary.NativeEndian.PutUint16(head[4:], gso)
+		binary.NativeEndian.PutUint16(head[6:], 34)
+		binary.NativeEndian.PutUint16(head[8:], 16)
+	}
+	if _, err := unix.Write(fd, append(head, b...)); err != nil {
 		t.Fatal(err)
-	}
-	send := func(b []byte, n uint32, gso uint16) {
-		binary.BigEndian.PutUint32(b[len(b)-4:], n)
-		head := make([]byte, 10) // struct virtio_net_hdr
-		if gso != 0 {
-			head[0], head[1] = 1, 1 // partial checksum, TCP over IPv4
-			binary.NativeEndian.PutUint16(head[2:], 54)
-			binary.NativeEndian.PutUint16(head[4:], gso)
-			binary.NativeEndian.PutUint16(head[6:], 34)
-			binary.NativeEndian.PutUint16(head[8:], 16)
-		}
-		if _, err := unix.Write(fd, append(head, b...)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for n := range uint32(10) {
-		send(large, 10*n, 1000)
-		for k := range uint32(9) {
-			send(single, 10*n+k+1, 0)
-		}
-	}
-	inOrder(t, w, known, 0, 100, func(n uint32, p *fast.Punted) bool { return (n%10 == 0) == (p.GSO == packet.GSOTCP4) })
-	if n, _ := w.lane.RingReserved(); n < 80*896 {
-		t.Errorf("%d bytes by the ring", n)
 	}
 }
 

@@ -19,6 +19,7 @@ enum {
 	RING_IP = 576,      // of an entry: where its IP packet begins
 	RING_TAIL = 192,    // room behind it
 	RING_LINE = 64,
+	RING_SMALL = 512,   // frames of up to so many bytes have no room around them: Go copies them
 	RING_MOST = ETH_HLEN + 9216,
 	RING_SLACK = 12 << 10,
 	RING_TRIES = 3,
@@ -100,6 +101,16 @@ INLINE int ring_stamp(__u32 first, __u32 *lines)
 	return ring_word(r.head + RING_AWAKE) != RING_OFF;
 }
 
+// ring_place is where the frame of an entry lies.
+INLINE __u32 ring_place(__u32 len) { return len <= RING_SMALL ? sizeof(struct ring_entry) : RING_IP - ETH_HLEN; }
+
+// ring_need is the size of an entry.
+INLINE __u64 ring_need(__u32 len)
+{
+	__u64 end = ring_place(len) + len + (len <= RING_SMALL ? 0 : RING_TAIL);
+	return (end + RING_LINE - 1) & ~(__u64)(RING_LINE - 1);
+}
+
 // ring_put puts a packet behind its marked link header into the ring. 0: it has to go
 // by the TAP. A router that goes to sleep says so first and looks at the ring then; we
 // put first and look whether it sleeps then: one of us sees the other.
@@ -110,8 +121,8 @@ static __noinline int ring_put(struct __sk_buff *skb, __u32 first)
 	__u64 awake = ring_word(r.head + RING_AWAKE);
 	if (awake == RING_OFF || skb->gso_size || len <= ETH_HLEN || len > RING_MOST || (!awake && ring_wakes(&r)))
 		return 0;
-	__u64 need = (RING_IP - ETH_HLEN + len + RING_TAIL + RING_LINE - 1) & ~(__u64)(RING_LINE - 1), pos = 0;
-	int why = ring_reserve(&r, need, &pos);
+	__u64 pos = 0;
+	int why = ring_reserve(&r, ring_need(len), &pos);
 	if (why)
 		return why == 1 && ring_loses(&r);
 	__u32 at = pos & (r.size - 1) & ~(RING_LINE - 1);
@@ -122,7 +133,7 @@ static __noinline int ring_put(struct __sk_buff *skb, __u32 first)
 	__u64 tag = (pos | RING_FULL) ^ ring_key;
 	e->len = len;
 	e->valid = bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0;
-	int failed = bpf_skb_load_bytes(skb, 0, (void *)e + RING_IP - ETH_HLEN, len) != 0;
+	int failed = bpf_skb_load_bytes(skb, 0, (void *)e + ring_place(len), len) != 0;
 	if (failed)
 		tag = (pos | RING_SKIP) ^ ring_key;
 	__sync_lock_test_and_set(&e->tag, tag);
