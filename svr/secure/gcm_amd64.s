@@ -2,8 +2,8 @@
 #include "textflag.h"
 
 // AES-GCM (NIST SP 800-38D) by AES-NI and PCLMULQDQ. Only SSE encodings: the
-// small Atoms of the boxes have no AVX. Where the CPU has more, gcmwide_amd64.s
-// does the work.
+// small Atoms of the boxes have no AVX. Where the CPU has more, gcmhalf_amd64.s
+// and gcmwide_amd64.s do the work.
 //
 // GHASH after "Intel Carry-Less Multiplication Instruction and its Usage for
 // Computing the GCM Mode" (323640): blocks and powers of H are byte-reversed, so

@@ -1,7 +1,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// AES-GCM by VAES, VPCLMULQDQ and AVX-512, sixteen blocks at once: see haveWide.
+// AES-GCM by VAES, VPCLMULQDQ and AVX-512, sixteen blocks at once: see detectWay.
 // What is said in gcm_amd64.s holds here too, but for the registers: AX key, CX
 // rounds, BX first counter block, DI data, SI bytes left, R10 powers of the tail;
 // Z0-Z3 counter blocks, Z4-Z7 what is hashed, each block reversed, Z8 powers,
