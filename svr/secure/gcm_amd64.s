@@ -58,10 +58,18 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	COUNTERS4; \
 	COUNTER(X4); COUNTER(X5); COUNTER(X6); COUNTER(X7)
 
+// START loads the first counter block by words: those were just written one by one,
+// and a load of all would wait until they are out of the CPU's store buffer.
+#define START \
+	MOVL (BX), X15;        \
+	PINSRD $1, 4(BX), X15; \
+	PINSRD $2, 8(BX), X15; \
+	PINSRD $3, 12(BX), X15
+
 // TAGBLOCK begins the mask of the tag beside the counter blocks, when no more of
 // them are needed.
 #define TAGBLOCK \
-	MOVOU (BX), X15; \
+	START; \
 	PXOR X8, X15
 
 // ROUNDn runs round r over the blocks: 5 and 9 with the mask of the tag.
@@ -175,7 +183,7 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	MOVQ ROUNDS(AX), CX;    \
 	MOVQ CX, R9;            \
 	SHLQ $4, R9;            \
-	MOVOU (BX), X15;        \
+	START;                  \
 	PSHUFB swap<>(SB), X15; \
 	ZERO
 

@@ -46,6 +46,14 @@ DATA mask<>+16(SB)/8, $0
 DATA mask<>+24(SB)/8, $0
 GLOBL mask<>(SB), RODATA|NOPTR, $32
 
+// START loads the first counter block by words: those were just written one by one,
+// and a load of all would wait until they are out of the CPU's store buffer.
+#define START(B) \
+	VMOVD (BX), B;             \
+	VPINSRD $1, 4(BX), B, B;   \
+	VPINSRD $2, 8(BX), B, B;   \
+	VPINSRD $3, 12(BX), B, B
+
 // SETUP loads the arguments. The hash begins with nothing.
 #define SETUP \
 	MOVQ k+0(FP), AX;              \
@@ -56,7 +64,8 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	MOVQ CX, R9;                   \
 	SHLQ $4, R9;                   \
 	VBROADCASTI128 swap<>(SB), Y6; \
-	VBROADCASTI128 (BX), Y15;      \
+	START(X15);                    \
+	VPERMQ $0x44, Y15, Y15;        \
 	VPSHUFB Y6, Y15, Y15;          \
 	VPADDD steps<>(SB), Y15, Y15;  \
 	VPXOR X7, X7, X7
@@ -73,7 +82,7 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 #define COUNTERS4 COUNTERS2; COUNTER(Y2); COUNTER(Y3)
 
 // TAGBLOCK begins the mask of the tag, when no more counters are needed.
-#define TAGBLOCK VPXOR (BX), X8, X15
+#define TAGBLOCK START(X15); VPXOR X8, X15, X15
 
 // ROUNDn runs round r over n registers: 3 and 5 with the mask of the tag.
 #define ROUND2(r) \

@@ -53,6 +53,14 @@ GLOBL poly<>(SB), RODATA|NOPTR, $64
 // KEY puts round key r into each quarter of K.
 #define KEY(r, K) VBROADCASTI32X4 (16*r)(AX), K
 
+// START loads the first counter block by words: those were just written one by one,
+// and a load of all would wait until they are out of the CPU's store buffer.
+#define START(B) \
+	VMOVD (BX), B;             \
+	VPINSRD $1, 4(BX), B, B;   \
+	VPINSRD $2, 8(BX), B, B;   \
+	VPINSRD $3, 12(BX), B, B
+
 // SETUP loads the arguments and keys. The hash begins with nothing.
 #define SETUP \
 	MOVQ k+0(FP), AX;                                \
@@ -63,7 +71,8 @@ GLOBL poly<>(SB), RODATA|NOPTR, $64
 	MOVQ CX, R9;                                     \
 	SHLQ $4, R9;                                     \
 	VBROADCASTI32X4 swap<>(SB), Z31;                 \
-	VBROADCASTI32X4 (BX), Z15;                       \
+	START(X15);                                      \
+	VSHUFI64X2 $0, Z15, Z15, Z15;                    \
 	VPSHUFB Z31, Z15, Z15;                           \
 	VPADDD steps<>(SB), Z15, Z15;                    \
 	KEY(0, Z16); KEY(1, Z17); KEY(2, Z18);           \
@@ -82,7 +91,7 @@ GLOBL poly<>(SB), RODATA|NOPTR, $64
 #define COUNTERS4 COUNTERS2; COUNTER(Z2); COUNTER(Z3)
 
 // TAGBLOCK begins the mask of the tag, when no more counters are needed.
-#define TAGBLOCK VPXORQ (BX), X16, X15
+#define TAGBLOCK START(X15); VPXORQ X16, X15, X15
 
 // ROUNDn runs a round, whose key is K and in its low quarter X, over n registers:
 // 3 and 5 with the mask of the tag.
