@@ -161,7 +161,8 @@ func (g *GCM) seal(counter uint64, b []byte) {
 		g.std.seal(counter, b)
 		return
 	}
-	start := firstBlock(counter)
+	var start [aes.BlockSize]byte
+	firstBlock(&start, counter)
 	g.keys.seal(&start, b)
 }
 
@@ -171,14 +172,15 @@ func (g *GCM) open(counter uint64, b []byte) bool {
 	if g.std.n != 0 {
 		return g.std.open(counter, b)
 	}
-	start := firstBlock(counter)
+	var start [aes.BlockSize]byte
+	firstBlock(&start, counter)
 	return g.keys.open(&start, b)
 }
 
 // firstBlock is J0 of SP 800-38D 7.1: the nonce (4 zero bytes, counter
-// big-endian), then block number 1.
-func firstBlock(counter uint64) (b [aes.BlockSize]byte) {
+// big-endian), then block number 1. Each of the block's words is written at once:
+// the assembly reads them as such.
+func firstBlock(b *[aes.BlockSize]byte, counter uint64) {
 	binary.BigEndian.PutUint64(b[gcmNonce-8:], counter)
-	b[aes.BlockSize-1] = 1
-	return b
+	binary.BigEndian.PutUint32(b[gcmNonce:], 1)
 }

@@ -2,9 +2,8 @@
 #include "textflag.h"
 
 // AES-GCM (NIST SP 800-38D) by AES-NI and PCLMULQDQ. Only SSE encodings: the
-// small Atoms of the boxes have no AVX. Where the CPU has VAES, VPCLMULQDQ and
-// AVX-512, see haveWide, they take all of a packet that makes 256 bytes, and the
-// others the rest.
+// small Atoms of the boxes have no AVX. Where the CPU has more, gcmhalf_amd64.s
+// and gcmwide_amd64.s do the work.
 //
 // GHASH after "Intel Carry-Less Multiplication Instruction and its Usage for
 // Computing the GCM Mode" (323640): blocks and powers of H are byte-reversed, so
@@ -28,26 +27,6 @@
 DATA swap<>+0(SB)/8, $0x08090a0b0c0d0e0f
 DATA swap<>+8(SB)/8, $0x0001020304050607
 GLOBL swap<>(SB), RODATA|NOPTR, $16
-
-// The counters of four blocks beside each other, and how far the next four are.
-DATA steps<>+0(SB)/8, $1
-DATA steps<>+8(SB)/8, $0
-DATA steps<>+16(SB)/8, $2
-DATA steps<>+24(SB)/8, $0
-DATA steps<>+32(SB)/8, $3
-DATA steps<>+40(SB)/8, $0
-DATA steps<>+48(SB)/8, $4
-DATA steps<>+56(SB)/8, $0
-GLOBL steps<>(SB), RODATA|NOPTR, $64
-DATA four<>+0(SB)/8, $4
-DATA four<>+8(SB)/8, $0
-DATA four<>+16(SB)/8, $4
-DATA four<>+24(SB)/8, $0
-DATA four<>+32(SB)/8, $4
-DATA four<>+40(SB)/8, $0
-DATA four<>+48(SB)/8, $4
-DATA four<>+56(SB)/8, $0
-GLOBL four<>(SB), RODATA|NOPTR, $64
 
 DATA one<>+0(SB)/8, $1
 DATA one<>+8(SB)/8, $0
@@ -79,10 +58,18 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	COUNTERS4; \
 	COUNTER(X4); COUNTER(X5); COUNTER(X6); COUNTER(X7)
 
+// START loads the first counter block by words: those were just written one by one,
+// and a load of all would wait until they are out of the CPU's store buffer.
+#define START \
+	MOVL (BX), X15;        \
+	PINSRD $1, 4(BX), X15; \
+	PINSRD $2, 8(BX), X15; \
+	PINSRD $3, 12(BX), X15
+
 // TAGBLOCK begins the mask of the tag beside the counter blocks, when no more of
 // them are needed.
 #define TAGBLOCK \
-	MOVOU (BX), X15; \
+	START; \
 	PXOR X8, X15
 
 // ROUNDn runs round r over the blocks: 5 and 9 with the mask of the tag.
@@ -159,13 +146,13 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 #define HASH(n) \
 	MOVOU (16*(7-n))(DX), X14;  \
 	PSHUFB swap<>(SB), X14;     \
-	MUL((POW+16*n)(AX), (MID+8*n)(AX))
+	MUL((POW+16*(16-n))(AX), (MID+8*(8-n))(AX))
 #define HASH7 \
 	MOVOU (DX), X14;         \
 	PSHUFB swap<>(SB), X14;  \
 	PXOR X9, X14;            \
 	ZERO;                    \
-	MUL((POW+16*7)(AX), (MID+8*7)(AX))
+	MUL((POW+16*9)(AX), (MID+8*1)(AX))
 
 // STITCH runs rounds 1 to 9 over the counter blocks and meanwhile hashes the 128
 // bytes at DX: the two use different units of the CPU.
@@ -196,7 +183,7 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	MOVQ ROUNDS(AX), CX;    \
 	MOVQ CX, R9;            \
 	SHLQ $4, R9;            \
-	MOVOU (BX), X15;        \
+	START;                  \
 	PSHUFB swap<>(SB), X15; \
 	ZERO
 
@@ -227,13 +214,14 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 // first block, such that the block of lengths gets H; R12 to the key stream; X7
 // is the hash so far, for the first block.
 #define TAIL \
-	LEAQ 15(SI), R10;             \
-	SHRQ $4, R10;                 \
-	LEAQ MID(AX)(R10*8), R11;     \
-	SHLQ $4, R10;                 \
-	LEAQ POW(AX)(R10*1), R10;     \
-	MOVQ SP, R12;                 \
-	MOVO X9, X7;                  \
+	LEAQ 15(SI), R10;                  \
+	SHRQ $4, R10;                      \
+	NEGQ R10;                          \
+	LEAQ (MID+8*8)(AX)(R10*8), R11;   \
+	SHLQ $4, R10;                      \
+	LEAQ (POW+16*16)(AX)(R10*1), R10;  \
+	MOVQ SP, R12;                      \
+	MOVO X9, X7;                       \
 	ZERO
 
 // HASHTAIL adds the block in X14 with its power.
@@ -242,8 +230,8 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	PXOR X7, X14;           \
 	PXOR X7, X7;            \
 	MUL((R10), (R11));      \
-	SUBQ $16, R10;          \
-	SUBQ $8, R11
+	ADDQ $16, R10;          \
+	ADDQ $8, R11
 
 // TAILMASK makes X5 ones over the SI bytes of the last block.
 #define TAILMASK \
@@ -263,136 +251,10 @@ GLOBL mask<>(SB), RODATA|NOPTR, $32
 	PSHUFB swap<>(SB), X9; \
 	PXOR X15, X9
 
-// The wide way: Z0-Z3 are sixteen counter blocks, Z4-Z7 what is hashed, Z9 Z10 Z11
-// low, high and middle of the sum of products in each quarter, X14 the hash so
-// far, Z15 four counters, Z16-Z29 the round keys, Z30 the last one, Z31 the swap,
-// Z8, Z12, Z13 scratch. The next sixteen blocks do not depend on the hash, so the
-// CPU works at both.
-
-// WIDEKEY puts round key r into each quarter of K.
-#define WIDEKEY(r, K) VBROADCASTI32X4 (16*r)(AX), K
-
-// WIDESETUP goes on from SETUP.
-#define WIDESETUP \
-	WIDEKEY(0, Z16); WIDEKEY(1, Z17); WIDEKEY(2, Z18); WIDEKEY(3, Z19); WIDEKEY(4, Z20); \
-	WIDEKEY(5, Z21); WIDEKEY(6, Z22); WIDEKEY(7, Z23); WIDEKEY(8, Z24); WIDEKEY(9, Z25); \
-	WIDEKEY(10, Z26); WIDEKEY(11, Z27); WIDEKEY(12, Z28); WIDEKEY(13, Z29);              \
-	VBROADCASTI32X4 (AX)(R9*1), Z30;      \
-	VBROADCASTI32X4 swap<>(SB), Z31;      \
-	VSHUFI64X2 $0, Z15, Z15, Z15;         \
-	VPADDD steps<>(SB), Z15, Z15;         \
-	VPXOR X14, X14, X14
-
-#define WIDECOUNTER(B) \
-	VPSHUFB Z31, Z15, B;         \
-	VPADDD four<>(SB), Z15, Z15; \
-	VPXORQ Z16, B, B
-#define WIDEROUND(K) \
-	VAESENC K, Z0, Z0; VAESENC K, Z1, Z1; VAESENC K, Z2, Z2; VAESENC K, Z3, Z3
-#define WIDEPLAIN \
-	WIDECOUNTER(Z0); WIDECOUNTER(Z1); WIDECOUNTER(Z2); WIDECOUNTER(Z3);                     \
-	WIDEROUND(Z17); WIDEROUND(Z18); WIDEROUND(Z19); WIDEROUND(Z20); WIDEROUND(Z21); \
-	WIDEROUND(Z22); WIDEROUND(Z23); WIDEROUND(Z24); WIDEROUND(Z25)
-#define WIDELONG \
-	WIDEROUND(Z26); WIDEROUND(Z27); WIDEROUND(Z28); WIDEROUND(Z29)
-
-// WIDESEAL and WIDEOPEN end the encryption of counter blocks B and leave the cipher
-// text in C, each block reversed.
-#define WIDESEAL(off, B, C) \
-	VAESENCLAST Z30, B, B;   \
-	VPXORQ off(DI), B, B;    \
-	VMOVDQU64 B, off(DI);    \
-	VPSHUFB Z31, B, C
-#define WIDEOPEN(off, B, C) \
-	VAESENCLAST Z30, B, B;   \
-	VMOVDQU64 off(DI), C;    \
-	VPXORQ C, B, B;          \
-	VMOVDQU64 B, off(DI);    \
-	VPSHUFB Z31, C, C
-
-// WIDEPOWER loads the powers n+4 to n+1, in this order.
-#define WIDEPOWER(n) \
-	VMOVDQU64 (POW+16*n)(AX), Z8; \
-	VSHUFI64X2 $0x1b, Z8, Z8, Z8
-
-// WIDEMUL adds the products of C and the powers to the sum.
-#define WIDEMUL(n, C) \
-	WIDEPOWER(n);                     \
-	VPCLMULQDQ $0x00, Z8, C, Z12;     \
-	VPCLMULQDQ $0x11, Z8, C, Z13;     \
-	VPXORQ Z12, Z9, Z9;               \
-	VPXORQ Z13, Z10, Z10;             \
-	VPCLMULQDQ $0x01, Z8, C, Z12;     \
-	VPCLMULQDQ $0x10, Z8, C, Z13;     \
-	VPTERNLOGQ $0x96, Z12, Z13, Z11
-
-// WIDESUM adds the quarters of Z, whose low ones are Y and X.
-#define WIDESUM(X, Y, Z) \
-	VEXTRACTI64X4 $1, Z, Y12;  \
-	VPXOR Y12, Y, Y;           \
-	VEXTRACTI128 $1, Y, X12;   \
-	VPXOR X12, X, X
-
-#define WIDEFOLD \
-	VPCLMULQDQ $0x10, poly<>(SB), X9, X12; \
-	VPSHUFD $0x4e, X9, X9;                 \
-	VPXOR X12, X9, X9
-
-// WIDEHASH takes the sixteen blocks into the hash.
-#define WIDEHASH \
-	VPXORQ Z14, Z4, Z4;            \
-	WIDEPOWER(12);                 \
-	VPCLMULQDQ $0x00, Z8, Z4, Z9;  \
-	VPCLMULQDQ $0x11, Z8, Z4, Z10; \
-	VPCLMULQDQ $0x01, Z8, Z4, Z11; \
-	VPCLMULQDQ $0x10, Z8, Z4, Z12; \
-	VPXORQ Z12, Z11, Z11;          \
-	WIDEMUL(8, Z5);                \
-	WIDEMUL(4, Z6);                \
-	WIDEMUL(0, Z7);                \
-	WIDESUM(X9, Y9, Z9);           \
-	WIDESUM(X10, Y10, Z10);        \
-	WIDESUM(X11, Y11, Z11);        \
-	VPSLLDQ $8, X11, X12;          \
-	VPSRLDQ $8, X11, X11;          \
-	VPXOR X12, X9, X9;             \
-	VPXOR X11, X10, X10;           \
-	WIDEFOLD;                      \
-	WIDEFOLD;                      \
-	VPXOR X10, X9, X14
-
-// WIDEEND leaves hash and counter as SETUP does.
-#define WIDEEND \
-	VMOVDQA X14, X9;             \
-	VPSUBD one<>(SB), X15, X15;  \
-	VZEROUPPER
-
-// func gcmSeal(k *gcmKeys, start *[16]byte, data *byte, n int)
+// func gcmSealNarrow(k *gcmKeys, start *[16]byte, data *byte, n int)
 // Each 128 bytes of cipher text are hashed beside the encryption of the next.
-TEXT ·gcmSeal(SB), NOSPLIT, $128-32
+TEXT ·gcmSealNarrow(SB), NOSPLIT, $128-32
 	SETUP
-	CMPQ SI, $256
-	JLT narrow
-	CMPB ·haveWide(SB), $0
-	JEQ narrow
-	WIDESETUP
-wide:
-	WIDEPLAIN
-	CMPQ CX, $10
-	JEQ widelast
-	WIDELONG
-widelast:
-	WIDESEAL(0, Z0, Z4)
-	WIDESEAL(64, Z1, Z5)
-	WIDESEAL(128, Z2, Z6)
-	WIDESEAL(192, Z3, Z7)
-	WIDEHASH
-	ADDQ $256, DI
-	SUBQ $256, SI
-	CMPQ SI, $256
-	JGE wide
-	WIDEEND
-narrow:
 	CMPQ SI, $128
 	JLT few
 	COUNTERS8
@@ -482,31 +344,10 @@ tag:
 	MOVOU X9, (DI)
 	RET
 
-// func gcmOpen(k *gcmKeys, start *[16]byte, data *byte, n int) (diff uint64)
+// func gcmOpenNarrow(k *gcmKeys, start *[16]byte, data *byte, n int) (diff uint64)
 // Each 128 bytes of cipher text are hashed beside the making of their key stream.
-TEXT ·gcmOpen(SB), NOSPLIT, $128-40
+TEXT ·gcmOpenNarrow(SB), NOSPLIT, $128-40
 	SETUP
-	CMPQ SI, $256
-	JLT more
-	CMPB ·haveWide(SB), $0
-	JEQ more
-	WIDESETUP
-wide:
-	WIDEPLAIN
-	CMPQ CX, $10
-	JEQ widelast
-	WIDELONG
-widelast:
-	WIDEOPEN(0, Z0, Z4)
-	WIDEOPEN(64, Z1, Z5)
-	WIDEOPEN(128, Z2, Z6)
-	WIDEOPEN(192, Z3, Z7)
-	WIDEHASH
-	ADDQ $256, DI
-	SUBQ $256, SI
-	CMPQ SI, $256
-	JGE wide
-	WIDEEND
 more:
 	CMPQ SI, $128
 	JLT rest
@@ -582,8 +423,8 @@ tag:
 	RET
 
 // func gcmPowers(k *gcmKeys)
-// H is the encryption of zeros; its powers, times x^-1, and the sums of their
-// halves follow the round keys.
+// H is the encryption of zeros; its powers, times x^-1, the highest first, and the
+// sums of their halves follow the round keys.
 TEXT ·gcmPowers(SB), NOSPLIT, $0-8
 	MOVQ k+0(FP), AX
 	MOVQ ROUNDS(AX), CX
@@ -611,21 +452,24 @@ last:
 	PSUBQ X12, X13
 	PAND poly<>(SB), X13
 	PXOR X13, X9
-	LEAQ POW(AX), R10
-	LEAQ MID(AX), R11
+	LEAQ (POW+16*16)(AX), R10
+	LEAQ (MID+8*8)(AX), R11
 	MOVQ $const_gcmHashed, CX
 power:
 	MOVOU X9, (R10)
+	CMPQ CX, $(const_gcmHashed-const_gcmSums)
+	JLE next
 	PSHUFD $0x4e, X9, X12
 	PXOR X9, X12
 	MOVQ X12, (R11)
+	SUBQ $8, R11
+next:
 	DECQ CX
 	JZ done
-	ADDQ $16, R10
-	ADDQ $8, R11
+	SUBQ $16, R10
 	MOVO X9, X14
 	ZERO
-	MUL(POW(AX), MID(AX))
+	MUL((POW+16*16)(AX), (MID+8*8)(AX))
 	REDUCE
 	JMP power
 done:

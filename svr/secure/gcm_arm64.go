@@ -33,5 +33,5 @@ func isar0() uint64
 var haveGCM = isar0()>>4&0xf >= 2 // 1 is AES alone, 2 is AES and PMULL
 
 // gcmHashed is how many blocks share one reduction at most: the eight that the
-// tail of a packet has, and the block of lengths.
-const gcmHashed = 9
+// tail of a packet has, and the block of lengths. Each power has the sum of its halves.
+const gcmHashed, gcmSums = 9, 9

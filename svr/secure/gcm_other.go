@@ -11,5 +11,5 @@ func gcmOpen(k *gcmKeys, start *[16]byte, data *byte, n int) uint64 { panic("sec
 func subWord(w uint32) uint32                                       { panic("secure: no instructions") }
 
 // gcmHashed is how many blocks share one reduction at most: the eight that the
-// tail of a packet has, and the block of lengths.
-const gcmHashed = 9
+// tail of a packet has, and the block of lengths. Each power has the sum of its halves.
+const gcmHashed, gcmSums = 9, 9

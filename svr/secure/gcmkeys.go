@@ -6,13 +6,10 @@ import "crypto/aes"
 // pointers. The assembly reads the fields by the names here.
 type gcmKeys struct {
 	enc    [maxRoundKeys * aes.BlockSize]byte
-	pow    [gcmHashed][aes.BlockSize]byte // the hash key's powers from 1 on, in the CPU's form
-	mid    [gcmHashed]uint64              // the sum of each power's halves
+	pow    [gcmHashed][aes.BlockSize]byte // the hash key's powers from 1 on, in the CPU's form and order
+	mid    [gcmSums]uint64                // the sum of each low power's halves
 	rounds uint64                         // 10 or 14, 0 without a key
 }
-
-// Compile-time: each power has the sum of its halves.
-var _ [len(gcmKeys{}.pow)]struct{} = [len(gcmKeys{}.mid)]struct{}{}
 
 // expand makes k that of a key of 16 or 32 bytes.
 func (k *gcmKeys) expand(key []byte) {
