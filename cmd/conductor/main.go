@@ -71,6 +71,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if f.NArg() > 0 {
 		return end(command.Run(ctx, s.Dir, f.Args(), *asJSON, stdin, stdout), stderr)
 	}
+	// The end of who reads the log is not ours: Go ends a process that writes to such a
+	// pipe, unless it has asked for the signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	for u := range strings.SplitSeq(etcd, ",") {
 		if u != "" {
 			s.Etcd = append(s.Etcd, u)

@@ -11,6 +11,7 @@ import (
 )
 
 func runAgent(ctx context.Context, args []string, _, stderr io.Writer) error {
+	outlive()
 	var s agent.Settings
 	var conductors, masters string
 	f := newFlags("agent", "agent -run DIR -state DIR [-asset-id ID] [-conductor HOST[,HOST]] [-config FILE [-router-file FILE] [-confirm TIME]] [-salt-master HOST[:PORT][,…]] [-keepalive TIME] [-v]", stderr)

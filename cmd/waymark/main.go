@@ -46,6 +46,11 @@ func main() {
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// outlive is for what serves: the end of who reads its log or messages is not its own.
+// Go ends a process that writes to such a pipe, unless it has asked for the signal; to
+// ignore it would be inherited by the shells that it starts.
+func outlive() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
 // dispatch runs the command that args name and returns the exit code.
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {

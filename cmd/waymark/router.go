@@ -19,6 +19,7 @@ import (
 const defaultRun = "/run/waymark"
 
 func runRouter(ctx context.Context, args []string, _, stderr io.Writer) error {
+	outlive()
 	var c configFlags
 	var s router.Settings
 	f := newFlags("router", "router -config FILE -router NAME [-node NAME] -run DIR [-state DIR] [-lanes auto|go|bpf] [-profile cpe|hub|tiny] [-workers N] [-keep] [-drain TIME] [-set-clock] [-v]", stderr)

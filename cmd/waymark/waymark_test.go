@@ -24,6 +24,36 @@ func waymark(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// TestMain runs the command itself in the processes that tests start.
+func TestMain(m *testing.M) {
+	if os.Getenv("WAYMARK_TEST_MAIN") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestLogReaderGone: what serves outlives who reads its messages; a question does not.
+func TestLogReaderGone(t *testing.T) {
+	for _, row := range []struct {
+		command string
+		code    int // -1: a signal ended it
+	}{{"router", 2}, {"agent", 2}, {"show", -1}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		c := exec.Command(os.Args[0], row.command, "-unknown-flag")
+		c.Env = append(os.Environ(), "WAYMARK_TEST_MAIN=1")
+		c.Stderr = w
+		_ = c.Run() // the code tells
+		w.Close()
+		if got := c.ProcessState.ExitCode(); got != row.code {
+			t.Errorf("%s: %v, want code %d", row.command, c.ProcessState, row.code)
+		}
+	}
+}
+
 func write(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "config.json")

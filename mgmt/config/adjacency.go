@@ -46,7 +46,9 @@ func (a *Authority) locate(router, node string) (*Router, *Node, Findings) {
 func nameList[T any](list []T, nameOf func(T) string) string {
 	set := make(map[string]bool)
 	for _, x := range list {
-		set[nameOf(x)] = true
+		if name := nameOf(x); name != "" { // of one with a name that is wrong
+			set[name] = true
+		}
 	}
 	return listed(set)
 }

@@ -106,6 +106,8 @@ func TestCheck(t *testing.T) {
 		{"clean", nil, "branch1", "", ""},
 		{"named node", nil, "hub1", "node1", ""},
 		{"unknown router", nil, "hub9", "", "error: authority > router: hub9: there is no such router; allowed: branch1, hub1\n"},
+		{"unknown router beside one with a wrong name", []edit{{"router/0/name", "br anch1"}}, "hub9", "",
+			"error: authority > router: hub9: there is no such router; allowed: hub1\n"},
 		{"unknown node", nil, "hub1", "node2", "error: authority > router hub1 > node: node2: there is no such node; allowed: node1\n"},
 		{"which node", []edit{{"router/0/node/+", obj{"name": "node2"}}}, "branch1", "",
 			"error: " + branch + " > node: the router has several nodes: name one; allowed: node1, node2\n"},
