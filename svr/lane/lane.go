@@ -247,9 +247,6 @@ func (l *Lane) Memory() int {
 	return n
 }
 
-// Tidy gives up memory that is made again when it is needed. Through Do.
-func (l *Lane) Tidy() { l.held.tidy() }
-
 // Do runs fn on the loop's goroutine and waits for it: configuration, show.
 // Never call it from the Handler. ErrClosed when the loop has ended.
 func (l *Lane) Do(fn func()) error { return l.mail.do(fn) }

@@ -94,10 +94,7 @@ func (r *Router) tidy() {
 	}
 	r.tidied = now
 	fast.Tidy()
-	_ = r.onLane(func() { // one that has ended needs it no more
-		r.lane.Tidy()
-		r.parts.Engine.Tidy()
-	})
+	_ = r.onLane(r.parts.Engine.Tidy) // one that has ended needs it no more
 	debug.FreeOSMemory()
 	list, err := findConstants()
 	for _, m := range list {
