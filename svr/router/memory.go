@@ -30,9 +30,9 @@ const (
 
 // startPercent is the same until the router forwards: what is made until then stays,
 // for the most part, and to look through it again for each twentieth that comes to it
-// was a fifth of the time. A start of the smaller profiles ends before the first
-// collection, which is the end of it: what is made behind one lies on what was used
-// before and is cleared, so that it takes room though nobody needs it yet.
+// was a fifth of the time. In the smaller profiles the first collection ends the start:
+// what is made behind one lies on what was used before and is cleared, so that it takes
+// room though nobody needs it yet.
 const startPercent = 400
 
 // LimitHeap sets the collector up for a start. A program calls it before it reads its
