@@ -56,6 +56,7 @@ func (r *Router) settle() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	debug.SetGCPercent(int(min(max(100*mostGarbage/m.HeapAlloc, 1), gcPercent)))
+	r.settled.Store(true)
 }
 
 // reserved is the memory of all pools; that of the session table was present when it
@@ -79,7 +80,7 @@ func populate(memory []byte) error {
 	return unix.Madvise(memory, unix.MADV_POPULATE_WRITE)
 }
 
-// tidyAfter is when the start of a router is over, and tidyEvery how often what
+// tidyAfter is when the start of a router is over, if it has settled, and tidyEvery how often what
 // shows and changes needed is given back from then on.
 const (
 	tidyAfter = 2 * time.Second
@@ -89,7 +90,7 @@ const (
 // tidy gives back the memory that nobody needs any more, now and then.
 func (r *Router) tidy() {
 	now := time.Now()
-	if now.Sub(r.started) < tidyAfter || now.Sub(r.tidied) < tidyEvery {
+	if !r.settled.Load() || now.Sub(r.started) < tidyAfter || now.Sub(r.tidied) < tidyEvery {
 		return
 	}
 	r.tidied = now
