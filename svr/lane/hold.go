@@ -14,7 +14,8 @@ const (
 type holder struct {
 	slots []heldPacket
 	slab  []byte
-	n     int // in use
+	n     int  // in use
+	dirty bool // slab takes room
 }
 
 type heldPacket struct {
@@ -23,31 +24,31 @@ type heldPacket struct {
 	csum     packet.Csum
 }
 
-func (h *holder) init() { h.slots = make([]heldPacket, holdAll) }
+func (h *holder) init() {
+	h.slots, h.slab = make([]heldPacket, holdAll), fresh[byte](holdAll*smallBuf)
+}
 
-// tidy gives the memory up while nothing waits.
+// tidy gives the memory back while nothing waits.
 func (h *holder) tidy() {
-	if h.n == 0 {
-		h.slab = nil
+	if h.n == 0 && h.dirty {
+		giveBack(h.slab)
+		h.dirty = false
 	}
 }
 
 func (h *holder) memory() int { return len(h.slab) }
 
-// put copies p; false when there is no room for it. The memory is made when the
-// first packet has to wait.
+// put copies p; false when there is no room for it.
 func (h *holder) put(p *packet.Packet, ifc, hop uint16) bool {
 	if h.n == len(h.slots) || p.Len() > smallBuf-Headroom {
 		return false
-	}
-	if h.slab == nil {
-		h.slab = make([]byte, holdAll*smallBuf)
 	}
 	for i := range h.slots {
 		if s := &h.slots[i]; s.hop == 0 {
 			n := copy(h.buf(i)[Headroom:], p.IP())
 			*s = heldPacket{ifc: ifc, hop: hop, off: Headroom, end: Headroom + n, csum: p.Csum}
 			h.n++
+			h.dirty = true
 			return true
 		}
 	}

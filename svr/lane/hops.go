@@ -51,7 +51,7 @@ func NewHops(n int) *Hops { return newHops(n, nil) }
 
 func newHops(n int, names []byte) *Hops {
 	n = min(max(n, 1), 65535)
-	h := &Hops{slots: make([]hopEntry, n+1), names: shared.Records[hopKey](names, n+1), kept: names != nil,
+	h := &Hops{slots: fresh[hopEntry](n + 1), names: shared.Records[hopKey](names, n+1), kept: names != nil,
 		free: make([]uint16, 0, n), index: shared.NewHashIndex(n + 1), seed: maphash.MakeSeed()}
 	for id := n; id > 0; id-- {
 		h.free = append(h.free, uint16(id))

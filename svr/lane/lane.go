@@ -80,6 +80,7 @@ type Lane struct {
 	brought  uint64                   // packets of the first feed
 	naps     bool                     // other goroutines have a processor besides the loop's
 	brisk    bool                     // the last wait was short
+	gave     int64                    // when the loop last gave way
 	awake    atomic.Int64             // since when the loop has something to do, 0: it sleeps
 	shared   atomic.Pointer[[]*iface] // byID, for other goroutines
 	counters Counters
@@ -246,9 +247,6 @@ func (l *Lane) Memory() int {
 	}
 	return n
 }
-
-// Tidy gives up memory that is made again when it is needed. Through Do.
-func (l *Lane) Tidy() { l.held.tidy() }
 
 // Do runs fn on the loop's goroutine and waits for it: configuration, show.
 // Never call it from the Handler. ErrClosed when the loop has ended.

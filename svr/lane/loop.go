@@ -13,7 +13,16 @@ import (
 // upkeepEvery is the longest time between two looks at next-hops and stations.
 const upkeepEvery = int64(1e9)
 
+// stackRoom is what the loop's goroutine has on its stack besides what it needs. A
+// collection halves a stack of which less than a quarter is in use, as that of a lane
+// that waits; the next packets would have it copied again, and for that the runtime
+// looks up each function on it: constants of the binary that nobody needs otherwise
+// (findConstants in svr/router).
+const stackRoom = 3 << 10
+
 func (l *Lane) run(ctx context.Context) error {
+	var room [stackRoom]byte
+	runtime.KeepAlive(&room)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer l.mail.close()
@@ -25,6 +34,7 @@ func (l *Lane) run(ctx context.Context) error {
 	for !stop.Load() {
 		if l.round() {
 			l.counters.Rounds++
+			l.giveWay()
 			continue
 		}
 		if l.pool.first < l.pool.next { // frames that we hold would wake us for ever
@@ -74,6 +84,21 @@ func (l *Lane) ticks(busy bool) {
 	if l.now >= l.upkeep {
 		l.upkeep = l.maintain()
 		l.flush(nil, busy)
+	}
+}
+
+// wayEvery, in nanoseconds, is how often a busy loop calls the scheduler by itself.
+// 10 ms after its last turn that would interrupt the loop by a signal, whose handler
+// looks up the function that it came upon: other constants of the binary each time. And
+// a wait that is interrupted ends.
+const wayEvery = 8_000_000
+
+// giveWay calls the scheduler when it is time. Not where the loop has the only
+// processor, which others would have for longer.
+func (l *Lane) giveWay() {
+	if l.naps && l.now-l.gave >= wayEvery {
+		l.gave = l.now
+		runtime.Gosched()
 	}
 }
 

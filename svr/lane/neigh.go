@@ -3,6 +3,7 @@ package lane
 import (
 	"errors"
 	"net/netip"
+	"runtime"
 	"sync"
 
 	"waymark/net/neigh"
@@ -110,6 +111,8 @@ func (k *kernelNeigh) again(now int64) {
 
 // requests sends the queued requests until close.
 func (k *kernelNeigh) requests() {
+	var room [stackRoom]byte
+	runtime.KeepAlive(&room)
 	for range k.work {
 		for {
 			k.mu.Lock()

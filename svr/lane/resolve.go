@@ -144,5 +144,6 @@ func (l *Lane) maintain() (next int64) {
 		}
 	}
 	l.neigh.again(l.now)
+	l.held.tidy()
 	return next
 }

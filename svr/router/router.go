@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"waymark/net/resolve"
@@ -66,7 +67,8 @@ type Router struct {
 	keys       *keyStatus
 	memoryPeak int // most bytes that show capacity saw
 
-	tidied time.Time // when memory was given back last
+	settled atomic.Bool // the pools are present: see settle
+	tidied  time.Time   // when memory was given back last
 }
 
 // Run runs a router until ctx ends, then stops it in order. t must be of Load,

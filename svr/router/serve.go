@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -67,8 +68,18 @@ func (r *Router) accept(ctx context.Context, s *socket) {
 	}
 }
 
+// growStack makes a goroutine's stack as large as an answer needs while little is on
+// it. To grow it later in steps the runtime would look up each function that waits.
+//
+//go:noinline
+func growStack() {
+	var room [5 << 10]byte
+	runtime.KeepAlive(&room)
+}
+
 // converse answers the requests of one connection.
 func (r *Router) converse(c net.Conn) {
+	growStack()
 	in := bufio.NewReaderSize(c, ctl.MaxRequest)
 	for {
 		_ = c.SetReadDeadline(time.Now().Add(clientIdle))
