@@ -54,8 +54,8 @@ func readRow(line string) (f Figure, ok bool) {
 	return f, true
 }
 
-// Fallen lists the figures whose median is worse than everything that the
-// baseline saw in its rounds. A page from another kind of machine proves nothing.
+// Fallen lists the figures whose median is worse than the baseline's by more than the
+// spread, its own or today's. A page from another kind of machine proves nothing.
 func (r *Report) Fallen(b Baseline) []string {
 	if b.Machine != r.Machine.kind() {
 		return nil
@@ -74,13 +74,13 @@ func (r *Report) Fallen(b Baseline) []string {
 	return list
 }
 
-// worse tells whether the median lies on the wrong side of an older spread.
+// worse tells whether the median is worse than an older one by more than both spreads.
 func (f Figure) worse(old Figure) bool {
 	if f.Rounds == 0 {
 		return true
 	}
 	if f.Most {
-		return f.Median > old.Max
+		return f.Median-old.Median > max(old.Max-old.Median, f.Max-f.Median)
 	}
-	return f.Median < old.Min
+	return old.Median-f.Median > max(old.Median-old.Min, f.Median-f.Min)
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,7 +25,8 @@ type Machine struct {
 // ThisMachine describes the machine that the program runs on. What cannot be
 // found out is empty.
 func ThisMachine() Machine {
-	m := Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().UTC().Format(time.DateOnly)}
+	info, _ := os.ReadFile("/proc/cpuinfo") // without it the name is the architecture's
+	m := Machine{CPU: cpuModel(string(info)), Cores: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().UTC().Format(time.DateOnly)}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])
@@ -40,17 +40,25 @@ func ThisMachine() Machine {
 	return m
 }
 
-func cpuModel() string {
-	b, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
+// cpuModel is what /proc/cpuinfo says of the first CPU. Virtual machines tell names
+// that several generations share, so family and model are part of it.
+func cpuModel(info string) string {
+	said := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			said[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		} else if said["model name"] != "" {
+			break // the end of the first one
+		}
 	}
-	_, rest, ok := bytes.Cut(b, []byte("model name"))
-	if !ok {
+	name := said["model name"]
+	if name == "" {
 		return runtime.GOARCH
 	}
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	return strings.TrimSpace(strings.TrimLeft(string(line), "\t :"))
+	if f, m := said["cpu family"], said["model"]; f != "" && m != "" {
+		return fmt.Sprintf("%s (family %s, model %s)", name, f, m)
+	}
+	return name
 }
 
 // kind is what must be equal for figures to be comparable.

@@ -38,6 +38,7 @@ func TestFallen(t *testing.T) {
 		{"same", one("x", stats.Spread{Median: 4, Min: 3, Max: 5, Rounds: 7}, 3, false), 0},
 		{"inside the spread", one("x", stats.Spread{Median: 3.6, Min: 3, Max: 5, Rounds: 7}, 3, false), 0},
 		{"below the spread", one("x", stats.Spread{Median: 3.4, Min: 3, Max: 5, Rounds: 7}, 3, false), 1},
+		{"below the spread of then, inside that of now", one("x", stats.Spread{Median: 3.4, Min: 2.7, Max: 5, Rounds: 7}, 3, false), 0},
 		{"another machine", one("y", stats.Spread{Median: 1, Min: 1, Max: 1, Rounds: 7}, 3, false), 0},
 		{"for reference only", one("x", stats.Spread{Median: 1, Min: 1, Max: 1, Rounds: 7}, 0, false), 0},
 		{"no round gave a value", one("x", stats.Spread{}, 3, false), 1},
