@@ -11,6 +11,9 @@ type gcmKeys struct {
 	rounds uint64                         // 10 or 14, 0 without a key
 }
 
+// Compile-time: there is no sum without its power.
+var _ [len(gcmKeys{}.pow) - len(gcmKeys{}.mid)]struct{}
+
 // expand makes k that of a key of 16 or 32 bytes.
 func (k *gcmKeys) expand(key []byte) {
 	k.rounds = uint64(expandKey(&k.enc, key))
