@@ -39,10 +39,11 @@ func testInterfacesComeAndGo(t *testing.T, lanes string) {
 		t.Fatal(err)
 	}
 	interfaceUp(t, r, "lte", "up", "")
-	if d := show(t, r, "dhcp", "detail"); len(d) != 1 || d[0]["dhcp-state"] != "external" || d[0]["address"] != "100.64.0.10" ||
-		d[0]["gateway"] != "100.64.0.1" || d[0]["state-machine-state"] != "DOWN" {
-		t.Errorf("our client beside an address set by hand: %v", d)
-	}
+	// The address is there before its route, and before our client has seen it.
+	until(t, r, "our client beside an address set by hand", func(d []row) bool {
+		return len(d) == 1 && d[0]["dhcp-state"] == "external" && d[0]["address"] == "100.64.0.10" &&
+			d[0]["gateway"] == "100.64.0.1" && d[0]["state-machine-state"] == "DOWN"
+	}, "dhcp", "detail")
 
 	// The fiber's carrier goes: new sessions take LTE, UDP transform and NAT.
 	if err := w.Carrier(world.ISPFiber, "branch", false); err != nil {
