@@ -73,8 +73,8 @@ func (q *Queue) Init(n, batches int) {
 		q.ring.keep, q.ring.ends = batches, make([]uint64, 0, batches+1)
 		n = min(n, ringedRead)
 	}
-	for range batches {
-		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize))
+	for range batches { // behind the largest packet, which may be held, one of the ring has room
+		q.slabs = append(q.slabs, make([]byte, (n-1)*each+bufSize+smallRoom))
 	}
 }
 

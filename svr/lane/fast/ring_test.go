@@ -126,14 +126,16 @@ func TestRingLarge(t *testing.T) {
 		name          string
 		large, single int // bytes of payload
 		between       uint32
+		batch         int
 		batches       int
 		entry         int // of a single one in the ring
 	}{
-		{"small ones", 3000, 100, 9, 1, 192},
-		{"large ones", 3000, 600, 9, 1, 1408},
-		{"more small ones than a batch has", 60_000, 100, 150, 1, 192},
-		{"more large ones than a batch has", 60_000, 600, 70, 1, 1408},
-		{"more small ones than a batch has, of which some are kept", 60_000, 100, 150, 3, 192},
+		{"small ones", 3000, 100, 9, 48, 1, 192},
+		{"large ones", 3000, 600, 9, 48, 1, 1408},
+		{"more small ones than a batch has", 60_000, 100, 150, 48, 1, 192},
+		{"more large ones than a batch has", 60_000, 600, 70, 48, 1, 1408},
+		{"more small ones than a batch has, of which some are kept", 60_000, 100, 150, 48, 3, 192},
+		{"one at a time, beside the largest", 65_400, 100, 9, 1, 1, 192},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, row := ringWorld(t)
@@ -141,7 +143,7 @@ func TestRingLarge(t *testing.T) {
 			from := tuple(packet.ProtoTCP, "10.1.0.2:7", "10.2.0.2:7")
 			w.session(from, tuple(packet.ProtoTCP, "10.2.0.1:16386", "10.2.0.2:7"), 1500)
 			known, _ := w.lane.Queues(0)
-			known.Init(48, c.batches)
+			known.Init(c.batch, c.batches)
 			fd := clientSocket(t, row)
 			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
 				t.Fatal(err)
