@@ -39,12 +39,12 @@ func start(args []string) error {
 		return rival.RunWireGuard(args[1])
 	case args[0] == "receive" && len(args) == 4:
 		return receive(args[1:])
-	case args[0] == "send" && len(args) == 2:
+	case args[0] == "send" && len(args) == 3:
 		addr, err := netip.ParseAddrPort(args[1])
 		if err != nil {
 			return err
 		}
-		return host.Send(addr)
+		return host.Send(addr, args[2])
 	}
 	return run(args)
 }
@@ -96,6 +96,7 @@ func run(args []string) error {
 	f.DurationVar(&o.pace.step, "step", o.pace.step, "length of one offered load")
 	f.StringVar(&o.only, "only", "", "only the figures of these `ids`, with commas between them")
 	f.StringVar(&subject.Workers, "workers", "", "`number` of workers of the routers; they decide by themselves without")
+	f.StringVar(&host.Congestion, "congestion", host.Congestion, "congestion `control` of the TCP senders")
 	f.BoolVar(&o.verbose, "v", false, "print the commands")
 	if err := f.Parse(args); err != nil {
 		return err

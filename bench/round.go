@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"waymark/bench/host"
 	"waymark/bench/report"
 	"waymark/bench/stats"
 )
@@ -50,7 +51,7 @@ func (b *bench) run() (map[string][]float64, error) {
 
 // report computes figures and absolute values.
 func (b *bench) report(machine report.Machine, list []figure, values map[string][]float64) *report.Report {
-	r := &report.Report{Machine: machine, Span: b.span, Transfer: b.pace.transfer, Lines: b.lines(values)}
+	r := &report.Report{Machine: machine, Span: b.span, Transfer: b.pace.transfer, Congestion: host.Congestion, Lines: b.lines(values)}
 	for _, f := range list {
 		if v := f.values(values); v != nil {
 			r.Figures = append(r.Figures, report.NewFigure(f.id, f.name, stats.Of(v), f.goal.value, f.goal.most))

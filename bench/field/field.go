@@ -81,8 +81,17 @@ func (l *Line) cables() [][4]string {
 		{l.Middle, "e0", l.East, WAN}, {l.East, LAN, l.Server, Eth}}
 }
 
+// hostTCP are the kernel's own buffers for TCP, whatever the machine has chosen: a
+// namespace inherits that.
+var hostTCP = []string{"net/ipv4/tcp_rmem=4096 131072 6291456", "net/ipv4/tcp_wmem=4096 16384 4194304"}
+
 // hosts gives client and server addresses and default routes.
 func (l *Line) hosts() error {
+	for _, ns := range []string{l.Client, l.Server} {
+		if err := l.World.SetSysctls(ns, hostTCP...); err != nil {
+			return fmt.Errorf("set sysctls of %s: %w", ns, err)
+		}
+	}
 	err := l.World.IP(l.Client, "address add 10.1.0.2/16 dev eth0", "route add default via 10.1.0.1")
 	if err != nil {
 		return err

@@ -19,6 +19,11 @@ import (
 // block is the length of a read or write in bytes, as iperf3's.
 const block = 128 << 10
 
+// Congestion is how a sender finds its rate: the kernel's own choice, whatever the
+// machine has chosen. BBR paces by what it estimates, and holds a path back whose
+// processors take turns.
+var Congestion = "cubic"
+
 // Result is what a receiver prints as one JSON line.
 type Result struct {
 	Bytes   int64 `json:"bytes"`
@@ -100,13 +105,17 @@ func drain(fd int, b []byte, span time.Duration) (r Result, err error) {
 	}
 }
 
-// Send connects to addr and writes until the receiver has had enough.
-func Send(addr netip.AddrPort) error {
+// Send connects to addr and writes, by a congestion control, until the receiver has
+// had enough.
+func Send(addr netip.AddrPort, congestion string) error {
 	runtime.LockOSThread()
 	family, remote := address(addr)
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("make socket: %w", err)
+	}
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestion); err != nil {
+		return fmt.Errorf("choose %s: %w", congestion, err)
 	}
 	if err := unix.Connect(fd, remote); err != nil {
 		return fmt.Errorf("connect to %v: %w", addr, err)

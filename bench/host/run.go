@@ -32,7 +32,7 @@ func Transfer(l *field.Line, at netip.AddrPort, warm, span time.Duration) (float
 	if err := recv.WaitOutput(Ready, grace); err != nil {
 		return 0, fmt.Errorf("start receiver: %w", err)
 	}
-	send, err := start(l.World, l.Client, self, "send", at.String())
+	send, err := start(l.World, l.Client, self, "send", at.String(), Congestion)
 	if err != nil {
 		return 0, err
 	}

@@ -48,7 +48,9 @@ type Report struct {
 	Machine  Machine       `json:"machine"`
 	Span     time.Duration `json:"-"` // of a measurement of packets
 	Transfer time.Duration `json:"-"` // of a TCP transfer
-	Drawings []Drawing     `json:"-"`
+	// Congestion is the congestion control of TCP senders.
+	Congestion string    `json:"congestion"`
+	Drawings   []Drawing `json:"-"`
 	// Lines are the points of each drawing's series.
 	Lines    map[string]map[string][][2]float64 `json:"lines,omitempty"`
 	Figures  []Figure                           `json:"figures"`
@@ -117,6 +119,6 @@ func (r *Report) WritePage(file string) error {
 	for _, a := range r.Absolute {
 		fmt.Fprintf(&b, "| %s | %.3f | %s | %s |\n", a.Name, a.Median, spread(a.Min, a.Max), a.Unit)
 	}
-	b.WriteString(pageMethod)
+	fmt.Fprintf(&b, pageMethod, r.Congestion)
 	return os.WriteFile(file, []byte(b.String()), 0o644)
 }
