@@ -1,10 +1,12 @@
 package pool
 
 // Bits of Action.Flags. The lane in the kernel forwards a direction only with
-// FlagFast; the bits of FlagMTU are the path MTU in bytes of IP packet as it
-// leaves, 0 unknown, all of them for whatever is at least that long.
+// FlagFast; with FlagPeer packets of the direction come from a peer; the bits of
+// FlagMTU are the path MTU in bytes of IP packet as it leaves, 0 unknown, all of
+// them for whatever is at least that long.
 const (
 	FlagFast = 1 << 15
+	FlagPeer = 1 << 14
 	FlagMTU  = 1<<14 - 1
 )
 

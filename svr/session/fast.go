@@ -136,6 +136,9 @@ func (e *Engine) flags(r *record, d, mtu int) uint16 {
 	if f != 0 && r.short().has(d) && e.inKernel(r) {
 		f |= pool.FlagFast
 	}
+	if r.leg[d].kind() == kindSVR {
+		f |= pool.FlagPeer
+	}
 	return f
 }
 

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	"waymark/svr/packet"
@@ -17,6 +19,20 @@ func (n *node) forwardOnly(t *testing.T, when string, client packet.Tuple) {
 		forward := k.Tuple == client || a.To == client
 		if got := a.Flags&pool.FlagFast != 0; got != forward {
 			t.Errorf("%s: %s: %v to %v is the kernel's: %t", when, n.name, k.Tuple, a.To, got)
+		}
+		return true
+	})
+}
+
+// fromPeers looks whether the directions that come from the peer say so: those whose
+// packets no host has sent.
+func (n *node) fromPeers(t *testing.T, hosts ...netip.Addr) {
+	t.Helper()
+	n.parts.Table.ForEach(func(slot uint32) bool {
+		k, a, _ := n.parts.Table.Read(slot)
+		want := !slices.Contains(hosts, k.Tuple.SrcAddr())
+		if got := a.Flags&pool.FlagPeer != 0; got != want {
+			t.Errorf("%s: %v to %v is from a peer: %t", n.name, k.Tuple, a.To, got)
 		}
 		return true
 	})
@@ -47,5 +63,6 @@ func TestFastOneWayFlow(t *testing.T) {
 	d.speak(t)
 	for _, n := range nodes {
 		n.inKernel(t, "both ways", true)
+		n.fromPeers(t, d.out.SrcAddr(), d.out.DstAddr())
 	}
 }

@@ -30,10 +30,11 @@ const (
 	hashKeys = 11
 )
 
-// Action.Flags of a direction (pool.Action): the lane forwards only with Fast;
-// the low 14 bits are the path MTU in bytes of IP packet as it leaves.
+// Action.Flags of a direction (pool.Action): the lane forwards only with Fast; with
+// Peer packets come from a peer; the low 14 bits are the path MTU in bytes of IP packet as it leaves.
 const (
 	Fast    = 1 << 15
+	Peer    = 1 << 14
 	MTUMask = 1<<14 - 1
 )
 
@@ -142,6 +143,7 @@ const (
 	countsSize            = (countReasons + reasons) * 8
 
 	_ = -uint(Fast ^ pool.FlagFast)
+	_ = -uint(Peer ^ pool.FlagPeer)
 	_ = -uint(MTUMask ^ pool.FlagMTU)
 	_ = -uint(unsafe.Sizeof(netifValue{}) ^ netifSize)
 	_ = -uint(unsafe.Sizeof(ownKey{}) ^ ownKeySize)

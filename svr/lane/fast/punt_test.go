@@ -76,6 +76,8 @@ func reasonWorld(t *testing.T) *world {
 	w.insert(mk(t4, udp), 1, to(t4, udp), 2, fast.Fast|1400)
 	w.insert(mk(t4, tcp), 1, to(t4, tcp), 2, fast.Fast|1400)
 	w.insert(mk(t6, udp), 1, to(t6, udp), 2, fast.Fast|1400)
+	w.insert(port(mk(t4, tcp), 9), 1, to(t4, tcp), 2, fast.Fast|fast.Peer|1400)
+	w.insert(port(mk(t4, udp), 11), 1, to(t4, udp), 2, fast.Fast|fast.Peer|1400)
 	w.insert(port(mk(t4, udp), 7), 1, to(t4, udp), 2, 1400)
 	w.insert(port(mk(t4, udp), 8), 1, to(t4, udp), 77, fast.Fast|1400)
 	w.insert(port(mk(t4, udp), 9), 1, to(t6, udp), 2, fast.Fast|1400)
@@ -89,6 +91,12 @@ type reasonTest struct {
 	ip   []byte
 	ctx  *skbCtx
 	want fast.Reason // 0: forwarded
+}
+
+// with puts the cookie into b.
+func with(b []byte, at int) []byte {
+	copy(b[at:], cookie)
+	return b
 }
 
 var hitTests = []reasonTest{
@@ -112,6 +120,16 @@ var hitTests = []reasonTest{
 	{"super-packet", fr(frame{t: mk(t4, tcp), payload: data(3000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, 0},
 	{"super-packet too wide", fr(frame{t: mk(t4, tcp), payload: data(3000)}), &skbCtx{gsoSegs: 3, gsoSize: 1361}, fast.PuntMTU},
 	{"cookie in third segment", fr(frame{t: mk(t4, tcp), payload: append(data(2000), cookie...)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
+	{"cookie in fifth segment", fr(frame{t: mk(t4, tcp), payload: append(data(2000), cookie...)}), &skbCtx{gsoSegs: 5, gsoSize: 500}, fast.PuntControl},
+	{"cookie in sixth segment", fr(frame{t: mk(t4, tcp), payload: append(data(2500), cookie...)}), &skbCtx{gsoSegs: 6, gsoSize: 500}, fast.PuntControl},
+	{"peer's first segment", fr(frame{t: port(mk(t4, tcp), 9), payload: with(data(3000), 0)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
+	{"peer's segment between, which TCP does not put there", fr(frame{t: port(mk(t4, tcp), 9), payload: with(data(3000), 1000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, 0},
+	{"peer's last segment", fr(frame{t: port(mk(t4, tcp), 9), payload: with(data(2500), 2000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
+	{"peer's last segment is full", fr(frame{t: port(mk(t4, tcp), 9), payload: with(data(3000), 2000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
+	{"peer's last segment is the cookie", fr(frame{t: port(mk(t4, tcp), 9), payload: append(data(2000), cookie...)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
+	{"peer's last segment is shorter", fr(frame{t: port(mk(t4, tcp), 9), payload: append(data(2000), cookie[:7]...)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, 0},
+	{"peer's only segment", fr(frame{t: port(mk(t4, tcp), 9), payload: cookie}), nil, fast.PuntControl},
+	{"peer's UDP segment between", fr(frame{t: port(mk(t4, udp), 11), payload: with(data(3000), 1000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntControl},
 	{"cookie within segment", fr(frame{t: mk(t4, tcp), payload: append(data(2001), cookie...)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, 0},
 	{"too many segments", fr(frame{t: mk(t4, tcp), payload: data(3000)}), &skbCtx{gsoSegs: 150, gsoSize: 20}, fast.PuntGSO},
 	{"udp super-packet changes family", fr(frame{t: port(mk(t4, udp), 9), payload: data(3000)}), &skbCtx{gsoSegs: 3, gsoSize: 1000}, fast.PuntGSO},

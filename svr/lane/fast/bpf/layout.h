@@ -56,7 +56,7 @@ enum { OTHERS_OFF = 1024, WORD_TICK = 3 };
 #define ENTRY_SLOT ((1u << 22) - 1)
 
 // Action.Flags.
-enum { FLAG_FAST = 0x8000, FLAG_MTU = 0x3fff };
+enum { FLAG_FAST = 0x8000, FLAG_PEER = 0x4000, FLAG_MTU = 0x3fff };
 
 // A network-interface as egress. Each 8 bytes are written at once.
 struct netif {

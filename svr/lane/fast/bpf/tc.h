@@ -4,7 +4,7 @@
 #include "punt.h"
 #include "rewrite.h"
 
-enum { MAX_SEGMENTS = 128 };
+enum { MAX_SEGMENTS = 128, STRIDE = 4 };
 
 // starts_cookie looks at the 8 bytes at offset at.
 INLINE int starts_cookie(struct __sk_buff *skb, __u32 at)
@@ -20,18 +20,24 @@ struct walk {
 	int why;
 };
 
-// segment looks at the next one; 1 ends the walk.
-static long segment(__u32 i, struct walk *w)
+// segments looks at the next ones; 1 ends the walk.
+static long segments(__u32 i, struct walk *w)
 {
-	w->first += w->size;
-	if (w->first > w->last || w->first > 0x1ffff) {
-		w->why = 0;
-		return 1;
+	__u32 at = w->first;
+#pragma unroll
+	for (int n = 0; n < STRIDE; n++) {
+		at += w->size;
+		if (at > w->last || at > 0x1ffff) {
+			w->why = 0;
+			return 1;
+		}
+		if (starts_cookie(w->skb, at)) {
+			w->why = PUNT_CONTROL;
+			return 1;
+		}
 	}
-	if (!starts_cookie(w->skb, w->first))
-		return 0;
-	w->why = PUNT_CONTROL;
-	return 1;
+	w->first = at;
+	return 0;
 }
 
 // control tells whether a segment begins with the cookie: the packet itself, or
@@ -39,14 +45,22 @@ static long segment(__u32 i, struct walk *w)
 // at which 8 bytes are left, first that of the payload. The walk is a helper's, for
 // that is verified once. A global function would be, too; but a kernel without
 // BTF of its own does not know what a context is and refuses one as its argument.
-static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last)
+//
+// ends: only the first and the last segment can. That is so for TCP from a peer: who
+// puts several segments together goes by their sequence numbers, and metadata make a
+// segment longer than its sequence, so that none follows it.
+static __noinline int control(struct __sk_buff *skb, __u32 first, __u32 last, int ends)
 {
 	if (first <= last && starts_cookie(skb, first))
 		return PUNT_CONTROL;
 	struct walk w = {.skb = skb, .first = first, .last = last, .size = skb->gso_size, .why = PUNT_GSO};
-	if (!w.size)
+	if (!w.size || first > last)
 		return 0;
-	bpf_loop(MAX_SEGMENTS - 1, segment, &w, 0);
+	if (ends) {
+		__u32 at = first + (last + 7 - first) / w.size * w.size;
+		return at <= last && starts_cookie(skb, at) ? PUNT_CONTROL : 0;
+	}
+	bpf_loop(MAX_SEGMENTS / STRIDE, segments, &w, 0);
 	return w.why;
 }
 
@@ -192,7 +206,7 @@ INLINE int forward_tc(struct __sk_buff *skb, struct counts *n, const int v6, __u
 		why = find_hop(&a, &h);
 	if (why || !s)
 		return punt(skb, n, ifc, why, v.hash);
-	why = control(skb, l3 + v.data, l3 + v.len - 8);
+	why = control(skb, l3 + v.data, l3 + v.len - 8, a.flags & FLAG_PEER && v.proto == IPPROTO_TCP);
 	if (why)
 		return punt(skb, n, ifc, why, v.hash);
 	return send(skb, n, v6, ip, &v, &a, &six, &h, s);
