@@ -14,7 +14,12 @@ const port = 5001
 
 // leastArrived is the share of frames that a pipeline must deliver: it has no
 // place to lose any, so that more is missing only where something is wrong.
-const leastArrived = 0.98
+// The kernel's own may lose more: in front of its routers' second and third device
+// frames wait in the processor's backlog, which fills when a soft interrupt is cut short.
+const (
+	leastArrived  = 0.98
+	kernelArrived = 0.95
+)
 
 // contender sets up what stands in a line between client and server.
 type contender func(l *field.Line, f probe.Flows) error
@@ -41,9 +46,9 @@ func (b *bench) packetParts() []part {
 		b.pipe(ppsXDP, "xr", 1, flows1k, true, b.redirect),
 		b.pipe(ppsXDP64k, "xs", 1, flows64k, true, b.redirect),
 		b.pipe(ppsXDPM, "xt", 1, flows1M, true, b.redirect),
-		b.pipe(ppsKernel, "kp", 1, flows1k, false, kernel),
-		b.pipe(ppsKernel2, "kq", 2, flows1k, false, kernel),
-		b.pipe(ppsNAT, "np", 1, flows1k, false, nat),
+		b.kernelPipe(ppsKernel, "kp", 1, kernel),
+		b.kernelPipe(ppsKernel2, "kq", 2, kernel),
+		b.kernelPipe(ppsNAT, "np", 1, nat),
 		b.pipe(ppsTC, "ft", 1, flows1k, false, b.lane(false)),
 		b.pipe(ppsLane, "fa", 1, flows1k, true, b.lane(true)),
 		b.pipe(ppsLane2, "fb", 2, flows1k, true, b.lane(true)),
@@ -56,20 +61,41 @@ func (b *bench) packetParts() []part {
 
 // pipe is a contestant whose generator, routers and sink share CPU 0.
 func (b *bench) pipe(name, tag string, routers int, flows uint32, xdp bool, set contender) part {
+	return b.pipeline(name, func() (*probe.Generator, *probe.Sink, error) { return b.chain(tag, routers, flows, xdp, set) },
+		func(r probe.Rates) (float64, error) { return r.PerCPU, enough(r, leastArrived) })
+}
+
+// kernelPipe is one where the kernel forwards. What it loses counts as if it had
+// arrived: the figure errs in favour of the kernel.
+func (b *bench) kernelPipe(name, tag string, routers int, set contender) part {
+	return b.pipeline(name, func() (*probe.Generator, *probe.Sink, error) { return b.chain(tag, routers, flows1k, false, set) },
+		func(r probe.Rates) (float64, error) { return r.PerCPU / r.Arrived, enough(r, kernelArrived) })
+}
+
+// pipeline measures a chain at overload; tally is what of it counts.
+func (b *bench) pipeline(name string, chain func() (*probe.Generator, *probe.Sink, error), tally func(probe.Rates) (float64, error)) part {
 	return part{[]string{name}, func() error {
-		g, s, err := b.chain(tag, routers, flows, xdp, set)
+		g, s, err := chain()
 		if err != nil {
 			return err
 		}
 		b.add(name, packets, func() (float64, error) {
 			r, err := probe.Overload(g, s, b.span)
-			if err == nil && r.Arrived < leastArrived {
-				err = fmt.Errorf("%.2f %% of the frames arrived", 100*r.Arrived)
+			if err != nil {
+				return 0, err
 			}
-			return r.PerCPU, err
+			return tally(r)
 		})
 		return nil
 	}}
+}
+
+// enough is an error if less than a share of the frames arrived.
+func enough(r probe.Rates, least float64) error {
+	if r.Arrived >= least {
+		return nil
+	}
+	return fmt.Errorf("%.2f %% of the frames arrived", 100*r.Arrived)
 }
 
 // chain makes a line with a contender, a generator and a sink.
