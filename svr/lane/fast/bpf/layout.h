@@ -11,6 +11,9 @@
 
 #define LITTLE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 #define INLINE static __always_inline
+// Hints: the way of a hit is laid out without jumps.
+#define likely(v) __builtin_expect(!!(v), 1)
+#define unlikely(v) __builtin_expect(!!(v), 0)
 #define BARRIER() asm volatile("" ::: "memory")
 // HIDE keeps the compiler from knowing where a value came from.
 #define HIDE(v) asm volatile("" : "+r"(v))

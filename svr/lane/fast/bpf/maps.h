@@ -61,11 +61,15 @@ volatile const __u32 mac_a;   // own address, two bytes in memory order
 volatile const __u32 mac_b;   // and the other four
 
 // place returns the address at bytes behind the start of a large value, hidden from
-// the compiler, which believes the value small. The caller has checked at.
+// the compiler, which believes the value small, but not that it is one. The caller has
+// checked at.
 INLINE void *place(void *value, __u64 at)
 {
 	HIDE(value);
-	return value + at;
+	value += at;
+	if (!value)
+		__builtin_unreachable();
+	return value;
 }
 
 INLINE struct counts *counters(void)

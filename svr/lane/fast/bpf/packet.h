@@ -58,10 +58,13 @@ INLINE int parse(const int v6, void *ip, void *end, __u32 avail, struct view *v)
 	return v->data < hl + 20 || v->data > v->len ? PUNT_ODD : 0;
 }
 
-// is_cookie compares with 0x4c48dbc6ddf6670c in network byte order.
+#define COOKIE_1 0x4c48dbc6
+#define COOKIE_2 0xddf6670c
+
+// is_cookie compares with the cookie in network byte order.
 INLINE int is_cookie(const __u32 *w)
 {
-	return w[0] == bpf_htonl(0x4c48dbc6) && w[1] == bpf_htonl(0xddf6670c);
+	return w[0] == bpf_htonl(COOKIE_1) && w[1] == bpf_htonl(COOKIE_2);
 }
 
 // fold brings a sum to 16 bits with end-around carry.
@@ -76,3 +79,13 @@ INLINE __u16 add_csum(__u16 field, __u32 delta)
 {
 	return ~fold((__u32)(__u16)~field + delta);
 }
+
+// add_one is add_csum for a delta of 16 bits: one carry is all there can be.
+INLINE __u16 add_one(__u16 field, __u16 delta)
+{
+	__u32 s = (__u32)(__u16)~field + delta;
+	return ~(s + (s >> 16));
+}
+
+// less_ttl is add_csum of a delta to an IPv4 header whose hop limit falls by one.
+INLINE __u16 less_ttl(__u16 field, __u16 delta) { return add_csum(field, delta + (__u32)(__u16)~bpf_htons(0x0100)); }

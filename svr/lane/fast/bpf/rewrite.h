@@ -53,7 +53,7 @@ INLINE void rewrite_ip(const int v6, void *ip, const struct act *a, const struct
 	}
 	b[8]--;
 	__u16 *check = ip + 10;
-	*check = add_csum(*check, a->addr_delta + (__u32)(__u16)~bpf_htons(0x0100));
+	*check = less_ttl(*check, a->addr_delta);
 	w[3] = a->src;
 	w[4] = a->dst;
 }

@@ -8,6 +8,11 @@ struct key {
 	__u32 w[10];
 };
 
+// key4 is what IPv4 uses of it.
+struct key4 {
+	__u32 w[4];
+};
+
 // act is what a slot says, copied under its generation.
 struct act {
 	__u32 src, dst, ports; // new, IPv4 addresses
@@ -66,6 +71,9 @@ INLINE void *slot_at(__u32 n)
 	__u64 at = n;
 	return at < slots ? place(wm_table, base + at * 64) : 0;
 }
+
+// home_slot is slot_at for what home_of returns: the verifier sees that it is one.
+INLINE void *home_slot(__u64 n) { return place(wm_table, base + n * 64); }
 
 // generation reads slot.gen such that no later load is done before it and no
 // earlier one after it. Where the CPU might, adding nothing forbids it.
@@ -181,7 +189,7 @@ INLINE int search(const int v6, const struct key *k, __u64 hash)
 }
 // Global, so that the kernel verifies them once and not for every way that leads
 // to a call: a quarter of its work.
-__noinline int search4(const struct key *k, __u64 hash) { return k ? search(0, k, hash) : -DIFFERS; }
+__noinline int search4(const struct key4 *k, __u64 hash) { return k ? search(0, (const struct key *)k, hash) : -DIFFERS; }
 __noinline int search6(const struct key *k, __u64 hash) { return k ? search(1, k, hash) : -DIFFERS; }
 
 // touch begins to bring slot n into the cache; nobody waits for what it reads.
@@ -192,16 +200,24 @@ INLINE void touch(__u32 n)
 		(void)*(volatile __u32 *)&s->meta;
 }
 
-// look_up finds the slot of a key. Returns 0 or a reason.
-INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)
+// search_for calls search; it copies the key, so that the address of k itself stays
+// unknown: registers.
+INLINE int search_for(const int v6, const struct key *k, __u64 hash)
 {
-	__u64 hash = hash_of(v6, k);
-	__u32 n = home_of(hash);
+	if (v6) {
+		struct key copy = *k;
+		return search6(&copy, hash);
+	}
+	struct key4 copy = {{k->w[0], k->w[1], k->w[2], k->w[3]}};
+	return search4(&copy, hash);
+}
+
+// look_up_from finds the slot of a key that has a hash, first looking at slot n.
+// Returns 0 or a reason.
+INLINE int look_up_from(__u32 n, __u64 hash, const int v6, const struct key *k, struct view *v, struct act *a, struct six *six,
+			struct slot **s)
+{
 	v->hash = hash & 0xffffff;
-	// The next place of the search, while home is on its way: of the directions in a
-	// table at 60 % some 30 % are not at home, and an IPv6 one has its second slot
-	// there. No branch must depend on it; to compare both without one was slower.
-	touch(n ^ 1);
 #pragma clang loop unroll(disable)
 	for (int again = 0;; again = 1) {
 		int r = read_slot(v6, n, k, a, six, s);
@@ -209,12 +225,23 @@ INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act
 			return 0;
 		if (again || r == BUSY)
 			return PUNT_BUSY;
-		struct key copy = *k; // the address of k itself stays unknown: registers
-		r = v6 ? search6(&copy, hash) : search4(&copy, hash);
+		r = search_for(v6, k, hash);
 		if (r < 0)
 			return PUNT_MISS;
 		n = r;
 	}
+}
+
+// look_up begins at home.
+INLINE int look_up(const int v6, const struct key *k, struct view *v, struct act *a, struct six *six, struct slot **s)
+{
+	__u64 hash = hash_of(v6, k);
+	__u32 n = home_of(hash);
+	// The next place of the search, while home is on its way: of the directions in a
+	// table at 60 % some 30 % are not at home, and an IPv6 one has its second slot
+	// there. No branch must depend on it; to compare both without one was slower.
+	touch(n ^ 1);
+	return look_up_from(n, hash, v6, k, v, a, six, s);
 }
 
 // refuse tells why a hit may not be forwarded here; length is that of the longest
@@ -246,7 +273,7 @@ INLINE __u32 tick(void)
 {
 	volatile __u64 *word = place(wm_table, OTHERS_OFF + 8 * WORD_TICK);
 	__u64 now = bpf_jiffies64() << 32, last = *word;
-	if (!(__u32)last || (last ^ now) >> 32) {
+	if (unlikely(!(__u32)last || (last ^ now) >> 32)) {
 		last = now | (__u32)(bpf_ktime_get_coarse_ns() >> 24);
 		*word = last;
 	}
@@ -261,6 +288,6 @@ INLINE void account(struct slot *s, const struct view *v, __u32 packets)
 	s->bytes += v->len;
 	s->packets += packets;
 	s->seen = tick();
-	if (v->proto == IPPROTO_TCP && v->tcp & ~s->tcp)
+	if (unlikely(v->proto == IPPROTO_TCP && v->tcp & ~s->tcp))
 		__sync_fetch_and_or(&s->tcp, (__u32)v->tcp);
 }

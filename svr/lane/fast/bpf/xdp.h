@@ -43,6 +43,15 @@ INLINE void put_l2(void *p, const struct hop *h, __u32 vlan, int v6)
 	w[8] = type;
 }
 
+INLINE int drop_xdp(struct counts *n)
+{
+	n->drop_xdp++;
+	n->reason[DROP_ROOM]++;
+	return XDP_DROP;
+}
+
+#include "plain.h"
+
 // reshape moves the start of the frame by what link and IP header grow, writes
 // a new IP header when the family changes, and the link header.
 INLINE int reshape(struct xdp_md *ctx, const int v6, __u32 l2, const struct carried *c,
@@ -69,13 +78,6 @@ INLINE int reshape(struct xdp_md *ctx, const int v6, __u32 l2, const struct carr
 		return 0;
 	put_l2(data, h, vlan, new6);
 	return 1;
-}
-
-INLINE int drop_xdp(struct counts *n)
-{
-	n->drop_xdp++;
-	n->reason[DROP_ROOM]++;
-	return XDP_DROP;
 }
 
 // hit_xdp forwards a packet of one family that a session decides about; its IP
@@ -128,8 +130,8 @@ INLINE int hit_xdp(struct xdp_md *ctx, const int v6, __u32 l2, struct view *v, c
 	return bpf_redirect_map(&wm_devs, h.netif, 0);
 }
 
-// forward_xdp looks a packet of one family up.
-INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
+// forward_xdp looks a packet of one family up; the key may have been found before.
+INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc, const struct found *f)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	void *ip = data + l2;
@@ -142,7 +144,11 @@ INLINE int forward_xdp(struct xdp_md *ctx, const int v6, __u32 l2, __u16 ifc)
 	struct six six = {};
 	HIDE_MEMORY(&six);
 	struct slot *s = 0;
-	int why = look_up(v6, &k, &v, &a, &six, &s);
+	int why;
+	if (!v6 && f->at)
+		why = look_up_from(f->at - 1, f->hash, v6, &k, &v, &a, &six, &s);
+	else
+		why = look_up(v6, &k, &v, &a, &six, &s);
 	if (why)
 		return up(ctx, (__u32)why << 24 | v.hash);
 	return hit_xdp(ctx, v6, l2, &v, &a, &six, s);
@@ -153,13 +159,14 @@ int wm_xdp1(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u16 *w = data;
-	if (data + 18 > end)
+	if (unlikely(data + 18 > end))
 		return XDP_PASS;
-	if (w[0] != mac_a || *(__u32 *)(w + 1) != mac_b)
+	if (unlikely(w[0] != mac_a || *(__u32 *)(w + 1) != mac_b))
 		return XDP_PASS; // group, or another station
 	__u32 l2 = 14, ifc = ingress;
 	__u16 type = w[6];
-	if (type == bpf_htons(ETH_P_8021Q)) {
+	struct found f = {};
+	if (unlikely(type == bpf_htons(ETH_P_8021Q))) {
 		struct vlan_key key = {ifindex, be16(w + 7) & 0xfff};
 		struct vlan *tag = bpf_map_lookup_elem(&wm_vlans, &key);
 		if (!tag)
@@ -167,12 +174,16 @@ int wm_xdp1(struct xdp_md *ctx)
 		ifc = tag->netif;
 		type = w[8];
 		l2 = 18;
-	} else if (!untagged) {
+	} else if (unlikely(!untagged)) {
 		return XDP_PASS;
+	} else if (likely(type == bpf_htons(ETH_P_IP))) {
+		int did = plain(ctx, &f);
+		if (likely(did != NOT_PLAIN))
+			return did;
 	}
 	if (type == bpf_htons(ETH_P_IP))
-		return forward_xdp(ctx, 0, l2, ifc);
+		return forward_xdp(ctx, 0, l2, ifc, &f);
 	if (type == bpf_htons(ETH_P_IPV6))
-		return forward_xdp(ctx, 1, l2, ifc);
+		return forward_xdp(ctx, 1, l2, ifc, &f);
 	return XDP_PASS;
 }
