@@ -79,7 +79,7 @@ type Lane struct {
 	fed      intake
 	brought  uint64                   // packets of the first feed
 	naps     bool                     // other goroutines have a processor besides the loop's
-	brisk    bool                     // the last wait was short
+	vain     int                      // naps in a row that nothing ended
 	gave     int64                    // when the loop last gave way
 	awake    atomic.Int64             // since when the loop has something to do, 0: it sleeps
 	shared   atomic.Pointer[[]*iface] // byID, for other goroutines

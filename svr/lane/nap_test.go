@@ -6,43 +6,73 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNap: the lane naps while waits are short, never where others have no processor;
-// one nap in vain is the last.
+// TestNap: the lane naps until so many were in vain, and again once something woke it;
+// never where others have no processor.
 func TestNap(t *testing.T) {
 	l, err := New(nil, NewHops(1), &bench2{}, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	var events [8]unix.EpollEvent
+	const long = 4 * napTime
 	for _, c := range []struct {
-		name         string
-		brisk, woken bool
-		events       int
-		after        bool
+		name   string
+		naps   bool
+		vain   int
+		woken  bool
+		events int
+		after  int  // naps in vain
+		whole  bool // it waits for all of the time
 	}{
-		{"long waits", false, true, 0, false},
-		{"woken", true, true, 1, true},
-		{"in vain", true, false, 0, false},
+		{"woken from a nap", true, 2, true, 1, 0, false},
+		{"in vain", true, 0, false, 0, 1, false},
+		{"the last in vain", true, napsMost - 1, false, 0, napsMost, false},
+		{"no more naps", true, napsMost, false, 0, napsMost, true},
+		{"woken from a wait", true, napsMost, true, 1, 0, false},
+		{"one processor", false, 0, false, 0, 0, true},
 	} {
-		l.brisk = c.brisk
+		l.naps, l.vain = c.naps, c.vain
 		if c.woken {
 			l.mail.wake()
 		}
-		n, err := l.nap(events[:], 1000)
+		var events [8]unix.EpollEvent
+		start := l.cfg.Clock()
+		n, err := l.await(events[:], long)
 		for err == unix.EINTR { // the collector of garbage wanted the processor
-			n, err = l.nap(events[:], 1000)
+			start = l.cfg.Clock()
+			n, err = l.await(events[:], long)
 		}
-		if n != c.events || err != nil || l.brisk != c.after {
-			t.Errorf("%s: %d events, error %v, naps again %v; want %d, %v", c.name, n, err, l.brisk, c.events, c.after)
+		whole := l.cfg.Clock()-start >= (long-1)*1_000_000
+		if n != c.events || err != nil || l.vain != c.after || c.whole && !whole {
+			t.Errorf("%s: %d events, error %v, then %d naps in vain, the whole time %v; want %d, %d, %v",
+				c.name, n, err, l.vain, whole, c.events, c.after, c.whole)
 		}
 		l.mail.clear()
 	}
-	for _, others := range []bool{false, true} {
-		l.naps = others
-		l.mail.wake()
-		if err := l.sleep(); err != nil || l.brisk != others {
-			t.Errorf("after a short wait, processors for others %v: naps %v, error %v", others, l.brisk, err)
+	if napTime*1_000_000 > wayEvery {
+		t.Error("a nap is longer than the scheduler may wait")
+	}
+}
+
+// TestNapEnds: a nap is no longer than what is left to the next deadline.
+func TestNapEnds(t *testing.T) {
+	l, err := New(nil, NewHops(1), &bench2{}, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.naps = true
+	var events [8]unix.EpollEvent
+	var least int64 = 1 << 62 // of a few: others use the machine, too
+	for range 10 {
+		l.vain = 0
+		start := l.cfg.Clock()
+		if _, err := l.await(events[:], 1); err != nil && err != unix.EINTR {
+			t.Fatal(err)
 		}
+		least = min(least, l.cfg.Clock()-start)
+	}
+	if least >= (napTime-1)*1_000_000 {
+		t.Errorf("the shortest nap of 1 ms took %d ns", least)
 	}
 }

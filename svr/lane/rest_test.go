@@ -60,21 +60,26 @@ func TestStackStays(t *testing.T) {
 	}
 }
 
-// TestGiveWay: a busy loop calls the scheduler before that interrupts it, and never
-// where it would lose the only processor.
+// TestGiveWay: a loop that is busy or naps calls the scheduler before that interrupts it,
+// and never where it would lose the only processor.
 func TestGiveWay(t *testing.T) {
 	for _, c := range []struct {
-		naps bool
-		now  int64
-		want int64
+		naps, busy bool
+		vain       int
+		now, want  int64
 	}{
-		{true, 1 + wayEvery - 1, 1},
-		{true, 1 + wayEvery, 1 + wayEvery},
-		{false, 1 + 2*wayEvery, 1},
+		{true, true, 0, 1 + wayEvery - 1, 1},
+		{true, true, 0, 1 + wayEvery, 1 + wayEvery},
+		{true, false, 0, 1 + wayEvery, 1},
+		{true, false, 1, 1 + wayEvery - 1, 1},
+		{true, false, 1, 1 + wayEvery, 1 + wayEvery},
+		{true, false, napsMost, 1 + wayEvery, 1}, // the wait tells it
+		{false, true, 0, 1 + 2*wayEvery, 1},
+		{false, false, 1, 1 + 2*wayEvery, 1},
 	} {
-		l := &Lane{naps: c.naps, now: c.now, gave: 1}
-		if l.giveWay(); l.gave != c.want {
-			t.Errorf("others have a processor: %v; at %d the loop gave way at %d, want %d", c.naps, c.now, l.gave, c.want)
+		l := &Lane{naps: c.naps, vain: c.vain, now: c.now, gave: 1}
+		if l.giveWay(c.busy); l.gave != c.want {
+			t.Errorf("others have a processor: %v, busy: %v, naps in vain: %d; at %d the loop gave way at %d, want %d", c.naps, c.busy, c.vain, c.now, l.gave, c.want)
 		}
 	}
 	if wayEvery >= 10_000_000 {
