@@ -48,9 +48,8 @@ const (
 	torn // the writer was at the slot
 )
 
-// find looks a key up.
-func (t *Table) find(w *keyWords) (slot uint32, ok bool) {
-	h := t.hashOf(w)
+// find looks a key up, whose hash is h.
+func (t *Table) find(h uint64, w *keyWords) (slot uint32, ok bool) {
 	for try := 1; try <= findTries; try++ {
 		moves := t.mem.load32(offMoves)
 		slot, got := t.search(h, w)

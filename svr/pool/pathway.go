@@ -16,6 +16,7 @@ type pathway struct {
 	local, peer        portSet
 	max                int
 	counter            uint32 // walk: next element of the permutation
+	next               nextPair
 	queues             [queues]queue
 	live, resting      int
 	highest            int
@@ -26,6 +27,12 @@ type pathway struct {
 	forgotAt           int64 // when a pair that still rested was forgotten last
 	retired            bool
 	ringNext, ringPrev int32 // ring of pathways with queued nodes, -1 outside
+}
+
+// nextPair is the pair at a place of a walk.
+type nextPair struct {
+	place, cycle uint32 // one more than the counter, so that zero is none
+	local, peer  uint16
 }
 
 func newPathway(cfg PathwayConfig) (p pathway, err error) {

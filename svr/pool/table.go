@@ -153,14 +153,14 @@ func (t *Table) Free() int {
 func (t *Table) Insert(k Key, a Action, owner uint32) (slot uint32, err error) {
 	var w keyWords
 	w.set(&k)
-	if _, ok := t.find(&w); ok {
+	h := t.hashOf(&w)
+	if _, ok := t.find(h, &w); ok {
 		return 0, ErrExists
 	}
 	var img image
 	if !img.build(&k, &a) {
 		return 0, ErrForm
 	}
-	h := t.hashOf(&w)
 	to, ok := t.allocate(h, img.pair())
 	if !ok {
 		t.stats.Refused++
@@ -261,7 +261,7 @@ func (t *Table) Remove(slot uint32, now int64) {
 func (t *Table) Lookup(k *Key) (slot uint32, ok bool) {
 	var w keyWords
 	w.set(k)
-	return t.find(&w)
+	return t.find(t.hashOf(&w), &w)
 }
 
 // Get is Lookup and Action of one moment: key and action belong together even

@@ -3,6 +3,7 @@ package pool
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // Errors of wayports.
@@ -170,14 +171,32 @@ func (w *Wayports) alloc(p *pathway) (local, peer uint16, err error) {
 // walk returns the next pair of the permutation that has no node.
 func (w *Wayports) walk(p *pathway) (local, peer uint16, ok bool) {
 	for try := 0; try < freshTries && p.counter < p.n; try++ {
-		v := w.perm.at(&p.domain, p.counter)
+		local, peer = w.pair(p)
 		p.counter++
-		local, peer = p.local.port(v/p.peer.count), p.peer.port(v%p.peer.count)
 		if w.arena.find(p.id, local, peer) == none {
+			w.peek(p)
 			return local, peer, true
 		}
 	}
 	return 0, 0, false
+}
+
+// pair is where the walk of a pathway stands.
+func (w *Wayports) pair(p *pathway) (local, peer uint16) {
+	if x := &p.next; x.place == p.counter+1 && x.cycle == p.cycle {
+		return x.local, x.peer
+	}
+	v := w.perm.at(&p.domain, p.counter)
+	return p.local.port(v / p.peer.count), p.peer.port(v % p.peer.count)
+}
+
+// peek finds the pair that is next, and asks for what the next walk looks at.
+func (w *Wayports) peek(p *pathway) {
+	if p.counter < p.n {
+		local, peer := w.pair(p)
+		p.next = nextPair{p.counter + 1, p.cycle, local, peer}
+		prefetch(unsafe.Pointer(w.arena.head(p.id, local, peer)))
+	}
 }
 
 // Claim makes a given pair live for a recovered session, whether it rests or

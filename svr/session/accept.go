@@ -56,6 +56,9 @@ func (e *Engine) arriveWith(p *packet.Packet, m *receivedMeta) {
 
 // arriveForward: a new session, or a known one from another place.
 func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
+	h := e.hashUUID(&m.p.UUID)
+	e.byUUID.Prefetch(h)
+	e.byContext.Prefetch(e.hashTuple(&m.p.Context))
 	from, ok := e.tables.PeerByName(m.p.Router)
 	if !ok {
 		e.stats.Add(DropUnknownPeer, 1)
@@ -66,7 +69,6 @@ func (e *Engine) arriveForward(p *packet.Packet, m *receivedMeta) {
 		e.stats.Add(DropUnknownPeer, 1)
 		return
 	}
-	h := e.hashUUID(&m.p.UUID)
 	named := e.named(m, h)
 	if i, l, ok := e.known(m, named, from); ok {
 		e.moved(p, i, l, id, m)

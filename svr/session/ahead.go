@@ -43,6 +43,7 @@ func (e *Engine) ReceiveBatch(list []*packet.Packet) {
 	x := &e.ahead
 	x.list, x.pol = list, nil
 	clear(x.states[:len(list)])
+	e.prefetch(x)
 	for i, p := range list {
 		if x.now = i; x.states[i].parsed {
 			e.receive(p)
@@ -51,6 +52,22 @@ func (e *Engine) ReceiveBatch(list []*packet.Packet) {
 		}
 	}
 	x.list = nil
+}
+
+// prefetch asks for what the table has of the packets of a batch, which are of many flows
+// where it is not in the cache.
+func (e *Engine) prefetch(x *ahead) {
+	var last packet.Tuple
+	for i, p := range x.list {
+		if p.Parse() != nil {
+			continue
+		}
+		x.states[i].parsed = true
+		if p.T != last {
+			last = p.T
+			e.table.Prefetch(&pool.Key{Tuple: p.T, If: p.If})
+		}
+	}
 }
 
 // verify judges the digest at the end of p, a bare packet of the payload policy
@@ -78,10 +95,9 @@ func (e *Engine) verify(p *packet.Packet, pol *secure.Policy) secure.Verdict {
 func (e *Engine) lookAhead(x *ahead) {
 	for i := x.now + 1; i < len(x.list); i++ {
 		p, s := x.list[i], &x.states[i]
-		if p.GSO != packet.GSONone || p.Parse() != nil {
+		if p.GSO != packet.GSONone || !s.parsed {
 			continue
 		}
-		s.parsed = true
 		if s.same = e.sameWay(p, x.pol); s.same {
 			s.size = p.End - p.Data
 		}

@@ -208,3 +208,17 @@ func TestSuperPacketSealed(t *testing.T) {
 		}
 	}
 }
+
+// TestBatchCountsOnce: what cannot be parsed counts once in a batch, too, and what stands
+// beside it arrives.
+func TestBatchCountsOnce(t *testing.T) {
+	s, branch, hub, c, _ := protectedPair(t, packet.ProtoUDP)
+	wire := onTheWay(s, branch, []packet.Packet{c.make(false, noise(100)), c.make(false, noise(100))})
+	broken := clone(&wire[0])
+	broken.Buf[broken.Off] = 0x30 // no version of IP
+	had, before := len(c.called.got), hub.count(session.DropMalformed)
+	hub.receiveBatch([]packet.Packet{wire[0], broken, wire[1]}, hub.ifc("wan"))
+	if got, n := len(c.called.got)-had, hub.count(session.DropMalformed)-before; got != 2 || n != 1 {
+		t.Errorf("%d packets arrived and %d counted as malformed, want 2 and 1\n%s", got, n, hub.explain())
+	}
+}

@@ -82,6 +82,7 @@ func (e *Engine) established(p *packet.Packet, slot uint32) {
 	if r.short().has(d) && e.forwardSimple(p, r, slot, d) {
 		return
 	}
+	e.table.PrefetchSlot(r.slot[1-d])
 	if r.leg[d].kind() == kindSVR {
 		e.decode(p, i, d, false)
 		return

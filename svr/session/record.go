@@ -185,6 +185,10 @@ const noHop = ^uint16(0)
 // indices. On failure the record is removed again.
 func (e *Engine) publish(i uint32, key *[2]pool.Key) bool {
 	r := &e.recs[i]
+	e.table.Prefetch(&key[1])
+	hashUUID, hashContext := e.hashUUID(&r.uuid), e.hashContext(r)
+	e.byUUID.Prefetch(hashUUID)
+	e.byContext.Prefetch(hashContext)
 	for d := range key {
 		s, err := e.table.Insert(key[d], e.action(r, d, key[1-d].Tuple.Reverse()), i<<1|uint32(d))
 		if err != nil {
@@ -199,8 +203,8 @@ func (e *Engine) publish(i uint32, key *[2]pool.Key) bool {
 		}
 		r.slot[d] = s
 	}
-	e.byUUID.Add(e.hashUUID(&r.uuid), i)
-	e.byContext.Add(e.hashContext(r), i)
+	e.byUUID.Add(hashUUID, i)
+	e.byContext.Add(hashContext, i)
 	e.arm(i)
 	return true
 }
