@@ -21,7 +21,10 @@ func (e *Engine) keepEvery(r *record, l int) int64 {
 	if !a.UDPTransform.NATKeepAlive && !a.NATKeepAlive.Auto {
 		return 0 // before the slot is read
 	}
-	outer := e.table.Proto(r.slot[l])
+	outer := uint8(packet.ProtoUDP)
+	if r.proto == packet.ProtoTCP { // all else travels in UDP
+		outer = e.table.Proto(r.slot[l])
+	}
 	switch {
 	case outer != r.proto && a.UDPTransform.NATKeepAlive:
 		return int64(a.UDPTransform.NATKeepAliveTimeout)
