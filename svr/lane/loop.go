@@ -71,6 +71,9 @@ func (l *Lane) round() (busy bool) {
 		l.flush(nil, false)
 	}
 	l.ticks(busy)
+	if busy {
+		l.vain = 0
+	}
 	return busy
 }
 
@@ -146,16 +149,14 @@ const (
 	napsMost = 4
 )
 
-// await waits for events, for timeout milliseconds at most: in naps after there were
-// some. No events may as well be the end of a nap.
+// await waits for events, for timeout milliseconds at most: in naps after there was
+// traffic. No events may as well be the end of a nap.
 func (l *Lane) await(events []unix.EpollEvent, timeout int) (n int, err error) {
 	if timeout == 0 || !l.naps || l.vain >= napsMost {
-		n, err = unix.EpollWait(l.epoll, events, timeout)
-	} else if n, err = l.nap(events, min(timeout, napTime)); n == 0 && err == nil {
-		l.vain++
+		return unix.EpollWait(l.epoll, events, timeout)
 	}
-	if n > 0 {
-		l.vain = 0
+	if n, err = l.nap(events, min(timeout, napTime)); n == 0 && err == nil {
+		l.vain++
 	}
 	return n, err
 }
