@@ -83,7 +83,7 @@ func TestWrongChecksumIsNotRepaired(t *testing.T) {
 	n.Start(t, func(l, r *lane.PortConfig, c *lane.Config) { r.Interfaces[0].Coalesce = true })
 	n.Damage(t, 50)
 	transfer(t, n.Client, n.Server, "10.2.0.2", 4<<20, 1<<16)
-	if n.Damaged == 0 {
+	if n.Damaged.Load() == 0 {
 		t.Error("nothing was damaged: the test tests nothing")
 	}
 }

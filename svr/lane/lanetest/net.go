@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 
 	"waymark/net/link"
@@ -69,7 +70,7 @@ type Net struct {
 	Client, Router, Server string
 	Forwarder              *Forwarder
 	Lane                   *lane.Lane
-	Damaged                int // packets that Damage spoilt
+	Damaged                atomic.Int64 // packets that Damage spoilt
 }
 
 // Names of the interfaces.
@@ -209,7 +210,7 @@ func (n *Net) Damage(t testing.TB, nth int) {
 			}
 			if seen++; seen%nth == 0 {
 				p.Buf[p.End-1] ^= 0x55
-				n.Damaged++
+				n.Damaged.Add(1)
 			}
 		}
 	})
