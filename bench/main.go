@@ -104,6 +104,9 @@ func run(args []string) error {
 	if o.pace.rounds < 1 {
 		return fmt.Errorf("-rounds %d: at least 1 is needed", o.pace.rounds)
 	}
+	if err := host.CheckCongestion(host.Congestion); err != nil {
+		return fmt.Errorf("-congestion: %w", err)
+	}
 	if o.pace.quick || o.only != "" {
 		o.page = ""
 	}

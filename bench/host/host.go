@@ -4,6 +4,7 @@
 package host
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,20 @@ const block = 128 << 10
 // machine has chosen. BBR paces by what it estimates, and holds a path back whose
 // processors take turns.
 var Congestion = "cubic"
+
+// CheckCongestion returns an error unless the kernel has a congestion control.
+func CheckCongestion(name string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make socket: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name); err != nil {
+		have, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control") // for the message alone
+		return fmt.Errorf("congestion control %q: %w; this kernel has %s", name, err, bytes.TrimSpace(have))
+	}
+	return nil
+}
 
 // Result is what a receiver prints as one JSON line.
 type Result struct {

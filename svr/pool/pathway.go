@@ -29,10 +29,11 @@ type pathway struct {
 	ringNext, ringPrev int32 // ring of pathways with queued nodes, -1 outside
 }
 
-// nextPair is the pair at a place of a walk.
+// nextPair is the pair at a place of the walk of a cycle.
 type nextPair struct {
-	place, cycle uint32 // one more than the counter, so that zero is none
-	local, peer  uint16
+	place       uint32 // the counter there, and one: 0 is none
+	cycle       uint32
+	local, peer uint16
 }
 
 func newPathway(cfg PathwayConfig) (p pathway, err error) {
